@@ -1,0 +1,1 @@
+//! Driver sets and out-of-tree drivers.

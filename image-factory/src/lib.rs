@@ -1,0 +1,6 @@
+//! From hosts and firmware to one bootable image per host.
+//!
+//! Everything here is synchronous; parsing, checking, rendering and layout are pure functions.
+
+pub mod firmware;
+pub mod format;

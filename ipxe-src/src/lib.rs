@@ -1,0 +1,1 @@
+//! From iPXE's pinned source to firmware.

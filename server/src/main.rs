@@ -1,0 +1,3 @@
+//! The companion server.
+
+fn main() {}

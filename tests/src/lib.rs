@@ -1,0 +1,1 @@
+//! QEMU harness and end-to-end truth.

@@ -1,0 +1,3 @@
+//! The command line that CI and people call.
+
+fn main() {}
