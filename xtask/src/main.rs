@@ -1,3 +1,39 @@
-//! The command line that CI and people call.
+//! The command line that CI and people call: parses, calls, shows progress.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use xtask::{ci, deps, ui, ui::Ui};
+
+/// Builds Bootmint's firmware and images.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    ui: ui::Args,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs what CI runs: format, lints, tests, documentation
+    Ci(ci::Args),
+    /// Says which of the tools a task needs are missing, and installs them
+    Deps(deps::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let ui = Ui::new(&cli.ui);
+    let result = match cli.command {
+        Command::Ci(args) => ci::run(args, &ui),
+        Command::Deps(args) => deps::run(args, &ui),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What CI runs, step by step.
+
+use crate::{
+    deps::{self, Task},
+    ui::Ui,
+};
+use anyhow::Context;
+use std::time::Instant;
+use xshell::{Cmd, Shell, cmd};
+
+/// Arguments of `cargo xtask ci`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install missing tools first (as root)
+    #[arg(long)]
+    install_deps: bool,
+}
+
+/// Runs `cargo xtask ci`: stops at the first step that fails.
+pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
+    if args.install_deps {
+        deps::install(Task::Tests, ui)?;
+    }
+    let shell = Shell::new()?;
+    let no_warnings = "-Dwarnings";
+    let steps: [(&str, Cmd<'_>); 4] = [
+        ("format", cmd!(shell, "cargo fmt --all --check")),
+        (
+            "lints",
+            cmd!(shell, "cargo clippy --quiet --workspace --all-targets --locked -- {no_warnings}"),
+        ),
+        ("tests", cmd!(shell, "cargo test --workspace --locked")),
+        (
+            "documentation",
+            cmd!(
+                shell,
+                "cargo doc --quiet --workspace --no-deps --document-private-items --locked"
+            )
+            .env("RUSTDOCFLAGS", no_warnings),
+        ),
+    ];
+    for (name, command) in steps {
+        let start = Instant::now();
+        ui.note(format_args!("ci: {name}: {command}"));
+        command.run().with_context(|| format!("running the CI step \"{name}\""))?;
+        ui.note(format_args!("ci: {name}: passed in {:.0} s", start.elapsed().as_secs_f64()));
+    }
+    Ok(())
+}

@@ -1,0 +1,222 @@
+//! Which tools a task needs, in which packages they are, and how to install them.
+
+use crate::ui::Ui;
+use anyhow::{Context, bail};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+use xshell::{Shell, cmd};
+
+/// Arguments of `cargo xtask deps`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// What the tools are for
+    #[arg(long = "for", value_enum, default_value_t = Task::Images)]
+    task: Task,
+    /// Install what is missing (as root, by apt-get or dnf)
+    #[arg(long)]
+    install: bool,
+}
+
+/// What someone wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Task {
+    /// Compile firmware and build images
+    Images,
+    /// Run the whole test suite
+    Tests,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Images => "images",
+            Self::Tests => "tests",
+        })
+    }
+}
+
+/// How to tell that a tool is there.
+#[derive(Clone, Copy, Debug)]
+enum Probe {
+    /// A program on the search path.
+    Program(&'static str),
+    /// One of these files.
+    File(&'static [&'static str]),
+}
+
+/// A tool, the first task that needs it, and its package on each family of distributions.
+#[derive(Clone, Copy, Debug)]
+struct Tool {
+    probe: Probe,
+    task: Task,
+    debian: &'static str,
+    fedora: &'static str,
+}
+
+const fn program(
+    name: &'static str,
+    task: Task,
+    debian: &'static str,
+    fedora: &'static str,
+) -> Tool {
+    Tool { probe: Probe::Program(name), task, debian, fedora }
+}
+
+const fn file(
+    names: &'static [&'static str],
+    task: Task,
+    debian: &'static str,
+    fedora: &'static str,
+) -> Tool {
+    Tool { probe: Probe::File(names), task, debian, fedora }
+}
+
+const TOOLS: &[Tool] = &[
+    program("gcc", Task::Images, "gcc", "gcc"),
+    program("make", Task::Images, "make", "make"),
+    program("perl", Task::Images, "perl", "perl"),
+    program("git", Task::Images, "git", "git"),
+    file(&["/usr/include/lzma.h"], Task::Images, "liblzma-dev", "xz-devel"),
+    file(&["/usr/include/stdio.h"], Task::Images, "libc6-dev", "glibc-devel"),
+    program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
+    file(
+        &[
+            "/usr/share/OVMF/OVMF_CODE_4M.fd",
+            "/usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2",
+            "/usr/share/edk2/ovmf/OVMF_CODE.fd",
+        ],
+        Task::Tests,
+        "ovmf",
+        "edk2-ovmf",
+    ),
+    program("xorriso", Task::Tests, "xorriso", "xorriso"),
+    program("isoinfo", Task::Tests, "genisoimage", "genisoimage"),
+    program("sgdisk", Task::Tests, "gdisk", "gdisk"),
+    program("fsck.fat", Task::Tests, "dosfstools", "dosfstools"),
+    program("mcopy", Task::Tests, "mtools", "mtools"),
+    file(
+        &["/usr/lib/ISOLINUX/isolinux.bin", "/usr/share/syslinux/isolinux.bin"],
+        Task::Tests,
+        "isolinux",
+        "syslinux",
+    ),
+    file(
+        &["/usr/lib/syslinux/modules/bios/ldlinux.c32", "/usr/share/syslinux/ldlinux.c32"],
+        Task::Tests,
+        "syslinux-common",
+        "syslinux",
+    ),
+];
+
+impl Tool {
+    fn name(&self) -> &'static str {
+        match self.probe {
+            Probe::Program(name) => name,
+            Probe::File(names) => names[0],
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        match self.probe {
+            Probe::Program(name) => on_path(name).is_some(),
+            Probe::File(names) => names.iter().any(|name| Path::new(name).exists()),
+        }
+    }
+}
+
+/// Where a program is, on the search path or in the folders of system programs.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/sbin".into()])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Runs `cargo xtask deps`.
+pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
+    if args.install {
+        return install(args.task, ui);
+    }
+    let missing = missing(args.task);
+    ui.json(&missing.iter().map(|tool| tool.name()).collect::<Vec<_>>())?;
+    if missing.is_empty() {
+        ui.result(format_args!("everything that {} need is there", args.task));
+        return Ok(());
+    }
+    for tool in &missing {
+        ui.result(format_args!(
+            "missing: {} (package {} on Debian and Ubuntu, {} on Fedora)",
+            tool.name(),
+            tool.debian,
+            tool.fedora
+        ));
+    }
+    bail!("{} tools are missing: cargo xtask deps --for {} --install", missing.len(), args.task)
+}
+
+/// Installs what `task` needs and is missing; does nothing where all is there.
+pub fn install(task: Task, ui: &Ui) -> anyhow::Result<()> {
+    let missing = missing(task);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let shell = Shell::new()?;
+    if on_path("apt-get").is_some() {
+        let packages = packages(&missing, |tool| tool.debian);
+        ui.note(format_args!("installing {}", packages.join(" ")));
+        let shell_env = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+        cmd!(shell, "apt-get update -qq").ignore_stdout().run().context(ROOT)?;
+        cmd!(shell, "apt-get install -y -qq --no-install-recommends {packages...}")
+            .ignore_stdout()
+            .run()
+            .context(ROOT)?;
+        drop(shell_env);
+    } else if on_path("dnf").is_some() {
+        let packages = packages(&missing, |tool| tool.fedora);
+        ui.note(format_args!("installing {}", packages.join(" ")));
+        cmd!(shell, "dnf install -y -q {packages...}").run().context(ROOT)?;
+    } else {
+        bail!(
+            "found neither apt-get nor dnf: install by hand what `cargo xtask deps --for {task}` lists"
+        );
+    }
+    match self::missing(task).first() {
+        None => Ok(()),
+        Some(tool) => bail!("{} is still missing after the installation", tool.name()),
+    }
+}
+
+const ROOT: &str = "installing packages: this needs root";
+
+fn missing(task: Task) -> Vec<Tool> {
+    TOOLS.iter().filter(|tool| tool.task <= task && !tool.is_there()).copied().collect()
+}
+
+fn packages(tools: &[Tool], name: impl Fn(&Tool) -> &'static str) -> Vec<&'static str> {
+    let mut names: Vec<_> = tools.iter().map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_of_every_system_is_found_and_a_made_up_one_is_not() {
+        assert!(on_path("sh").is_some());
+        assert!(on_path("no-such-program-of-any-system").is_none());
+    }
+
+    #[test]
+    fn packages_are_named_once() {
+        let tools: Vec<_> =
+            TOOLS.iter().filter(|tool| tool.fedora == "syslinux").copied().collect();
+        assert!(tools.len() > 1);
+        assert_eq!(packages(&tools, |tool| tool.fedora), ["syslinux"]);
+    }
+}

@@ -1,0 +1,5 @@
+//! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
+
+pub mod ci;
+pub mod deps;
+pub mod ui;
