@@ -2,5 +2,7 @@
 //!
 //! Everything here is synchronous; parsing, checking, rendering and layout are pure functions.
 
+pub mod fault;
 pub mod firmware;
 pub mod format;
+pub mod host;
