@@ -60,8 +60,7 @@ impl Format {
     /// All formats, in the order in which they are listed.
     pub const ALL: [Self; 5] = [Self::Iso, Self::Usb, Self::Floppy, Self::Efi, Self::Lkrn];
 
-    /// The name used in feeds and manifests, on the command line, and as the file extension of
-    /// all formats but floppy and USB images.
+    /// The name used in feeds and manifests and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Iso => "iso",
@@ -69,6 +68,15 @@ impl Format {
             Self::Floppy => "floppy",
             Self::Efi => "efi",
             Self::Lkrn => "lkrn",
+        }
+    }
+
+    /// The extension of an image's file name.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Usb => "usb.img",
+            Self::Floppy => "floppy.img",
+            Self::Iso | Self::Efi | Self::Lkrn => self.name(),
         }
     }
 }

@@ -6,3 +6,4 @@ pub mod fault;
 pub mod firmware;
 pub mod format;
 pub mod host;
+pub mod ticket;

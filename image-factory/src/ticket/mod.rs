@@ -1,0 +1,97 @@
+//! The ticket: a host's own script, its static identity and its way to the server.
+//!
+//! A ticket works with any firmware that runs one and has the capabilities that the host needs:
+//! it finds its NICs, configures them, asks the server with facts about the machine, and boots
+//! the local disk when there is no answer, or when the answer's script ends. Nothing in it waits
+//! for a person. `docs/images.md` has the format, `docs/protocol.md` what the server sees.
+
+mod identity;
+mod needs;
+mod render;
+mod token;
+
+pub use identity::{Identity, identities};
+pub use needs::{Missing, check, needs};
+pub use token::{TokenKey, TokenKeyError};
+
+use crate::{firmware::Capability, host::Host};
+use std::num::{NonZeroU8, NonZeroU16};
+
+/// How patient a ticket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// How often the server is asked before the local disk is booted.
+    pub attempts: NonZeroU8,
+    /// How long one request may take without a byte, in seconds.
+    pub request: NonZeroU16,
+    /// How long to wait for the link of one NIC, in seconds.
+    pub link: NonZeroU16,
+}
+
+impl Default for Patience {
+    /// Five attempts, 10 s each, 20 s for a link (spanning tree takes its time).
+    fn default() -> Self {
+        const fn seconds(n: u16) -> NonZeroU16 {
+            match NonZeroU16::new(n) {
+                Some(n) => n,
+                None => NonZeroU16::MIN,
+            }
+        }
+        let attempts = NonZeroU8::new(5).unwrap_or(NonZeroU8::MIN);
+        Self { attempts, request: seconds(10), link: seconds(20) }
+    }
+}
+
+/// How facts travel to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Facts {
+    /// As form parameters of a POST request.
+    Post,
+    /// In the query string of a GET request, where a firmware has no `param` command.
+    Query,
+}
+
+impl Facts {
+    /// What all of `firmware`'s binaries can do.
+    pub fn for_capabilities(all: &[&crate::firmware::Capabilities]) -> Self {
+        if all.iter().all(|one| one.contains(&Capability::Params)) {
+            Self::Post
+        } else {
+            Self::Query
+        }
+    }
+}
+
+/// A rendered ticket; it comes from nowhere but the renderer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    text: String,
+}
+
+impl Ticket {
+    /// The ticket of one host. Its firmware must have been [`check`]ed.
+    pub fn for_host(host: &Host, facts: Facts, patience: &Patience) -> Self {
+        Self { text: render::host(host, facts, patience) }
+    }
+
+    /// One ticket for all hosts of a site: the machine finds itself by MAC, UUID or serial.
+    ///
+    /// Hosts that have none of these cannot be found and must be refused before: see
+    /// [`can_be_picked`].
+    pub fn for_site(hosts: &[Host], facts: Facts, patience: &Patience) -> Self {
+        Self { text: render::site(hosts, facts, patience) }
+    }
+
+    /// The script.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// Whether a site ticket can tell this host from others: by a MAC, its UUID or its serial.
+pub fn can_be_picked(host: &Host) -> bool {
+    host.uuid.is_some() || host.serial.is_some() || host.nics.iter().any(|nic| nic.mac.is_some())
+}
+
+#[cfg(test)]
+mod tests;
