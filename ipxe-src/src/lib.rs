@@ -1,1 +1,3 @@
 //! From iPXE's pinned source to firmware.
+
+pub mod run;
