@@ -1,1 +1,12 @@
 //! QEMU harness and end-to-end truth.
+//!
+//! A boot test starts a machine that minted images, this crate's local disks and this crate's boot
+//! server make up, and passes only when three witnesses agree: what the machine wrote on its serial
+//! line, how QEMU ended, and what the server saw.
+
+pub mod boot_server;
+pub mod disks;
+pub mod guest;
+pub mod lab;
+pub mod run;
+pub mod serial;

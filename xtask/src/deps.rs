@@ -48,7 +48,7 @@ enum Probe {
 
 /// A tool, the first task that needs it, and its package on each family of distributions.
 #[derive(Clone, Copy, Debug)]
-struct Tool {
+pub struct Tool {
     probe: Probe,
     task: Task,
     debian: &'static str,
@@ -110,6 +110,14 @@ const TOOLS: &[Tool] = &[
     ),
 ];
 
+impl fmt::Display for Tool {
+    /// The tool and the packages that have it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, debian, fedora) = (self.name(), self.debian, self.fedora);
+        write!(f, "{name} (package {debian} on Debian and Ubuntu, {fedora} on Fedora)")
+    }
+}
+
 impl Tool {
     fn name(&self) -> &'static str {
         match self.probe {
@@ -147,12 +155,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         return Ok(());
     }
     for tool in &missing {
-        ui.result(format_args!(
-            "missing: {} (package {} on Debian and Ubuntu, {} on Fedora)",
-            tool.name(),
-            tool.debian,
-            tool.fedora
-        ));
+        ui.result(format_args!("missing: {tool}"));
     }
     bail!("{} tools are missing: cargo xtask deps --for {} --install", missing.len(), args.task)
 }
@@ -191,7 +194,8 @@ pub fn install(task: Task, ui: &Ui) -> anyhow::Result<()> {
 
 const ROOT: &str = "installing packages: this needs root";
 
-fn missing(task: Task) -> Vec<Tool> {
+/// The tools that `task` needs and that are not there.
+pub fn missing(task: Task) -> Vec<Tool> {
     TOOLS.iter().filter(|tool| tool.task <= task && !tool.is_there()).copied().collect()
 }
 

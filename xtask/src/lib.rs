@@ -2,4 +2,5 @@
 
 pub mod ci;
 pub mod deps;
+pub mod qemu;
 pub mod ui;

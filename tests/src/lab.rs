@@ -1,0 +1,81 @@
+//! What every boot test starts from: the tools it needs, a scratch folder, a place for its logs.
+
+use crate::{disks, guest::Guest};
+use anyhow::{Context, bail};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+use xtask::{
+    deps,
+    qemu::{Board, Disk, Machine, Writes, roms},
+};
+
+/// Set to 1, lets tests whose tools are missing pass with a loud line instead of failing.
+pub const ALLOW_SKIP: &str = "BOOTMINT_ALLOW_SKIP";
+
+/// One test's workplace; its scratch folder vanishes with it, its logs stay.
+#[derive(Debug)]
+pub struct Lab {
+    name: String,
+    scratch: tempfile::TempDir,
+    logs: PathBuf,
+}
+
+impl Lab {
+    /// A workplace for the test `name`; none when tools are missing and that is allowed.
+    pub fn open(name: &str) -> anyhow::Result<Option<Self>> {
+        let missing = deps::missing(deps::Task::Tests);
+        if !missing.is_empty() {
+            let list: Vec<_> = missing.iter().map(ToString::to_string).collect();
+            let list = list.join("; ");
+            if std::env::var_os(ALLOW_SKIP).is_some_and(|value| value == "1") {
+                skip(name, &format!("missing: {list}"));
+                return Ok(None);
+            }
+            bail!(
+                "missing: {list}. Run `cargo xtask deps --for tests --install`, or set {ALLOW_SKIP}=1"
+            );
+        }
+        let logs = log_folder()?;
+        fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+        let scratch = tempfile::Builder::new().prefix("bootmint-test-").tempdir()?;
+        Ok(Some(Self { name: name.to_owned(), scratch, logs }))
+    }
+
+    /// The scratch folder.
+    pub fn folder(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// A UEFI board with a variable store of its own, which must not be shared between machines.
+    pub fn uefi(&self) -> anyhow::Result<Board> {
+        let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
+        Ok(Board::Uefi(roms::flash(roms::Architecture::X64, &folder)?))
+    }
+
+    /// A local disk that says `name` when it is booted: see [`disks::local_disk`].
+    pub fn local_disk(&self, name: &str) -> anyhow::Result<Disk> {
+        let path = disks::local_disk(self.folder(), name)?;
+        Ok(Disk { path, writes: Writes::Discarded })
+    }
+
+    /// Starts a machine; `label` tells this test's machines apart in the logs.
+    pub fn start(&self, label: &str, machine: &Machine) -> anyhow::Result<Guest> {
+        Guest::start(machine, &self.logs.join(format!("{}-{label}.log", self.name)))
+    }
+}
+
+/// Says that a test, or a part of it, did not run. Written past the test runner's capture, which
+/// would hide it.
+pub fn skip(name: &str, why: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "\n*** SKIPPED {name}: {why} ***");
+}
+
+/// `boot-logs` beside the folder of the test programs.
+fn log_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("finding the test program")?;
+    let folder = program.ancestors().nth(2).context("a test program lies in a target folder")?;
+    Ok(folder.join("boot-logs"))
+}

@@ -1,0 +1,398 @@
+//! A machine's command line, as data.
+
+use super::machine::{
+    Acceleration, Board, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen, Wire,
+    Writes,
+};
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::Path,
+};
+
+/// A machine that cannot be built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsupported {
+    /// A floppy drive where there is none.
+    #[error("a UEFI machine has no floppy drive: start the floppy on BIOS, or attach it as a disk")]
+    FloppyOnUefi,
+    /// A serial number or tag that QEMU would take for another option.
+    #[error("the SMBIOS value \"{0}\" holds a comma, which QEMU takes for the end of the value")]
+    CommaInIdentity(String),
+}
+
+/// A program and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The program's name, looked up on the search path.
+    pub program: &'static str,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+}
+
+impl CommandLine {
+    fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    fn option(&mut self, name: &str, value: impl AsRef<OsStr>) -> &mut Self {
+        self.arg(name).arg(value)
+    }
+}
+
+impl fmt::Display for CommandLine {
+    /// The command as a shell takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.program)?;
+        for arg in &self.args {
+            let text = arg.to_string_lossy();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=@+".contains(c);
+            if !text.is_empty() && text.chars().all(plain) {
+                write!(f, " {text}")?;
+            } else {
+                write!(f, " '{}'", text.replace('\'', r"'\''"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Machine {
+    /// The command line that starts this machine.
+    pub fn command(&self) -> Result<CommandLine, Unsupported> {
+        let program = match self.board {
+            Board::Bios | Board::Uefi(_) => "qemu-system-x86_64",
+            Board::UefiArm64(_) => "qemu-system-aarch64",
+        };
+        let mut line = CommandLine { program, args: Vec::new() };
+        line.option("-name", "bootmint").option("-nodefaults", "-no-user-config");
+        self.add_board(&mut line);
+        self.add_operator(&mut line);
+        self.add_identity(&mut line)?;
+        if let Some(image) = &self.image {
+            self.add_image(&mut line, image)?;
+        }
+        for (index, disk) in self.disks.iter().enumerate() {
+            self.add_disk(&mut line, index, disk);
+        }
+        line.option("-nic", "none");
+        for (index, nic) in self.nics.iter().enumerate() {
+            add_nic(&mut line, index, nic);
+        }
+        Ok(line)
+    }
+
+    fn add_board(&self, line: &mut CommandLine) {
+        line.option(
+            "-accel",
+            match self.acceleration {
+                Acceleration::Emulated => "tcg",
+                Acceleration::Kvm => "kvm",
+            },
+        );
+        line.option("-m", self.memory.to_string());
+        match &self.board {
+            // SeaBIOS copies the screen to the serial line when told that there are no graphics.
+            Board::Bios => match self.screen {
+                Screen::OnSerialLine => line.option("-machine", "pc,graphics=off"),
+                Screen::OnGraphicsCard => line.option("-machine", "pc"),
+            }
+            .option("-device", "VGA"),
+            Board::Uefi(flash) => {
+                add_flash(line.option("-machine", "q35"), flash);
+                // Without it OVMF offers no EFI_RNG_PROTOCOL, and TLS no entropy.
+                line.option("-device", "virtio-rng-pci")
+            }
+            Board::UefiArm64(flash) => {
+                line.option("-machine", "virt").option("-cpu", "cortex-a57");
+                add_flash(line, flash);
+                line.option("-device", "virtio-rng-pci")
+            }
+        };
+    }
+
+    fn add_operator(&self, line: &mut CommandLine) {
+        line.option("-display", "none").option("-boot", "menu=off");
+        match self.operator {
+            Operator::Program => {
+                line.option("-monitor", "none").option("-serial", "stdio").arg("-no-reboot");
+                if !matches!(self.board, Board::UefiArm64(_)) {
+                    line.option("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+                }
+            }
+            Operator::Person => {
+                line.option("-serial", "mon:stdio");
+            }
+        }
+    }
+
+    fn add_identity(&self, line: &mut CommandLine) -> Result<(), Unsupported> {
+        if let Some(uuid) = &self.identity.uuid {
+            line.option("-uuid", uuid);
+        }
+        let smbios =
+            [("type=1,serial=", &self.identity.serial), ("type=3,asset=", &self.identity.asset)];
+        for (key, value) in smbios {
+            let Some(value) = value else { continue };
+            if value.contains(',') {
+                return Err(Unsupported::CommaInIdentity(value.clone()));
+            }
+            line.option("-smbios", format!("{key}{value}"));
+        }
+        Ok(())
+    }
+
+    fn add_image(&self, line: &mut CommandLine, image: &Image) -> Result<(), Unsupported> {
+        const CD: &str = "media=cdrom,readonly=on";
+        const DISK: &str = "snapshot=on";
+        let arm = matches!(self.board, Board::UefiArm64(_));
+        let (kind, controller, device) = match image.medium {
+            Medium::Kernel => {
+                line.option("-kernel", &image.path);
+                return Ok(());
+            }
+            Medium::Cd if arm => (CD, Some("virtio-scsi-pci"), "scsi-cd"),
+            Medium::Cd => (CD, None, "ide-cd"),
+            Medium::Disk if arm => (DISK, None, "virtio-blk-pci"),
+            Medium::Disk => (DISK, None, "ide-hd"),
+            Medium::Usb => (DISK, Some("qemu-xhci"), "usb-storage"),
+            Medium::Floppy if self.board == Board::Bios => (DISK, None, "floppy"),
+            Medium::Floppy => return Err(Unsupported::FloppyOnUefi),
+        };
+        let drive = format!("if=none,id=image,format=raw,{kind},file=");
+        line.option("-drive", with_path(&drive, &image.path));
+        if let Some(controller) = controller {
+            line.option("-device", controller);
+        }
+        line.option("-device", format!("{device},drive=image,bootindex=0"));
+        Ok(())
+    }
+
+    fn add_disk(&self, line: &mut CommandLine, index: usize, disk: &Disk) {
+        let snapshot = match disk.writes {
+            Writes::Kept => "off",
+            Writes::Discarded => "on",
+        };
+        let drive = format!("if=none,id=disk{index},format=raw,snapshot={snapshot},file=");
+        line.option("-drive", with_path(&drive, &disk.path));
+        // The image is first; firmware numbers and tries the disks in this order.
+        let place = index + 1;
+        let device = match self.board {
+            Board::Bios => "ide-hd".to_owned(),
+            Board::Uefi(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
+            Board::UefiArm64(_) => "virtio-blk-pci".to_owned(),
+        };
+        line.option("-device", format!("{device},drive=disk{index},bootindex={place}"));
+    }
+}
+
+fn add_flash(line: &mut CommandLine, flash: &Flash) {
+    let drive = |rest: &str, path: &Path| {
+        let qcow2 = path.extension().is_some_and(|extension| extension == "qcow2");
+        let format = if qcow2 { "qcow2" } else { "raw" };
+        with_path(&format!("if=pflash,format={format},{rest}file="), path)
+    };
+    line.option("-drive", drive("readonly=on,", &flash.code));
+    line.option("-drive", drive("", &flash.variables));
+}
+
+fn add_nic(line: &mut CommandLine, index: usize, nic: &Nic) {
+    let netdev = match &nic.wire {
+        Wire::User(net) => {
+            let ipv4 = format!("net={}/{},host={}", net.network, net.prefix, net.gateway);
+            let ipv6 = match net.ipv6 {
+                Some((prefix, host)) => format!("ipv6=on,ipv6-prefix={prefix},ipv6-host={host}"),
+                None => "ipv6=off".to_owned(),
+            };
+            format!("user,id=net{index},{ipv4},{ipv6}")
+        }
+        Wire::Datagrams { local, remote } => format!(
+            "dgram,id=net{index},local.type=inet,local.host={},local.port={},\
+             remote.type=inet,remote.host={},remote.port={}",
+            local.ip(),
+            local.port(),
+            remote.ip(),
+            remote.port()
+        ),
+        Wire::Isolated => format!("hubport,id=net{index},hubid={index}"),
+    };
+    line.option("-netdev", netdev);
+    let model = match nic.model {
+        Model::Virtio => "virtio-net-pci",
+        Model::E1000 => "e1000",
+    };
+    // Without an option ROM the board's firmware does not bring an iPXE of its own.
+    line.option("-device", format!("{model},netdev=net{index},mac={},romfile=", nic.mac));
+}
+
+/// An option that ends in a path; QEMU wants the path's commas doubled.
+fn with_path(option: &str, path: &Path) -> OsString {
+    let mut bytes = option.as_bytes().to_vec();
+    for &byte in path.as_os_str().as_bytes() {
+        bytes.push(byte);
+        if byte == b',' {
+            bytes.push(byte);
+        }
+    }
+    OsString::from_vec(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::machine::{Identity, UserNet};
+    use super::*;
+
+    fn flash() -> Flash {
+        Flash { code: "/roms/code.fd".into(), variables: "/tmp/vars.fd".into() }
+    }
+
+    fn image(medium: Medium) -> Option<Image> {
+        Some(Image { path: "/tmp/a.img".into(), medium })
+    }
+
+    fn text(machine: &Machine) -> String {
+        machine.command().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_bios_machine_with_a_cd_and_a_local_disk() {
+        let machine = Machine {
+            image: image(Medium::Cd),
+            disks: vec![Disk { path: "/tmp/local.img".into(), writes: Writes::Discarded }],
+            nics: vec![Nic {
+                mac: "52:54:00:00:00:01".into(),
+                model: Model::Virtio,
+                wire: Wire::User(UserNet::default()),
+            }],
+            ..Machine::new(Board::Bios)
+        };
+        assert_eq!(
+            text(&machine),
+            "qemu-system-x86_64 -name bootmint -nodefaults -no-user-config -accel tcg -m 512 \
+             -machine pc,graphics=off -device VGA -display none -boot menu=off -monitor none \
+             -serial stdio -no-reboot -device isa-debug-exit,iobase=0xf4,iosize=0x04 \
+             -drive if=none,id=image,format=raw,media=cdrom,readonly=on,file=/tmp/a.img \
+             -device ide-cd,drive=image,bootindex=0 \
+             -drive if=none,id=disk0,format=raw,snapshot=on,file=/tmp/local.img \
+             -device ide-hd,drive=disk0,bootindex=1 -nic none \
+             -netdev user,id=net0,net=10.0.2.0/24,host=10.0.2.2,ipv6=off \
+             -device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile="
+        );
+    }
+
+    #[test]
+    fn a_uefi_machine_with_a_usb_stick_for_a_person() {
+        let machine = Machine {
+            image: image(Medium::Usb),
+            operator: Operator::Person,
+            ..Machine::new(Board::Uefi(flash()))
+        };
+        assert_eq!(
+            text(&machine),
+            "qemu-system-x86_64 -name bootmint -nodefaults -no-user-config -accel tcg -m 512 \
+             -machine q35 -drive if=pflash,format=raw,readonly=on,file=/roms/code.fd \
+             -drive if=pflash,format=raw,file=/tmp/vars.fd -device virtio-rng-pci -display none \
+             -boot menu=off -serial mon:stdio \
+             -drive if=none,id=image,format=raw,snapshot=on,file=/tmp/a.img -device qemu-xhci \
+             -device usb-storage,drive=image,bootindex=0 -nic none"
+        );
+    }
+
+    #[test]
+    fn an_arm_machine_has_its_own_buses_and_no_x86_port() {
+        let machine = Machine {
+            image: image(Medium::Cd),
+            disks: vec![Disk { path: "/d".into(), writes: Writes::Kept }],
+            ..Machine::new(Board::UefiArm64(flash()))
+        };
+        let text = text(&machine);
+        assert!(text.starts_with("qemu-system-aarch64 "), "{text}");
+        assert!(text.contains("-machine virt -cpu cortex-a57"), "{text}");
+        assert!(text.contains("-device virtio-scsi-pci -device scsi-cd,drive=image"), "{text}");
+        assert!(text.contains("snapshot=off,file=/d -device virtio-blk-pci,drive=disk0"), "{text}");
+        assert!(!text.contains("isa-debug-exit") && text.contains("-no-reboot"), "{text}");
+    }
+
+    #[test]
+    fn each_medium_has_its_device() {
+        let devices = [
+            (Medium::Disk, "-device ide-hd,drive=image,bootindex=0"),
+            (Medium::Floppy, "-device floppy,drive=image,bootindex=0"),
+            (Medium::Kernel, "-kernel /tmp/a.img"),
+        ];
+        for (medium, expected) in devices {
+            let machine = Machine { image: image(medium), ..Machine::new(Board::Bios) };
+            assert!(text(&machine).contains(expected), "{medium:?}: {}", text(&machine));
+        }
+        let uefi = Board::Uefi(flash());
+        let machine = Machine { image: image(Medium::Floppy), ..Machine::new(uefi) };
+        assert_eq!(machine.command(), Err(Unsupported::FloppyOnUefi));
+    }
+
+    #[test]
+    fn wires_screens_and_accelerators() {
+        let nic = |wire| Nic { mac: "52:54:00:00:00:02".into(), model: Model::E1000, wire };
+        let ipv6 = Some(("fd00:1::".parse().unwrap(), "fd00:1::1".parse().unwrap()));
+        let machine = Machine {
+            nics: vec![
+                nic(Wire::Datagrams {
+                    local: "127.0.0.1:5000".parse().unwrap(),
+                    remote: "127.0.0.1:5001".parse().unwrap(),
+                }),
+                nic(Wire::Isolated),
+                nic(Wire::User(UserNet { ipv6, ..UserNet::default() })),
+            ],
+            acceleration: Acceleration::Kvm,
+            screen: Screen::OnGraphicsCard,
+            ..Machine::new(Board::Bios)
+        };
+        let text = text(&machine);
+        for expected in [
+            "-accel kvm",
+            "-machine pc -device VGA",
+            "-netdev dgram,id=net0,local.type=inet,local.host=127.0.0.1,local.port=5000,\
+             remote.type=inet,remote.host=127.0.0.1,remote.port=5001",
+            "-netdev hubport,id=net1,hubid=1 -device e1000,netdev=net1",
+            "host=10.0.2.2,ipv6=on,ipv6-prefix=fd00:1::,ipv6-host=fd00:1::1",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+
+    #[test]
+    fn commas_do_not_end_a_path_nor_smuggle_an_option() {
+        let path = "/tmp/a,snapshot=off.img".into();
+        let mut machine = Machine {
+            image: Some(Image { path, medium: Medium::Disk }),
+            ..Machine::new(Board::Bios)
+        };
+        assert!(text(&machine).contains("file=/tmp/a,,snapshot=off.img"), "{}", text(&machine));
+        machine.identity = Identity { serial: Some("x,y".into()), ..Identity::default() };
+        assert_eq!(machine.command(), Err(Unsupported::CommaInIdentity("x,y".into())));
+    }
+
+    #[test]
+    fn the_identity_reaches_smbios() {
+        let machine = Machine {
+            identity: Identity {
+                uuid: Some("6d1b4f0e-0000-4000-8000-000000000001".into()),
+                serial: Some("S/N 7".into()),
+                asset: Some("A-9".into()),
+            },
+            ..Machine::new(Board::Bios)
+        };
+        assert!(text(&machine).contains(
+            "-uuid 6d1b4f0e-0000-4000-8000-000000000001 -smbios 'type=1,serial=S/N 7' \
+             -smbios type=3,asset=A-9"
+        ));
+    }
+
+    #[test]
+    fn a_flash_image_in_qcow2_is_named_so() {
+        let flash = Flash { code: "/roms/code.qcow2".into(), variables: "/tmp/vars.fd".into() };
+        let text = text(&Machine::new(Board::Uefi(flash)));
+        assert!(text.contains("format=qcow2,readonly=on,file=/roms/code.qcow2"), "{text}");
+    }
+}

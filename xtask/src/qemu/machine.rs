@@ -1,0 +1,210 @@
+//! What a QEMU machine consists of.
+
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
+
+/// A machine to start: the image it boots, its local disks, its network, and who watches it.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The kind of machine and the firmware on its board.
+    pub board: Board,
+    /// What it boots first.
+    pub image: Option<Image>,
+    /// Its local disks, tried in this order after the image.
+    pub disks: Vec<Disk>,
+    /// Its network cards, in the order in which iPXE numbers them.
+    pub nics: Vec<Nic>,
+    /// What SMBIOS says the machine is.
+    pub identity: Identity,
+    /// RAM in MiB.
+    pub memory: u32,
+    /// How instructions run.
+    pub acceleration: Acceleration,
+    /// Where a BIOS machine's screen goes.
+    pub screen: Screen,
+    /// Who watches it.
+    pub operator: Operator,
+}
+
+impl Machine {
+    /// A machine with nothing attached, watched by a program.
+    pub fn new(board: Board) -> Self {
+        Self {
+            board,
+            image: None,
+            disks: Vec::new(),
+            nics: Vec::new(),
+            identity: Identity::default(),
+            memory: 512,
+            acceleration: Acceleration::Emulated,
+            screen: Screen::OnSerialLine,
+            operator: Operator::Program,
+        }
+    }
+}
+
+/// The kind of machine and the firmware on its board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Board {
+    /// An x86-64 PC with SeaBIOS.
+    Bios,
+    /// An x86-64 PC with OVMF.
+    Uefi(Flash),
+    /// An AArch64 `virt` machine with UEFI.
+    UefiArm64(Flash),
+}
+
+/// The two flash chips of a UEFI machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flash {
+    /// The firmware's code; only read.
+    pub code: PathBuf,
+    /// The machine's own copy of the variable store; written.
+    pub variables: PathBuf,
+}
+
+/// The image under test and how the machine meets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The file; never written.
+    pub path: PathBuf,
+    /// What the machine takes it for.
+    pub medium: Medium,
+}
+
+/// What an image is attached as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Medium {
+    /// A CD in a drive: ATAPI on x86-64, SCSI on AArch64.
+    Cd,
+    /// A fixed disk: IDE or AHCI on x86-64, virtio on AArch64.
+    Disk,
+    /// A USB stick on an xHCI controller.
+    Usb,
+    /// A floppy; BIOS machines only.
+    Floppy,
+    /// A kernel that QEMU hands to the firmware (`-kernel`): `lkrn` on BIOS, `efi` on UEFI.
+    Kernel,
+}
+
+/// A local disk, raw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The file.
+    pub path: PathBuf,
+    /// What becomes of the machine's writes.
+    pub writes: Writes,
+}
+
+/// What becomes of writes to a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writes {
+    /// They go to the file.
+    Kept,
+    /// They are forgotten when the machine ends.
+    Discarded,
+}
+
+/// A network card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nic {
+    /// Its address, `52:54:00:12:34:56`.
+    pub mac: String,
+    /// What it looks like to the machine.
+    pub model: Model,
+    /// What it is plugged into.
+    pub wire: Wire,
+}
+
+/// Models of network cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// virtio-net on PCI.
+    Virtio,
+    /// Intel 82540EM.
+    E1000,
+}
+
+/// What a network card is plugged into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// QEMU's own NAT, which reaches servers on this machine's loopback through its gateway.
+    User(UserNet),
+    /// Ethernet frames, one per UDP datagram.
+    Datagrams {
+        /// Where QEMU receives.
+        local: SocketAddr,
+        /// Where QEMU sends.
+        remote: SocketAddr,
+    },
+    /// A switch that nobody else is on: the link is up, nothing answers.
+    Isolated,
+}
+
+/// The addresses of a user-mode network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserNet {
+    /// The IPv4 network's address.
+    pub network: Ipv4Addr,
+    /// The length of its prefix.
+    pub prefix: u8,
+    /// The gateway, which is this machine's 127.0.0.1 to the guest.
+    pub gateway: Ipv4Addr,
+    /// The IPv6 network, a /64, and the gateway, which is this machine's ::1 to the guest.
+    pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
+}
+
+impl Default for UserNet {
+    /// QEMU's customary network: 10.0.2.0/24 with the gateway 10.0.2.2, no IPv6.
+    fn default() -> Self {
+        Self {
+            network: Ipv4Addr::new(10, 0, 2, 0),
+            prefix: 24,
+            gateway: Ipv4Addr::new(10, 0, 2, 2),
+            ipv6: None,
+        }
+    }
+}
+
+/// What SMBIOS says the machine is; QEMU's defaults where empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The system's UUID.
+    pub uuid: Option<String>,
+    /// The system's serial number.
+    pub serial: Option<String>,
+    /// The chassis' asset tag.
+    pub asset: Option<String>,
+}
+
+/// How the machine's instructions run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceleration {
+    /// Translated by QEMU; works everywhere.
+    Emulated,
+    /// By the processor, through Linux's KVM. Never chosen unasked: on some hosts
+    /// `/dev/kvm` opens and then fails at real-mode code.
+    Kvm,
+}
+
+/// Where a BIOS machine's text screen goes. UEFI writes to its serial line by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// SeaBIOS copies it to the serial line.
+    OnSerialLine,
+    /// To the graphics card only; for firmware with a serial console of its own, whose every
+    /// character would appear twice.
+    OnGraphicsCard,
+}
+
+/// Who watches the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// A program: the serial line is standard output, a restart ends QEMU, and on x86 a write to
+    /// port 0xf4 ends it with the status `value * 2 + 1`.
+    Program,
+    /// A person: terminal and serial line are one, with QEMU's monitor behind Ctrl-A C.
+    Person,
+}

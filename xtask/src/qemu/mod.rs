@@ -1,0 +1,14 @@
+//! QEMU machines as values: what a machine is, its command line, and the UEFI ROMs it needs.
+//!
+//! Everything but [`roms`] is pure. The tests and `cargo xtask boot` start the same machines; each
+//! runs the command line in its own way.
+
+mod command;
+mod machine;
+pub mod roms;
+
+pub use command::{CommandLine, Unsupported};
+pub use machine::{
+    Acceleration, Board, Disk, Flash, Identity, Image, Machine, Medium, Model, Nic, Operator,
+    Screen, UserNet, Wire, Writes,
+};
