@@ -13,6 +13,7 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     io::{self, BufRead, BufReader, Read},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -176,16 +177,17 @@ impl Invocation {
     pub fn stream(&self, listener: &mut Listener<'_>) -> Result<(), RunError> {
         let mut child = self.spawn(listener)?;
         let (sender, lines) = mpsc::channel();
-        let readers = [
-            child.0.stdout.take().map(|out| forward(out, sender.clone())),
-            child.0.stderr.take().map(|err| forward(err, sender)),
-        ];
+        if let Some(output) = child.0.stdout.take() {
+            forward(output, sender.clone());
+        }
+        if let Some(errors) = child.0.stderr.take() {
+            forward(errors, sender);
+        }
         let mut last = LastLines::default();
         for line in lines {
             listener(Said::Line(&line));
             last.push(line);
         }
-        readers.into_iter().flatten().for_each(|reader| drop(reader.join()));
         self.finish(child, last)
     }
 
@@ -200,7 +202,9 @@ impl Invocation {
     ) -> Result<Result<T, E>, RunError> {
         let mut child = self.spawn(listener)?;
         let (sender, lines) = mpsc::channel();
-        let errors = child.0.stderr.take().map(|err| forward(err, sender));
+        if let Some(errors) = child.0.stderr.take() {
+            forward(errors, sender);
+        }
         let consumed = match child.0.stdout.take() {
             Some(mut output) => {
                 let consumed = consume(&mut output);
@@ -213,20 +217,22 @@ impl Invocation {
             None => consume(&mut io::empty()),
         };
         // A command that failed by itself is the better explanation, so it gets a moment to end.
-        let ended_by_us = consumed.is_err() && child.still_runs_after(GRACE);
-        if ended_by_us {
+        // What it started may live on and hold its error output: nobody waits for that.
+        if consumed.is_err() && child.still_runs_after(GRACE) {
             child.end();
+            return Ok(consumed);
         }
         let mut last = LastLines::default();
         for line in lines {
             listener(Said::Line(&line));
             last.push(line);
         }
-        drop(errors.map(thread::JoinHandle::join));
-        if ended_by_us {
-            return Ok(consumed);
+        match self.finish(child, last) {
+            Err(RunError::Failed { status, .. }) if consumed.is_err() && broken_pipe(status) => {
+                Ok(consumed)
+            }
+            ended => ended.map(|()| consumed),
         }
-        self.finish(child, last).map(|()| consumed)
     }
 
     /// Whether the program can be started at all.
@@ -376,11 +382,14 @@ impl LastLines {
     }
 }
 
-/// Sends each line of `stream`, until it ends or nobody listens.
-fn forward(
-    stream: impl Read + Send + 'static,
-    lines: mpsc::Sender<String>,
-) -> thread::JoinHandle<()> {
+/// Whether a command ended because nobody read its output, itself or as a shell tells it.
+fn broken_pipe(status: ExitStatus) -> bool {
+    const SIGPIPE: i32 = 13;
+    status.signal() == Some(SIGPIPE) || status.code() == Some(128 + SIGPIPE)
+}
+
+/// Sends each line of `stream` from a thread of its own, until it ends or nobody listens.
+fn forward(stream: impl Read + Send + 'static, lines: mpsc::Sender<String>) {
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
@@ -391,7 +400,7 @@ fn forward(
             }
             line.clear();
         }
-    })
+    });
 }
 
 #[cfg(test)]

@@ -79,15 +79,17 @@ fn a_missing_folder_is_not_taken_for_a_missing_program() {
 
 #[test]
 fn a_consumer_that_gives_up_ends_the_command() {
-    let result = sh("sleep 600").pipe(&mut silent, |_| Err::<(), _>("enough")).unwrap();
+    let result = sh("sleep 20; true").pipe(&mut silent, |_| Err::<(), _>("enough")).unwrap();
     assert_eq!(result, Err("enough"));
+    let broken = sh("sleep 0.1; yes").pipe(&mut silent, |_| Err::<(), _>("enough")).unwrap();
+    assert_eq!(broken, Err("enough"));
     let failed = sh("echo x; exit 1").pipe(&mut silent, |output| io::read_to_string(output));
     assert!(matches!(failed, Err(RunError::Failed { .. })));
 }
 
 #[test]
 fn a_command_that_failed_explains_more_than_its_broken_output() {
-    let result = sh("echo half; sleep 0.1; exit 7").pipe(&mut silent, |_| Err::<(), _>("short"));
+    let result = sh("sleep 0.1; exit 7").pipe(&mut silent, |_| Err::<(), _>("short"));
     let error = result.unwrap_err().to_string();
     assert!(error.contains("exit status: 7"), "{error}");
 }
