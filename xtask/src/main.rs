@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{ci, deps, ui, ui::Ui};
+use xtask::{boot, ci, deps, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -16,6 +16,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Boots an image in QEMU, with this terminal as its console
+    Boot(boot::Args),
     /// Runs what CI runs: format, lints, tests, documentation
     Ci(ci::Args),
     /// Says which of the tools a task needs are missing, and installs them
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.ui);
     let result = match cli.command {
+        Command::Boot(args) => boot::run(args, &ui),
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
     };
