@@ -6,4 +6,5 @@ pub mod fault;
 pub mod firmware;
 pub mod format;
 pub mod host;
+pub mod slot;
 pub mod ticket;
