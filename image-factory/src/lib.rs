@@ -6,5 +6,6 @@ pub mod fault;
 pub mod firmware;
 pub mod format;
 pub mod host;
+pub mod layout;
 pub mod slot;
 pub mod ticket;

@@ -1,0 +1,176 @@
+//! Templates: one format of one firmware laid out once, with the slots that a ticket fills.
+//!
+//! `docs/images.md` describes every layout byte by byte. This is the only module that names the
+//! file-system libraries; what it writes is a pure function of its inputs.
+
+mod disk;
+mod error;
+mod fat;
+mod fat_read;
+mod floppy;
+mod ids;
+mod iso;
+mod iso_read;
+mod lkrn;
+pub mod loader;
+pub mod read_back;
+mod source;
+mod usb;
+
+pub use error::LayoutError;
+
+use crate::{
+    firmware::{Binary, Firmware},
+    format::{Format, Platform},
+    slot::{Extent, MAX_CAPACITY, Slot, SlotTable, pad},
+};
+
+/// What a slot's capacity is a multiple of, in bytes: a CD's sector, so that both firmware paths
+/// can address the slot on any medium.
+pub const CAPACITY_STEP: u64 = 2048;
+/// The ticket's file name in the file systems; iPXE on UEFI looks for it.
+pub const TICKET_FILE: &str = "autoexec.ipxe";
+/// The script in a template's slots: harmless, and it says what is wrong.
+const BLANK_TICKET: &str = "#!ipxe\n\
+    echo This Bootmint template was never minted: it is no host's image.\n\
+    exit 1\n";
+
+/// What to lay out.
+#[derive(Clone, Debug)]
+pub struct Spec<'a> {
+    /// The image's format.
+    pub format: Format,
+    /// Whose binaries go in.
+    pub firmware: &'a Firmware,
+    /// Which platforms the image boots on. A floppy and an `lkrn` take the BIOS only, a bare
+    /// `efi` the first UEFI platform listed.
+    pub platforms: &'a [Platform],
+    /// How many bytes of ticket the slot holds: a multiple of [`CAPACITY_STEP`], at most
+    /// [`MAX_CAPACITY`]. A bare `efi` has the capacity its firmware was built with instead.
+    pub slot_capacity: u64,
+    /// What serial numbers and GUIDs derive from; a template's key serves well.
+    pub seed: [u8; 32],
+    /// What starts iPXE on a BIOS, on ISO images. Other formats always have the own loader:
+    /// isolinux is for ISO images only.
+    pub bios_loader: BiosLoader<'a>,
+}
+
+/// What starts iPXE on a BIOS.
+#[derive(Clone, Copy, Debug)]
+pub enum BiosLoader<'a> {
+    /// Bootmint's own loader.
+    Own,
+    /// isolinux, for machines whose BIOS dislikes the own loader.
+    Isolinux {
+        /// The distribution's files.
+        files: &'a IsolinuxFiles,
+    },
+}
+
+/// The files of isolinux, as distributions package them.
+#[derive(Clone, Debug)]
+pub struct IsolinuxFiles {
+    /// `isolinux.bin`.
+    pub isolinux: Vec<u8>,
+    /// `ldlinux.c32`, for the BIOS.
+    pub ldlinux: Vec<u8>,
+    /// `isohdpfx.bin`: the boot sector of hybrid images.
+    pub boot_sector: Vec<u8>,
+}
+
+/// A template: an image whose slots hold a blank ticket.
+#[derive(Clone, Debug)]
+pub struct Laid {
+    /// The image.
+    pub bytes: Vec<u8>,
+    /// Where tickets go.
+    pub slots: SlotTable,
+}
+
+/// Lays a template out.
+pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
+    let capacity = spec.slot_capacity;
+    let whole = capacity.is_multiple_of(CAPACITY_STEP);
+    if spec.format != Format::Efi && !(whole && (CAPACITY_STEP..=MAX_CAPACITY).contains(&capacity))
+    {
+        return Err(LayoutError::Capacity { capacity });
+    }
+    match spec.format {
+        Format::Iso => iso::lay_out(spec),
+        Format::Usb => usb::lay_out(spec),
+        Format::Floppy => floppy::lay_out(spec),
+        Format::Lkrn => lkrn::lay_out(spec),
+        Format::Efi => bare_efi(spec),
+    }
+}
+
+/// The firmware's own file, whose slot its build reserved.
+fn bare_efi(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
+    let wanted = spec.platforms.iter().find(|platform| **platform != Platform::Bios);
+    let platform = *wanted.ok_or(LayoutError::NoPlatform { format: spec.format })?;
+    let binary = spec.binary(platform)?;
+    let slot = binary.about.slot.ok_or(LayoutError::NoEmbeddedSlot { platform })?;
+    let region = Extent { offset: slot.offset, len: slot.capacity };
+    let mut bytes = binary.bytes.clone();
+    put(&mut bytes, region.offset, &pad(BLANK_TICKET, region.len)?)?;
+    let owner = Extent { offset: 0, len: bytes.len() as u64 };
+    Laid::new(bytes, Slot { name: "binary".into(), region, owner })
+}
+
+impl Laid {
+    fn new(bytes: Vec<u8>, slot: Slot) -> Result<Self, LayoutError> {
+        let slots = SlotTable::new(bytes.len() as u64, vec![slot])?;
+        Ok(Self { bytes, slots })
+    }
+}
+
+impl<'a> Spec<'a> {
+    /// The firmware's binary for `platform`, which it must have.
+    fn binary(&self, platform: Platform) -> Result<&'a Binary, LayoutError> {
+        let profile = &self.firmware.manifest.profile;
+        self.firmware.binary(platform).ok_or_else(|| LayoutError::MissingBinary {
+            format: self.format,
+            platform,
+            profile: profile.clone(),
+        })
+    }
+
+    /// The BIOS binary, where the image is to boot on a BIOS.
+    fn bios(&self) -> Result<Option<&'a [u8]>, LayoutError> {
+        if !self.platforms.contains(&Platform::Bios) {
+            return Ok(None);
+        }
+        let bytes = &self.binary(Platform::Bios)?.bytes;
+        loader::check_kernel(bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// The UEFI binaries with the paths that firmware looks for on a removable medium.
+    fn efi(&self) -> Result<Vec<(&'static str, &'a [u8])>, LayoutError> {
+        let mut files = Vec::new();
+        for &platform in Platform::ALL.iter().filter(|item| self.platforms.contains(item)) {
+            let path = match platform {
+                Platform::Bios => continue,
+                Platform::EfiX64 => "EFI/BOOT/BOOTX64.EFI",
+                Platform::EfiArm64 => "EFI/BOOT/BOOTAA64.EFI",
+            };
+            files.push((path, &*self.binary(platform)?.bytes));
+        }
+        Ok(files)
+    }
+
+    /// The content of a slot that was not filled yet.
+    fn blank_slot(&self) -> Result<Vec<u8>, LayoutError> {
+        Ok(pad(BLANK_TICKET, self.slot_capacity)?)
+    }
+}
+
+/// Overwrites bytes of an image; a range outside it is an error of the layout.
+fn put(image: &mut [u8], offset: u64, bytes: &[u8]) -> Result<(), LayoutError> {
+    let place = usize::try_from(offset)
+        .ok()
+        .and_then(|start| image.get_mut(start..start.checked_add(bytes.len())?))
+        .ok_or(LayoutError::library("writing into the image", "outside of it"))?;
+    place.copy_from_slice(bytes);
+    Ok(())
+}
