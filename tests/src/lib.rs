@@ -10,3 +10,4 @@ pub mod guest;
 pub mod lab;
 pub mod run;
 pub mod serial;
+pub mod vlan;

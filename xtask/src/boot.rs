@@ -7,7 +7,8 @@ use crate::{
     },
     ui::Ui,
 };
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+use bootmint_image_factory::host::Mac;
 use std::{
     fs,
     net::Ipv4Addr,
@@ -80,7 +81,7 @@ struct MediumArgs {
 struct NetworkArgs {
     /// The address of a network card; once for each card
     #[arg(long, value_name = "MAC", default_value = "52:54:00:12:34:56")]
-    mac: Vec<String>,
+    mac: Vec<Mac>,
     /// The IPv4 network that the machine finds itself in
     #[arg(long, value_name = "ADDRESS/PREFIX", default_value = "10.0.2.0/24")]
     net: String,
@@ -152,21 +153,8 @@ fn nics(args: &NetworkArgs) -> anyhow::Result<Vec<Nic>> {
     let network = network.parse().with_context(|| format!("reading --net {}", args.net))?;
     let prefix = prefix.parse().with_context(|| format!("reading --net {}", args.net))?;
     let net = UserNet { network, prefix, gateway: args.gateway, ipv6: None };
-    args.mac
-        .iter()
-        .map(|mac| {
-            if !is_mac(mac) {
-                bail!("\"{mac}\" is no MAC address such as 52:54:00:12:34:56");
-            }
-            Ok(Nic { mac: mac.clone(), model: Model::Virtio, wire: Wire::User(net.clone()) })
-        })
-        .collect()
-}
-
-fn is_mac(text: &str) -> bool {
-    let octets: Vec<_> = text.split(':').collect();
-    let octet = |octet: &&str| octet.len() == 2 && octet.bytes().all(|b| b.is_ascii_hexdigit());
-    octets.len() == 6 && octets.iter().all(octet)
+    let nic = |&mac: &Mac| Nic { mac, model: Model::Virtio, wire: Wire::User(net.clone()) };
+    Ok(args.mac.iter().map(nic).collect())
 }
 
 #[cfg(test)]
@@ -215,7 +203,7 @@ mod tests {
         let flags = ["--mac", "52:54:00:00:00:01", "--mac", "52:54:00:00:00:02"];
         let network = ["--net", "192.0.2.0/24", "--gateway", "192.0.2.1"];
         let machine = parse("a.iso", 1, &[flags.as_slice(), &network].concat()).unwrap();
-        let macs: Vec<_> = machine.nics.iter().map(|nic| nic.mac.as_str()).collect();
+        let macs: Vec<_> = machine.nics.iter().map(|nic| nic.mac.to_string()).collect();
         assert_eq!(macs, ["52:54:00:00:00:01", "52:54:00:00:00:02"]);
         let text = machine.command().unwrap().to_string();
         assert!(text.contains("net=192.0.2.0/24,host=192.0.2.1"), "{text}");

@@ -1,8 +1,7 @@
 //! A machine's command line, as data.
 
 use super::machine::{
-    Acceleration, Board, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen, Wire,
-    Writes,
+    Acceleration, Board, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen, Writes,
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -130,7 +129,7 @@ impl Machine {
 
     fn add_identity(&self, line: &mut CommandLine) -> Result<(), Unsupported> {
         if let Some(uuid) = &self.identity.uuid {
-            line.option("-uuid", uuid);
+            line.option("-uuid", uuid.to_string());
         }
         let smbios =
             [("type=1,serial=", &self.identity.serial), ("type=3,asset=", &self.identity.asset)];
@@ -199,26 +198,7 @@ fn add_flash(line: &mut CommandLine, flash: &Flash) {
 }
 
 fn add_nic(line: &mut CommandLine, index: usize, nic: &Nic) {
-    let netdev = match &nic.wire {
-        Wire::User(net) => {
-            let ipv4 = format!("net={}/{},host={}", net.network, net.prefix, net.gateway);
-            let ipv6 = match net.ipv6 {
-                Some((prefix, host)) => format!("ipv6=on,ipv6-prefix={prefix},ipv6-host={host}"),
-                None => "ipv6=off".to_owned(),
-            };
-            format!("user,id=net{index},{ipv4},{ipv6}")
-        }
-        Wire::Datagrams { local, remote } => format!(
-            "dgram,id=net{index},local.type=inet,local.host={},local.port={},\
-             remote.type=inet,remote.host={},remote.port={}",
-            local.ip(),
-            local.port(),
-            remote.ip(),
-            remote.port()
-        ),
-        Wire::Isolated => format!("hubport,id=net{index},hubid={index}"),
-    };
-    line.option("-netdev", netdev);
+    line.option("-netdev", nic.wire.netdev(&format!("net{index}")));
     let model = match nic.model {
         Model::Virtio => "virtio-net-pci",
         Model::E1000 => "e1000",
@@ -241,7 +221,7 @@ fn with_path(option: &str, path: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machine::{Identity, UserNet};
+    use super::super::machine::{Identity, UserNet, Wire};
     use super::*;
 
     fn flash() -> Flash {
@@ -262,7 +242,7 @@ mod tests {
             image: image(Medium::Cd),
             disks: vec![Disk { path: "/tmp/local.img".into(), writes: Writes::Discarded }],
             nics: vec![Nic {
-                mac: "52:54:00:00:00:01".into(),
+                mac: "52:54:00:00:00:01".parse().unwrap(),
                 model: Model::Virtio,
                 wire: Wire::User(UserNet::default()),
             }],
@@ -333,7 +313,8 @@ mod tests {
 
     #[test]
     fn wires_screens_and_accelerators() {
-        let nic = |wire| Nic { mac: "52:54:00:00:00:02".into(), model: Model::E1000, wire };
+        let nic =
+            |wire| Nic { mac: "52:54:00:00:00:02".parse().unwrap(), model: Model::E1000, wire };
         let ipv6 = Some(("fd00:1::".parse().unwrap(), "fd00:1::1".parse().unwrap()));
         let machine = Machine {
             nics: vec![
@@ -354,7 +335,7 @@ mod tests {
             "-machine pc -device VGA",
             "-netdev dgram,id=net0,local.type=inet,local.host=127.0.0.1,local.port=5000,\
              remote.type=inet,remote.host=127.0.0.1,remote.port=5001",
-            "-netdev hubport,id=net1,hubid=1 -device e1000,netdev=net1",
+            "-netdev hubport,id=net1,hubid=0 -device e1000,netdev=net1",
             "host=10.0.2.2,ipv6=on,ipv6-prefix=fd00:1::,ipv6-host=fd00:1::1",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
@@ -377,7 +358,7 @@ mod tests {
     fn the_identity_reaches_smbios() {
         let machine = Machine {
             identity: Identity {
-                uuid: Some("6d1b4f0e-0000-4000-8000-000000000001".into()),
+                uuid: Some("6d1b4f0e-0000-4000-8000-000000000001".parse().unwrap()),
                 serial: Some("S/N 7".into()),
                 asset: Some("A-9".into()),
             },

@@ -1,5 +1,6 @@
 //! What a QEMU machine consists of.
 
+use bootmint_image_factory::host::{Mac, Uuid};
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
@@ -110,8 +111,8 @@ pub enum Writes {
 /// A network card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nic {
-    /// Its address, `52:54:00:12:34:56`.
-    pub mac: String,
+    /// Its address.
+    pub mac: Mac,
     /// What it looks like to the machine.
     pub model: Model,
     /// What it is plugged into.
@@ -139,8 +140,26 @@ pub enum Wire {
         /// Where QEMU sends.
         remote: SocketAddr,
     },
-    /// A switch that nobody else is on: the link is up, nothing answers.
+    /// A switch that only the machine's other isolated cards are on: the link is up, nobody answers.
     Isolated,
+}
+
+impl Wire {
+    /// QEMU's `-netdev` value for this end of the wire, under the name `id`.
+    pub fn netdev(&self, id: &str) -> String {
+        match self {
+            Self::User(net) => net.netdev(id),
+            Self::Datagrams { local, remote } => format!(
+                "dgram,id={id},local.type=inet,local.host={},local.port={},\
+                 remote.type=inet,remote.host={},remote.port={}",
+                local.ip(),
+                local.port(),
+                remote.ip(),
+                remote.port()
+            ),
+            Self::Isolated => format!("hubport,id={id},hubid=0"),
+        }
+    }
 }
 
 /// The addresses of a user-mode network.
@@ -154,6 +173,18 @@ pub struct UserNet {
     pub gateway: Ipv4Addr,
     /// The IPv6 network, a /64, and the gateway, which is this machine's ::1 to the guest.
     pub ipv6: Option<(Ipv6Addr, Ipv6Addr)>,
+}
+
+impl UserNet {
+    /// QEMU's `-netdev` value for this network, under the name `id`.
+    pub(super) fn netdev(&self, id: &str) -> String {
+        let Self { network, prefix, gateway, ipv6 } = self;
+        let ipv6 = match ipv6 {
+            Some((prefix, host)) => format!("ipv6=on,ipv6-prefix={prefix},ipv6-host={host}"),
+            None => "ipv6=off".to_owned(),
+        };
+        format!("user,id={id},net={network}/{prefix},host={gateway},{ipv6}")
+    }
 }
 
 impl Default for UserNet {
@@ -172,7 +203,7 @@ impl Default for UserNet {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The system's UUID.
-    pub uuid: Option<String>,
+    pub uuid: Option<Uuid>,
     /// The system's serial number.
     pub serial: Option<String>,
     /// The chassis' asset tag.
