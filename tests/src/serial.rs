@@ -10,6 +10,8 @@ use std::{
     time::Instant,
 };
 
+/// Where firmware ends that found nothing to boot: SeaBIOS, and OVMF's shell. Nothing comes after.
+const DEAD_ENDS: [&str; 2] = ["No bootable device.", "Shell> "];
 /// How many of the line's last characters an error shows.
 const LAST_CHARACTERS: usize = 1500;
 
@@ -64,7 +66,8 @@ impl Serial {
         Ok(Self { shared, reader: Some(reader) })
     }
 
-    /// Waits until `wanted` stands in the text, until the line ends, or until `deadline`.
+    /// Waits until `wanted` stands in the text; fails when the line ends or comes to a dead end
+    /// before that, and at `deadline`.
     pub fn wait_for(&self, wanted: &str, deadline: Instant) -> anyhow::Result<()> {
         let (mutex, changed) = &*self.shared;
         let mut state = mutex.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,14 +76,18 @@ impl Serial {
                 return Ok(());
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if state.ended || left.is_zero() {
-                let why = if state.ended { "the serial line ended" } else { "time ran out" };
-                bail!(
-                    "{why} before \"{wanted}\" stood on it; its last words:\n{}",
-                    tail(&state.text)
-                );
-            }
-            state = changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let why = if state.ended {
+                "the serial line ended"
+            } else if DEAD_ENDS.iter().any(|end| state.text.contains(end)) {
+                "the machine found nothing more to boot"
+            } else if left.is_zero() {
+                "time ran out"
+            } else {
+                let wait = changed.wait_timeout(state, left);
+                state = wait.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            };
+            bail!("{why} before \"{wanted}\" stood on it; its last words:\n{}", tail(&state.text));
         }
     }
 
@@ -167,6 +174,17 @@ mod tests {
             "the serial line ended before \"SENTINEL\" stood on it; its last words:\n    \
              | Booting\n    | No bootable device."
         );
+    }
+
+    #[test]
+    fn a_dead_end_is_not_waited_out() {
+        let (source, mut writer) = std::io::pipe().unwrap();
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let serial = Serial::read(source, log.path()).unwrap();
+        writer.write_all(b"No bootable device.\r\n").unwrap();
+        serial.wait_for("No bootable device", soon()).unwrap();
+        let error = serial.wait_for("SENTINEL", soon()).unwrap_err().to_string();
+        assert!(error.starts_with("the machine found nothing more to boot"), "{error}");
     }
 
     #[test]
