@@ -3,6 +3,7 @@
 //! Everything here is synchronous; parsing, checking, rendering and layout are pure functions.
 
 pub mod fault;
+pub mod feed;
 pub mod firmware;
 pub mod format;
 pub mod host;

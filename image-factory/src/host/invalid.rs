@@ -4,16 +4,18 @@
 //! command at the words `&&`, `||` and `;`, starts a comment at `#`, joins lines at a final `\`
 //! and knows no quotes. No value of any type here can hold one of those characters.
 
-use std::fmt;
+use std::borrow::Cow;
 
 /// The most characters of a refused value that a message repeats.
 const SHOWN: usize = 48;
 
 /// A value that was refused: what is wrong with it and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}; {help}")]
+#[error("{}; {help}", self.message())]
 pub struct Invalid {
-    message: String,
+    kind: Cow<'static, str>,
+    value: Option<String>,
+    problem: String,
     help: String,
 }
 
@@ -22,22 +24,37 @@ impl Invalid {
     ///
     /// The value is shortened and its control characters are escaped.
     pub(crate) fn new(
-        kind: &str,
+        kind: &'static str,
         value: &str,
-        problem: impl fmt::Display,
+        problem: impl Into<String>,
         help: impl Into<String>,
     ) -> Self {
-        Self { message: format!("{kind} {} {problem}", quoted(value)), help: help.into() }
+        let value = Some(quoted(value));
+        Self { kind: kind.into(), value, problem: problem.into(), help: help.into() }
     }
 
     /// Says that a `kind` of value has a `problem`, without repeating the value: for secrets.
-    pub(crate) fn secret(kind: &str, problem: impl fmt::Display, help: impl Into<String>) -> Self {
-        Self { message: format!("{kind} {problem}"), help: help.into() }
+    pub(crate) fn secret(
+        kind: &'static str,
+        problem: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self { kind: kind.into(), value: None, problem: problem.into(), help: help.into() }
+    }
+
+    /// The same refusal under the name of the field that holds the value.
+    #[must_use]
+    pub(crate) fn of_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.kind = field.into();
+        self
     }
 
     /// What is wrong, such as `vlan "5000" is not in 1 to 4094`.
-    pub fn message(&self) -> &str {
-        &self.message
+    pub fn message(&self) -> String {
+        match &self.value {
+            Some(value) => format!("{} {value} {}", self.kind, self.problem),
+            None => format!("{} {}", self.kind, self.problem),
+        }
     }
 
     /// What to do about it.
@@ -68,7 +85,7 @@ pub(crate) fn shown(character: char) -> String {
 
 /// Refuses the first character of `value` that `allowed` does not know.
 pub(crate) fn only(
-    kind: &str,
+    kind: &'static str,
     value: &str,
     allowed: impl Fn(char) -> bool,
     help: &str,
@@ -80,7 +97,12 @@ pub(crate) fn only(
 }
 
 /// Refuses a `value` that is empty or has more than `most` bytes.
-pub(crate) fn length(kind: &str, value: &str, most: usize, help: &str) -> Result<(), Invalid> {
+pub(crate) fn length(
+    kind: &'static str,
+    value: &str,
+    most: usize,
+    help: &str,
+) -> Result<(), Invalid> {
     match value.len() {
         0 => Err(Invalid::new(kind, value, "is empty", help)),
         n if n > most => {

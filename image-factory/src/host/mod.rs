@@ -10,6 +10,7 @@ mod net;
 mod server_url;
 mod text;
 
+pub(crate) use invalid::quoted;
 pub use {
     invalid::Invalid,
     machine::{SerialConsole, Uuid},

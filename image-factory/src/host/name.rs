@@ -35,7 +35,7 @@ fn domain_name(value: &str) -> Result<Cow<'_, str>, Invalid> {
 }
 
 /// Checks an RFC 1123 name and puts it in lower case.
-pub(super) fn dns_name<'a>(kind: &str, value: &'a str) -> Result<Cow<'a, str>, Invalid> {
+pub(super) fn dns_name<'a>(kind: &'static str, value: &'a str) -> Result<Cow<'a, str>, Invalid> {
     const HELP: &str = "use letters, digits, '-' and '.'";
     length(kind, value, 253, HELP)?;
     only(kind, value, |c| c.is_ascii_alphanumeric() || c == '-' || c == '.', HELP)?;
