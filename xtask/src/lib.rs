@@ -3,5 +3,7 @@
 pub mod boot;
 pub mod ci;
 pub mod deps;
+pub mod feed_input;
+pub mod hosts;
 pub mod qemu;
 pub mod ui;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{boot, ci, deps, ui, ui::Ui};
+use xtask::{boot, ci, deps, hosts, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Ci(ci::Args),
     /// Says which of the tools a task needs are missing, and installs them
     Deps(deps::Args),
+    /// Checks a feed of hosts
+    Hosts(hosts::Args),
 }
 
 fn main() -> ExitCode {
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args, &ui),
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
+        Command::Hosts(args) => hosts::run(args, &ui),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

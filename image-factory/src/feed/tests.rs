@@ -224,3 +224,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_examples_are_good_and_say_the_same() {
+    let csv = hosts(FeedFormat::Csv, include_str!("../../../examples/hosts.csv"));
+    let json = hosts(FeedFormat::Json, include_str!("../../../examples/hosts.json"));
+    let toml = hosts(FeedFormat::Toml, include_str!("../../../examples/hosts.toml"));
+    let [csv, json, toml] =
+        [csv, json, toml].map(|hosts| hosts.into_iter().map(content).collect::<Vec<_>>());
+    assert_eq!((&json, &toml), (&csv, &csv));
+}
