@@ -1,0 +1,24 @@
+//! How long work tells what it is doing; drawing it is up to the command line.
+
+use crate::run::Said;
+
+/// Takes the progress of long work. All methods do nothing unless they are overridden.
+pub trait Progress {
+    /// A step begins, told in one short sentence.
+    fn step(&mut self, sentence: &str) {
+        let _ = sentence;
+    }
+
+    /// `done` bytes of `total` are there; the total may be unknown.
+    fn bytes(&mut self, done: u64, total: Option<u64>) {
+        let _ = (done, total);
+    }
+
+    /// A command was started or wrote a line.
+    fn said(&mut self, said: Said<'_>) {
+        let _ = said;
+    }
+}
+
+/// Nobody watches.
+impl Progress for () {}
