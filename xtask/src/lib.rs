@@ -5,5 +5,6 @@ pub mod ci;
 pub mod deps;
 pub mod feed_input;
 pub mod hosts;
+pub mod images;
 pub mod qemu;
 pub mod ui;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{boot, ci, deps, hosts, ui, ui::Ui};
+use xtask::{boot, ci, deps, hosts, images, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Deps(deps::Args),
     /// Checks a feed of hosts
     Hosts(hosts::Args),
+    /// Shows what images hold, and verifies them against their manifest
+    Images(images::Args),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
+        Command::Images(args) => images::run(args, &ui),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,6 +25,8 @@ use crate::{
     slot::{Extent, MAX_CAPACITY, Slot, SlotTable, pad},
 };
 
+use sha2::{Digest, Sha256};
+
 /// What a slot's capacity is a multiple of, in bytes: a CD's sector, so that both firmware paths
 /// can address the slot on any medium.
 pub const CAPACITY_STEP: u64 = 2048;
@@ -65,6 +67,17 @@ pub enum BiosLoader<'a> {
         /// The distribution's files.
         files: &'a IsolinuxFiles,
     },
+}
+
+impl BiosLoader<'_> {
+    /// SHA-256 over its code.
+    pub fn digest(&self) -> [u8; 32] {
+        let code: &[&[u8]] = match self {
+            Self::Own => &[loader::MBR, loader::VBR, loader::STAGE2, loader::WRAPPER],
+            Self::Isolinux { files } => &[&files.isolinux, &files.ldlinux, &files.boot_sector],
+        };
+        code.iter().fold(Sha256::new(), Digest::chain_update).finalize().into()
+    }
 }
 
 /// The files of isolinux, as distributions package them.

@@ -1,0 +1,179 @@
+//! A batch: many images, minted in parallel, recorded in order.
+
+use super::{Outcome, WriteError, Writer};
+use crate::{
+    firmware::hex,
+    host::Host,
+    manifest::{HostEntry, ImageEntry},
+    mint::{ManifestDraft, Output, OutputError},
+    slot::PadError,
+    ticket::{Facts, Identity, Patience, Ticket},
+};
+use rayon::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How many images are under way before their manifest lines are written.
+const WINDOW: usize = 512;
+
+/// One image to mint.
+#[derive(Clone, Debug)]
+pub struct Job<'a, 't> {
+    /// Where it is written.
+    pub writer: &'a Writer<'t>,
+    /// Its path below the output folder.
+    pub file: String,
+    /// Whom it is for.
+    pub subject: Subject<'a>,
+    /// How facts travel.
+    pub facts: Facts,
+}
+
+/// Whom an image is for.
+#[derive(Clone, Debug)]
+pub enum Subject<'a> {
+    /// One host.
+    Host(&'a Host),
+    /// The hosts of a site; the image picks the right one.
+    Site(&'a [Host]),
+}
+
+impl Subject<'_> {
+    fn hosts(&self) -> &[Host] {
+        match self {
+            Self::Host(host) => std::slice::from_ref(*host),
+            Self::Site(hosts) => hosts,
+        }
+    }
+
+    /// The ticket of this host or site.
+    pub fn ticket(&self, facts: Facts, patience: &Patience) -> Ticket {
+        match self {
+            Self::Host(host) => Ticket::for_host(host, facts, patience),
+            Self::Site(hosts) => Ticket::for_site(hosts, facts, patience),
+        }
+    }
+}
+
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Images that were written.
+    pub written: u64,
+    /// Images that stood already.
+    pub unchanged: u64,
+    /// Bytes of all images.
+    pub bytes: u64,
+}
+
+/// Why a batch ended early. What was minted until then stands.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// A ticket does not fit.
+    #[error("minting {file}")]
+    Ticket {
+        /// The image.
+        file: String,
+        /// Why not.
+        source: PadError,
+    },
+    /// An image could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The output folder failed.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The user asked for it.
+    #[error("interrupted after {0} images, which are whole: run the same command to go on")]
+    Interrupted(u64),
+}
+
+/// Mints `jobs` into `output`, and records each in `draft`. Takes memory for [`WINDOW`] images at
+/// a time. `minted` is told of each; `stop` ends the batch between two images. The first job that
+/// is an error ends it too, after those before it.
+pub fn mint<'a, 't: 'a, E: From<MintError>>(
+    output: &Output,
+    jobs: impl IntoIterator<Item = Result<Job<'a, 't>, E>>,
+    patience: &Patience,
+    draft: &mut ManifestDraft<'_>,
+    minted: &(dyn Fn(&ImageEntry, Outcome) + Sync),
+    stop: &AtomicBool,
+) -> Result<Tally, E> {
+    let mut tally = Tally::default();
+    let mut jobs = jobs.into_iter();
+    loop {
+        let window: Vec<_> = jobs.by_ref().take(WINDOW).collect::<Result<_, E>>()?;
+        if window.is_empty() {
+            return Ok(tally);
+        }
+        let results: Vec<_> = window
+            .par_iter()
+            .map(|job| {
+                if stop.load(Ordering::Relaxed) {
+                    return Err(MintError::Interrupted(0));
+                }
+                let (entry, outcome) = mint_one(output, job, patience)?;
+                minted(&entry, outcome);
+                Ok((entry, outcome))
+            })
+            .collect();
+        record(results, draft, &mut tally)?;
+    }
+}
+
+fn record(
+    results: Vec<Result<(ImageEntry, Outcome), MintError>>,
+    draft: &mut ManifestDraft<'_>,
+    tally: &mut Tally,
+) -> Result<(), MintError> {
+    let mut failed = None;
+    for result in results {
+        match result {
+            Ok((entry, outcome)) => {
+                tally.bytes += entry.size;
+                match outcome {
+                    Outcome::Written => tally.written += 1,
+                    Outcome::Unchanged => tally.unchanged += 1,
+                }
+                draft.image(&entry)?;
+            }
+            // A real error says more than the interruption of the others.
+            Err(error) => match failed {
+                None | Some(MintError::Interrupted(_)) => failed = Some(error),
+                Some(_) => {}
+            },
+        }
+    }
+    match failed {
+        None => Ok(()),
+        Some(MintError::Interrupted(_)) => {
+            Err(MintError::Interrupted(tally.written + tally.unchanged))
+        }
+        Some(error) => Err(error),
+    }
+}
+
+fn mint_one(
+    output: &Output,
+    job: &Job<'_, '_>,
+    patience: &Patience,
+) -> Result<(ImageEntry, Outcome), MintError> {
+    let hosts: Vec<HostEntry> = job.subject.hosts().iter().map(HostEntry::new).collect();
+    let expected: Vec<Identity> = hosts.iter().map(HostEntry::identity).collect();
+    let template = job.writer.template();
+    let stamp = template
+        .stamp(&job.subject.ticket(job.facts, patience))
+        .map_err(|source| MintError::Ticket { file: job.file.clone(), source })?;
+    let path = output.place(&job.file)?;
+    let outcome = job.writer.write(&stamp, &expected, &path)?;
+    let site = job.subject.hosts().first().and_then(|host| host.site.as_ref());
+    let entry = ImageEntry {
+        file: job.file.clone(),
+        format: template.format(),
+        template: template.key().to_owned(),
+        site: site.map(ToString::to_string),
+        hosts,
+        size: stamp.size(),
+        sha256: hex(&stamp.sha256()),
+    };
+    Ok((entry, outcome))
+}

@@ -1,0 +1,250 @@
+//! Writes stamps to files: cloned where the file system can, sparse elsewhere.
+//!
+//! On a file system with reflinks (XFS, Btrfs) an image is a clone of the template's file with its
+//! slots written over, which costs the slots' bytes only. Elsewhere the parts of the template that
+//! are not zero are written, and the rest is left as a hole.
+
+use crate::{
+    layout::read_back::{self, FoundTicket, ReadBackError},
+    slot,
+    template::{Stamp, Template},
+    ticket::{Identity, identities},
+};
+use rustix::{fs as rfs, io::Errno};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+/// The unit in which zeros are left out: a page and the usual block.
+const BLOCK: usize = 4096;
+/// How much of an existing file is compared at a time.
+const COMPARE: usize = 256 << 10;
+
+/// How images get onto a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Blocks are shared with the template's file.
+    Reflink,
+    /// Blocks of zeros are holes.
+    Sparse,
+}
+
+/// What became of an image's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was written.
+    Written,
+    /// It already held these bytes.
+    Unchanged,
+}
+
+/// Why an image was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file system refused.
+    #[error("{action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The written image could not be read through its file systems.
+    #[error("reading {} back through its file systems", path.display())]
+    ReadBack {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReadBackError,
+    },
+    /// The written image does not hold its host's identity.
+    #[error("{} holds another identity than its host's: the disk or this program is at fault, nothing was published", path.display())]
+    Identity {
+        /// The image.
+        path: PathBuf,
+    },
+}
+
+/// Writes the stamps of one template into one output folder. Shared by threads.
+#[derive(Debug)]
+pub struct Writer<'t> {
+    template: &'t Template,
+    work: PathBuf,
+    /// The template's file, where clones of it can be made.
+    original: Option<File>,
+    segments: Vec<(usize, usize)>,
+    serial: AtomicU64,
+}
+
+impl<'t> Writer<'t> {
+    /// A writer for `template` that keeps its temporary files in the folder `work`, which must be
+    /// on the output's file system.
+    pub fn new(template: &'t Template, work: &Path) -> Result<Self, WriteError> {
+        let path = work.join(template.key());
+        fs::write(&path, template.bytes()).map_err(io_error("writing", &path))?;
+        let original = File::open(&path).map_err(io_error("opening", &path))?;
+        let reflink = can_reflink(&original, work).map_err(io_error("probing", work))?;
+        Ok(Self {
+            template,
+            work: work.to_owned(),
+            original: reflink.then_some(original),
+            segments: segments(template),
+            serial: AtomicU64::new(0),
+        })
+    }
+
+    /// The template that it stamps.
+    pub fn template(&self) -> &'t Template {
+        self.template
+    }
+
+    /// How it writes here.
+    pub fn method(&self) -> Method {
+        if self.original.is_some() { Method::Reflink } else { Method::Sparse }
+    }
+
+    /// Makes the file at `path` hold `stamp`, unless it does already. The file is read back and
+    /// its identities compared with `expected` before it gets its name.
+    pub fn write(
+        &self,
+        stamp: &Stamp<'_>,
+        expected: &[Identity],
+        path: &Path,
+    ) -> Result<Outcome, WriteError> {
+        if holds(path, stamp).map_err(io_error("reading", path))? {
+            return Ok(Outcome::Unchanged);
+        }
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let temporary = self.work.join(format!("{}.{serial}", self.template.key()));
+        let result = self.write_new(stamp, expected, &temporary).and_then(|()| {
+            fs::rename(&temporary, path).map_err(io_error("renaming an image to", path))
+        });
+        if result.is_err() {
+            // The first error counts; the work folder is removed at the end of the run anyway.
+            let _ = fs::remove_file(&temporary);
+        }
+        result.map(|()| Outcome::Written)
+    }
+
+    fn write_new(
+        &self,
+        stamp: &Stamp<'_>,
+        expected: &[Identity],
+        path: &Path,
+    ) -> Result<(), WriteError> {
+        let fail = |action| io_error(action, path);
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create_new(true).open(path).map_err(fail("creating"))?;
+        match &self.original {
+            Some(original) => rfs::ioctl_ficlone(&file, original)
+                .map_err(|error| fail("cloning the template into")(error.into()))?,
+            None => self.write_sparse(&file, stamp.size()).map_err(fail("writing"))?,
+        }
+        for slot in self.template.slots().slots() {
+            file.write_all_at(stamp.fill(), slot.region.offset).map_err(fail("writing"))?;
+        }
+        check(&file, stamp, expected, path)
+    }
+
+    fn write_sparse(&self, file: &File, size: u64) -> io::Result<()> {
+        file.set_len(size)?;
+        for &(start, end) in &self.segments {
+            let bytes = self.template.bytes().get(start..end).unwrap_or_default();
+            file.write_all_at(bytes, start as u64)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads an image back through its file systems and compares what iPXE would run.
+fn check(
+    file: &File,
+    stamp: &Stamp<'_>,
+    expected: &[Identity],
+    path: &Path,
+) -> Result<(), WriteError> {
+    let read = read_back::read_back(file, stamp.template().format())
+        .map_err(|source| WriteError::ReadBack { path: path.to_owned(), source })?;
+    let minted = slot::unpad(stamp.fill()).ok();
+    let right = |ticket: &FoundTicket| {
+        let script = slot::unpad(&ticket.bytes).ok();
+        script == minted && script.is_some_and(|script| identities(script) == expected)
+    };
+    if !read.tickets.is_empty() && read.tickets.iter().all(right) {
+        Ok(())
+    } else {
+        Err(WriteError::Identity { path: path.to_owned() })
+    }
+}
+
+/// Whether `path` is a file with exactly the bytes of `stamp`.
+fn holds(path: &Path, stamp: &Stamp<'_>) -> io::Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() != stamp.size() {
+        return Ok(false);
+    }
+    let mut buffer = vec![0; COMPARE];
+    for (_, run) in stamp.runs() {
+        for wanted in run.chunks(COMPARE) {
+            let found = buffer.get_mut(..wanted.len()).unwrap_or_default();
+            file.read_exact(found)?;
+            if found != wanted {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The parts of a template that are not zero, in whole blocks and joined where they touch.
+fn segments(template: &Template) -> Vec<(usize, usize)> {
+    let bytes = template.bytes();
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for (index, block) in bytes.chunks(BLOCK).enumerate() {
+        if block.iter().all(|&byte| byte == 0) {
+            continue;
+        }
+        let (start, end) = (index * BLOCK, index * BLOCK + block.len());
+        match found.last_mut() {
+            Some((_, last)) if *last == start => *last = end,
+            _ => found.push((start, end)),
+        }
+    }
+    found
+}
+
+/// Tries one clone: no list of file systems knows what is mounted here.
+fn can_reflink(source: &File, work: &Path) -> io::Result<bool> {
+    let path = work.join("probe");
+    let probe = File::create(&path)?;
+    let cloned = rfs::ioctl_ficlone(&probe, source);
+    fs::remove_file(&path)?;
+    match cloned {
+        Ok(()) => Ok(true),
+        Err(
+            Errno::OPNOTSUPP
+            | Errno::XDEV
+            | Errno::INVAL
+            | Errno::NOTTY
+            | Errno::NOSYS
+            | Errno::PERM,
+        ) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> WriteError {
+    move |source| WriteError::Io { action, path: path.to_owned(), source }
+}
