@@ -69,7 +69,7 @@ impl Request {
             (self.feed.clone(), limited(file, &self.feed)?, FeedFormat::of_path(path))
         };
         let Some(format) = self.format.or(told) else {
-            bail!("{name} does not tell its format; say --format csv, json, ndjson or toml");
+            bail!("{name} does not tell its format; name it: csv, json, ndjson or toml");
         };
         Ok(Feed { bytes, format, name })
     }
@@ -85,7 +85,12 @@ impl Request {
         }
         url.set_query(None); // it may hold a secret, and what follows is shown
         url.set_fragment(None);
-        let getting = || format!("getting {url}");
+        let getting = || match (url.scheme(), &self.ca) {
+            ("https", None) => {
+                format!("getting {url} (--feed-ca FILE names a certificate authority of your own)")
+            }
+            _ => format!("getting {url}"),
+        };
         let answer = request.send().map_err(reqwest::Error::without_url).with_context(getting)?;
         let status = answer.status();
         if !status.is_success() {
@@ -103,21 +108,26 @@ impl Request {
     fn client(&self, url: &Url) -> anyhow::Result<Client> {
         // An error means that the process has a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
-            .user_agent(concat!("bootmint/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirects(url.clone(), self.token.is_some()));
-        if let Some(path) = &self.ca {
-            let reading = || format!("reading the certificates in {}", path.display());
-            let pem = fs::read(path).with_context(reading)?;
-            let certificates = Certificate::from_pem_bundle(&pem).with_context(reading)?;
-            ensure!(!certificates.is_empty(), "{} holds no certificate", path.display());
-            client = client.tls_certs_only(certificates);
-        } else if url.scheme() == "http" {
-            client = client.tls_certs_only([]); // works on machines without certificates
-        }
-        client.build().context("setting up HTTPS; --feed-ca FILE names certificates to trust")
+        let builder = || {
+            Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .timeout(TIMEOUT)
+                .user_agent(concat!("bootmint/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirects(url.clone(), self.token.is_some()))
+        };
+        let Some(path) = &self.ca else {
+            return match builder().build() {
+                // A machine without certificates can still get feeds over HTTP.
+                Err(_) if url.scheme() == "http" => builder().tls_certs_only([]).build(),
+                built => built,
+            }
+            .context("setting up HTTPS; --feed-ca FILE names certificates to trust");
+        };
+        let reading = || format!("reading the certificates in {}", path.display());
+        let pem = fs::read(path).with_context(reading)?;
+        let certificates = Certificate::from_pem_bundle(&pem).with_context(reading)?;
+        ensure!(!certificates.is_empty(), "{} holds no certificate", path.display());
+        builder().tls_certs_only(certificates).build().with_context(reading)
     }
 }
 
@@ -236,7 +246,7 @@ mod tests {
             fs::write(path(name), "{}").unwrap();
         }
         assert_eq!(request(&path("hosts.jsonl")).load().unwrap().format, FeedFormat::Ndjson);
-        assert!(request(&path("hosts")).load().unwrap_err().to_string().contains("--format"));
+        assert!(request(&path("hosts")).load().unwrap_err().to_string().contains("csv, json"));
         assert!(request(&path("none.csv")).load().unwrap_err().to_string().contains("none.csv"));
         assert!(request("http://user:pw@127.0.0.1/").load().is_err());
     }

@@ -36,7 +36,7 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
         r#"f:1:6: column "MAC" is unknown; did you mean "mac"?"#,
     ]),
     (Csv, "name,hostname\n", &[
-        r#"f:1:6: column "hostname" is unknown; did you mean "name"?"#,
+        r#"f:1:6: column "hostname" is unknown; did you mean "name"? a variable of that name is written "var.hostname""#,
     ]),
     (Csv, "name,nic1_mac\n", &[
         r#"f:1:6: column "nic1_mac" is unknown; the first interface's columns have no prefix: write "mac""#,
@@ -59,11 +59,14 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
     (Csv, "name,Rack Row\n", &[
         r#"f:1:6: column "Rack Row" contains 'R'; use a-z, 0-9, '_' and '-', first a letter"#,
     ]),
-    (Csv, "name,net0\n", &[
-        r#"f:1:6: column "net0" is a setting that iPXE uses itself; choose another name for the variable"#,
+    (Csv, "name,size\n", &[
+        r#"f:1:6: column "size" is unknown; did you mean "site"? a variable of that name is written "var.size""#,
     ]),
-    (Csv, "name,filename\n", &[
-        r#"f:1:6: column "filename" is a setting that iPXE uses itself; choose another name for the variable"#,
+    (Csv, "name,9lives\n", &[
+        r#"f:1:6: column "9lives" does not start with a letter; use a-z, 0-9, '_' and '-', first a letter"#,
+    ]),
+    (Csv, "name,rack.row\n", &[
+        r#"f:1:6: column "rack.row" contains '.'; use a-z, 0-9, '_' and '-', first a letter"#,
     ]),
     (Csv, "name,mac,address,gateway,server\na,,10.0.0.5/24,http://10.0.0.1\n", &[
         r#"f:2:16: host "a": the line has 4 fields, the header has 5; quote values that contain commas, and keep empty fields' commas"#,
@@ -422,8 +425,8 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
     (Json, r#"[{"name": "a", "nics": [{"dhcp": true}], "address": "10.0.0.5/24", "server": "http://10.0.0.1"}]"#, &[
         r#"f:1:2: host "a": the host has nics, and interface fields beside them; move mac, bus, vlan, addresses, gateways and dhcp into nics"#,
     ]),
-    (Json, "[\n {\"name\": \"a\", \"vars\": {\"mac\": \"x\", \"rack\": {}, \"row\": \"1\\n2\"}, \"address\": \"10.0.0.5/24\", \"server\": \"http://10.0.0.1\"}]", &[
-        r#"f:2:25: host "a": variable "mac" is a setting that iPXE uses itself; choose another name for the variable"#,
+    (Json, "[\n {\"name\": \"a\", \"vars\": {\"Mac\": \"x\", \"rack\": {}, \"row\": \"1\\n2\"}, \"address\": \"10.0.0.5/24\", \"server\": \"http://10.0.0.1\"}]", &[
+        r#"f:2:25: host "a": variable "Mac" contains 'M'; use a-z, 0-9, '_' and '-', first a letter"#,
         r#"f:2:45: host "a": a variable is a table; write text, a number, true or false"#,
         r#"f:2:56: host "a": variable row "1\n2" contains a line break; use letters, digits, spaces and ._-:/@+,=()[]%!?*~^"#,
     ]),
@@ -483,7 +486,7 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
     (Toml, "[[host]]\nname = \"a\"\nserver = \"http://10.0.0.1\"\n[[host.nics]]\naddress = \"10.0.0.5/24\"\ngateway = \"10.0.0.255\"\n", &[
         r#"f:6:11: host "a": gateway 10.0.0.255 is the broadcast address of its subnet; use 10.0.0.1 to 10.0.0.254"#,
     ]),
-    (Toml, "[[host]]\nname = \"a\"\naddress = \"10.0.0.5/24\"\nserver = \"http://10.0.0.1\"\n[host.vars]\nnet0 = 1\n", &[
-        r#"f:6:1: host "a": variable "net0" is a setting that iPXE uses itself; choose another name for the variable"#,
+    (Toml, "[[host]]\nname = \"a\"\naddress = \"10.0.0.5/24\"\nserver = \"http://10.0.0.1\"\n[host.vars]\nNet0 = 1\n", &[
+        r#"f:6:1: host "a": variable "Net0" contains 'N'; use a-z, 0-9, '_' and '-', first a letter"#,
     ]),
 ];

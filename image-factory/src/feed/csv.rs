@@ -205,7 +205,7 @@ fn row(
         }
     }
     if record.len() != columns.len() && (!blank || record.len() > columns.len()) {
-        let at = source.locate(spot(start, columns.len().min(record.len() - 1), 0));
+        let at = source.locate(spot(start, columns.len().min(record.len().saturating_sub(1)), 0));
         let message =
             format!("the line has {} fields, the header has {}", record.len(), columns.len());
         let help = if record.iter().any(|value| value.contains('\n')) {

@@ -1,7 +1,7 @@
 //! Feeds: where hosts come from. CSV, JSON, NDJSON and TOML, as `docs/feeds.md` specifies them.
 //!
-//! Each reader turns its syntax into [`raw::RawHost`]s whose cells remember where they stand;
-//! [`check`] turns those into hosts, [`whole`] compares hosts with each other, and every fault
+//! Each reader turns its syntax into raw hosts whose cells remember where they stand;
+//! `check` turns those into hosts, `whole` compares hosts with each other, and every fault
 //! that either finds is reported at once. Nothing here does I/O.
 
 mod address;
@@ -33,6 +33,8 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, path::Path, str::FromStr};
 
 /// The largest feed that is read, in bytes.
 pub const MAX_BYTES: usize = 256 << 20;
+/// The largest TOML feed, in bytes: its parser keeps the whole document, at thirty times its size.
+pub const MAX_TOML_BYTES: usize = 64 << 20;
 /// The most hosts that a feed may hold.
 pub const MAX_HOSTS: usize = 1_000_000;
 

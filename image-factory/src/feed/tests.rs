@@ -1,6 +1,6 @@
 //! What feeds are accepted, what hosts they give, and that nothing dangerous or broken gets by.
 
-use super::{Defaults, FeedFormat, parse};
+use super::{Defaults, FeedFormat, MAX_BYTES, MAX_TOML_BYTES, parse};
 use crate::{
     format::Format,
     host::{Addressing, Host},
@@ -155,6 +155,12 @@ fn limits_hold() {
     assert_eq!(hosts(FeedFormat::Json, &vars(64))[0].vars.len(), 64);
     let error = parse(vars(65).as_bytes(), FeedFormat::Json, "f", &Defaults::default());
     assert!(error.unwrap_err().to_string().contains("65 variables, more than 64"));
+
+    let error = parse(&vec![0; MAX_BYTES + 1], FeedFormat::Csv, "f", &Defaults::default());
+    assert!(error.unwrap_err().to_string().ends_with("more than 268435456; split it"));
+    let toml = vec![b'\n'; MAX_TOML_BYTES + 1];
+    let error = parse(&toml, FeedFormat::Toml, "f", &Defaults::default());
+    assert!(error.unwrap_err().to_string().ends_with("use NDJSON or CSV for large feeds"));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! TOML: `[defaults]` and one `[[host]]` each.
 
 use super::{
+    MAX_TOML_BYTES,
     check::Checker,
     raw::Cell,
     source::{Source, Spot},
@@ -16,6 +17,12 @@ use toml::{
 
 /// Reads all hosts of `source` into `checker`. Syntax errors end the reading.
 pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
+    if source.text.len() > MAX_TOML_BYTES {
+        let message = format!("the feed has more than {MAX_TOML_BYTES} bytes");
+        checker
+            .fault(Fault::new(source.start(), message).help("use NDJSON or CSV for large feeds"));
+        return;
+    }
     let (document, errors) = DeTable::parse_recoverable(source.text);
     for error in &errors {
         let at = source.at_byte(error.span().map_or(0, |span| span.start));

@@ -22,7 +22,8 @@ text_type! {
 }
 
 text_type! {
-    /// The name of a variable: `[a-z][a-z0-9_-]{0,31}`, and none that iPXE uses itself.
+    /// The name of a variable: `[a-z][a-z0-9_-]{0,31}`. Scripts know it with a prefix, so that it
+    /// cannot shadow a setting of iPXE.
     VarName, var_name
 }
 
@@ -71,101 +72,6 @@ fn plain_name(value: &str) -> Result<Cow<'_, str>, Invalid> {
     Ok(Cow::Borrowed(value))
 }
 
-/// Settings that iPXE or a ticket reads or writes; a variable of the same name would change what
-/// the machine does.
-const RESERVED: &[&str] = &[
-    "active-scan",
-    "asset",
-    "attempt",
-    "base",
-    "board-serial",
-    "bootfile",
-    "buildarch",
-    "builtin",
-    "busid",
-    "busloc",
-    "bustype",
-    "cert",
-    "chip",
-    "console",
-    "cpumodel",
-    "cpuvendor",
-    "crosscert",
-    "cwduri",
-    "cwuri",
-    "dhcp",
-    "dhcp-server",
-    "dns",
-    "dns6",
-    "dnssl",
-    "domain",
-    "efi",
-    "errno",
-    "esp",
-    "filename",
-    "formats",
-    "gateway",
-    "gateway6",
-    "host",
-    "hostname",
-    "hwaddr",
-    "idx",
-    "ifname",
-    "initiator-iqn",
-    "ip",
-    "ip6",
-    "keep-san",
-    "key",
-    "keymap",
-    "len6",
-    "linktype",
-    "local-drive",
-    "mac",
-    "manufacturer",
-    "memsize",
-    "mtu",
-    "name",
-    "netmask",
-    "next-server",
-    "ntp",
-    "password",
-    "peerdist",
-    "peerhost",
-    "platform",
-    "priority",
-    "privkey",
-    "product",
-    "profile",
-    "reverse-password",
-    "reverse-username",
-    "root-path",
-    "san-drive",
-    "san-filename",
-    "san-retries",
-    "scriptlet",
-    "serial",
-    "server",
-    "site",
-    "skip-san-boot",
-    "smbios",
-    "ssid",
-    "static-routes",
-    "syslog",
-    "syslog6",
-    "syslogs",
-    "sysmac",
-    "token",
-    "trust",
-    "unixtime",
-    "user-class",
-    "username",
-    "uuid",
-    "vendor-class",
-    "version",
-    "vlan",
-    "vram",
-];
-
 fn var_name(value: &str) -> Result<Cow<'_, str>, Invalid> {
     const HELP: &str = "use a-z, 0-9, '_' and '-', first a letter";
     length("variable", value, 32, HELP)?;
@@ -173,13 +79,6 @@ fn var_name(value: &str) -> Result<Cow<'_, str>, Invalid> {
     only("variable", value, known, HELP)?;
     if !value.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(Invalid::new("variable", value, "does not start with a letter", HELP));
-    }
-    let interface = value.strip_prefix("net").is_some_and(|rest| {
-        rest == "x" || !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit() || b == b'-')
-    });
-    if interface || RESERVED.contains(&value) {
-        let help = "choose another name for the variable";
-        return Err(Invalid::new("variable", value, "is a setting that iPXE uses itself", help));
     }
     Ok(Cow::Borrowed(value))
 }
@@ -228,12 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn variables_do_not_shadow_what_ipxe_uses() {
-        assert!("rack".parse::<VarName>().is_ok());
-        for bad in ["mac", "net0", "netx", "net0-100", "local-drive", "9a", "a.b", "a:b", "Rack"] {
+    fn variables_are_plain_setting_names() {
+        let longest = "x".repeat(32);
+        for good in ["rack", "k8s_role-2", &longest] {
+            assert!(good.parse::<VarName>().is_ok(), "{good}");
+        }
+        let long = "x".repeat(33);
+        for bad in ["", "9a", "-a", "a.b", "a:b", "a/b", "Rack", &long] {
             assert!(bad.parse::<VarName>().is_err(), "{bad}");
         }
-        assert!("network".parse::<VarName>().is_ok());
-        assert!(RESERVED.is_sorted());
     }
 }
