@@ -31,6 +31,10 @@ const ISOLINUX_CONFIG: &str =
 /// What hadris-iso appends for drives that read ahead; taken off again, as virtual media have no
 /// such drives and every byte after the slot is hashed for every host.
 const PADDING: u64 = 150;
+/// Where the volume's content may start, in sectors: one of the two puts the partition at an odd
+/// sector. Partitioning tools take the power of two that divides a partition's start for its
+/// alignment and want its end to have the same, for which a volume would have to grow.
+const FIRST_BLOCKS: [u64; 2] = [0, 20];
 /// 2000-01-01: images are a pure function of their inputs.
 const TIME: i64 = 946_684_800;
 
@@ -129,11 +133,17 @@ fn write(
         .with_time(time)
         .with_seed(u64::from(ids.number("iso")))
         .with_el_torito(catalogue);
-    let plan = hadris_iso::plan(tree, &options).map_err(failed)?;
     let block = BlockSize::new(512).ok_or_else(|| failed("block size"))?;
-    let mut device = MemDevice::new(vec![0; plan.size() as usize], block);
-    let report = hadris_iso::sync::write(&mut device, tree, &options).map_err(failed)?;
-    Ok((device.into_inner(), report))
+    for first_block in FIRST_BLOCKS {
+        let options = options.clone().with_min_blocks(first_block);
+        let plan = hadris_iso::plan(tree, &options).map_err(failed)?;
+        let mut device = MemDevice::new(vec![0; plan.size() as usize], block);
+        let report = hadris_iso::sync::write(&mut device, tree, &options).map_err(failed)?;
+        if !(extent(&report, ESP)?.offset / ISO_SECTOR).is_multiple_of(2) {
+            return Ok((device.into_inner(), report));
+        }
+    }
+    Err(failed("the partition starts where it should not"))
 }
 
 /// Where the one run of a file lies, as the library reports it.

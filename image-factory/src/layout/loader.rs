@@ -195,7 +195,7 @@ pub(super) mod tests {
         assert_eq!(&WRAPPER[TABLE..TABLE + 4], MAGIC);
         assert_eq!(WRAPPER[0x200], 0xeb, "a short jump");
         assert_eq!(usize::from(WRAPPER[0x1f1]) * 512 + 512, WRAPPER_LEN);
-        check_kernel(WRAPPER).unwrap();
+        check_kernel(&[WRAPPER, &[0; 512][..]].concat()).unwrap();
         for code in [&MBR[..], VBR] {
             assert!(code.windows(11).any(|text| text == b"\r\nBootmint "), "it has its message");
         }

@@ -15,6 +15,8 @@ mod lkrn;
 pub mod loader;
 pub mod read_back;
 mod source;
+#[cfg(test)]
+mod tests;
 mod usb;
 
 pub use error::LayoutError;
