@@ -8,6 +8,8 @@ use std::{fmt, str::FromStr};
 
 /// The longest expanded name, in bytes.
 const MAX_NAME: usize = 1024;
+/// The longest part of a name between slashes, in bytes: `NAME_MAX` of Linux.
+const MAX_PART: usize = 255;
 
 /// What a name is made from.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +65,13 @@ pub enum NameError {
     )]
     Unsafe(String),
     /// An expanded name is too long or empty.
-    #[error("the name template gives {0} bytes for one image: names have 1 to {MAX_NAME}")]
+    #[error("the name template gives an image a name of {0} bytes: names have 1 to {MAX_NAME}")]
     Length(usize),
+    /// A part of an expanded name is longer than file systems allow.
+    #[error(
+        "the name template gives a file or folder name of {0} bytes: file systems allow {MAX_PART}"
+    )]
+    Part(usize),
 }
 
 impl FromStr for NameTemplate {
@@ -138,6 +145,9 @@ impl NameTemplate {
             }
         }
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        if let Some(long) = parts.iter().map(|part| part.len()).find(|len| *len > MAX_PART) {
+            return Err(NameError::Part(long));
+        }
         let path = parts.join("/");
         if path.is_empty() || path.len() > MAX_NAME {
             Err(NameError::Length(path.len()))
@@ -184,6 +194,14 @@ mod tests {
         assert_eq!(NameTemplate::for_hosts().to_string(), "{site}/{host}.{ext}");
         assert_eq!("{site}/{host}.{ext}".parse(), Ok(NameTemplate::for_hosts()));
         assert_eq!("{site}.{ext}".parse(), Ok(NameTemplate::for_sites()));
+    }
+
+    #[test]
+    fn a_name_longer_than_a_file_system_takes_is_refused() {
+        let host =
+            format!("{}.{}", "a".repeat(63), vec!["b".repeat(60); 3].join(".")).parse().unwrap();
+        let named = Named { host: Some(&host), site: None, profile: "kvm", format: Format::Floppy };
+        assert_eq!(NameTemplate::for_hosts().expand(&named), Err(NameError::Part(257)));
     }
 
     #[test]
