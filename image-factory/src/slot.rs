@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What every slot's offset and capacity is a multiple of, in bytes: the smallest disk sector.
+/// What every slot's capacity is a multiple of, in bytes: the smallest disk sector.
 pub const SECTOR: u64 = 512;
 /// The largest slot, in bytes; beyond it a BIOS takes seconds to read the fill.
 pub const MAX_CAPACITY: u64 = 1 << 20;
@@ -61,14 +61,12 @@ pub enum SlotError {
     Empty,
     /// A slot is empty, too large, or not made of whole sectors.
     #[error(
-        "slot \"{name}\" ({len} bytes at {offset}) must start at a multiple of {SECTOR}, \
-         and hold a multiple of {SECTOR} from {SECTOR} to {MAX_CAPACITY} bytes"
+        "slot \"{name}\" holds {len} bytes: it must be a multiple of {SECTOR} from {SECTOR} to \
+         {MAX_CAPACITY}"
     )]
     Shape {
         /// The slot.
         name: String,
-        /// Where it starts.
-        offset: u64,
         /// Its capacity.
         len: u64,
     },
@@ -156,12 +154,11 @@ impl SlotTable {
 }
 
 fn check_shape(slot: &Slot) -> Result<(), SlotError> {
-    let Extent { offset, len } = slot.region;
-    let whole = offset.is_multiple_of(SECTOR) && len.is_multiple_of(SECTOR);
-    if whole && (SECTOR..=MAX_CAPACITY).contains(&len) {
+    let len = slot.region.len;
+    if len.is_multiple_of(SECTOR) && (SECTOR..=MAX_CAPACITY).contains(&len) {
         return Ok(());
     }
-    Err(SlotError::Shape { name: slot.name.clone(), offset, len })
+    Err(SlotError::Shape { name: slot.name.clone(), len })
 }
 
 /// Why a script cannot be put into a slot.
@@ -269,7 +266,7 @@ mod tests {
     fn each_fault_of_a_table_is_named() {
         let check = |slots| SlotTable::new(4096, slots).unwrap_err();
         assert_eq!(check(vec![]), SlotError::Empty);
-        for (offset, len) in [(100, 512), (512, 100), (512, 0), (0, MAX_CAPACITY + 512)] {
+        for (offset, len) in [(512, 100), (512, 0), (0, MAX_CAPACITY + 512)] {
             let error = check(vec![slot("a", offset, len, (0, 4096))]);
             assert!(matches!(error, SlotError::Shape { .. }), "{offset} {len}: {error}");
         }

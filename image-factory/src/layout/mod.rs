@@ -24,7 +24,7 @@ pub use error::LayoutError;
 use crate::{
     firmware::{Binary, Firmware},
     format::{Format, Platform},
-    slot::{Extent, MAX_CAPACITY, Slot, SlotTable, pad},
+    slot::{Extent, MAX_CAPACITY, SECTOR, Slot, SlotTable, pad},
 };
 
 use sha2::{Digest, Sha256};
@@ -110,13 +110,16 @@ pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     {
         return Err(LayoutError::Capacity { capacity });
     }
-    match spec.format {
+    let laid = match spec.format {
         Format::Iso => iso::lay_out(spec),
         Format::Usb => usb::lay_out(spec),
         Format::Floppy => floppy::lay_out(spec),
         Format::Lkrn => lkrn::lay_out(spec),
-        Format::Efi => bare_efi(spec),
-    }
+        Format::Efi => return bare_efi(spec),
+    }?;
+    // A medium is read by the sector; a program is not, and its linker aligns as it likes.
+    let sectors = laid.slots.slots().iter().all(|slot| slot.region.offset.is_multiple_of(SECTOR));
+    sectors.then_some(laid).ok_or_else(|| LayoutError::library("placing the slot", "not a sector"))
 }
 
 /// The firmware's own file, whose slot its build reserved.

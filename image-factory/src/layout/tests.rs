@@ -9,7 +9,7 @@ use crate::{
     firmware::{
         BinaryManifest, EmbeddedSlot, FirmwareManifest, MANIFEST, Provider, SCHEMA, sha256_hex,
     },
-    slot::{SECTOR, unpad},
+    slot::unpad,
 };
 use proptest::prelude::*;
 use std::{fs, io::Cursor};
@@ -162,12 +162,12 @@ fn unusable_isolinux_files_are_refused_by_name() {
 fn a_bare_efi_application_is_its_own_file_with_the_slot_it_was_built_with() {
     let mut binary = vec![0x90; 20_000];
     binary[3000..3021].copy_from_slice(b"#!ipxe\necho stage 1\n\0");
-    let slot = EmbeddedSlot { offset: 4096, capacity: 2048 };
+    let slot = EmbeddedSlot { offset: 4097, capacity: 2048 };
     let firmware = firmware(&[(Platform::EfiX64, binary.clone(), Some(slot))]);
     let laid = lay_out(&spec(Format::Efi, &firmware)).unwrap();
     assert_eq!(laid.bytes.len(), binary.len());
-    assert_eq!(laid.bytes[..4096], binary[..4096]);
-    assert_eq!(laid.bytes[6144..], binary[6144..]);
+    assert_eq!(laid.bytes[..4097], binary[..4097]);
+    assert_eq!(laid.bytes[6145..], binary[6145..]);
     let script = "#!ipxe\necho mine\n";
     assert_eq!(ways(&stamp(&laid, script), Format::Efi, script), [Via::Binary]);
 }
