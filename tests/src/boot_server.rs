@@ -156,16 +156,28 @@ impl BootServer {
 
     /// Waits for the first request whose path starts with `prefix`.
     pub fn wait_for(&self, prefix: &str, limit: Duration) -> anyhow::Result<Request> {
+        self.wait_until(|request| request.path.starts_with(prefix), limit)
+            .with_context(|| format!("waiting for a request for {prefix}"))
+    }
+
+    /// Waits for the first request that is `wanted`.
+    pub fn wait_until(
+        &self,
+        wanted: impl Fn(&Request) -> bool,
+        limit: Duration,
+    ) -> anyhow::Result<Request> {
         let deadline = Instant::now() + limit;
         let mut state = self.shared.lock();
         loop {
-            if let Some(request) = state.requests.iter().find(|r| r.path.starts_with(prefix)) {
+            if let Some(request) = state.requests.iter().find(|request| wanted(request)) {
                 return Ok(request.clone());
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                let seen: Vec<_> = state.requests.iter().map(|r| r.path.as_str()).collect();
-                bail!("no request for {prefix} reached the boot server, which saw {seen:?}");
+                let seen = state.requests.iter();
+                let seen: Vec<_> =
+                    seen.map(|r| format!("{} {}?{}", r.method, r.path, r.query)).collect();
+                bail!("no such request reached the boot server, which saw {seen:?}");
             }
             let wait = self.shared.arrived.wait_timeout(state, left);
             state = wait.unwrap_or_else(PoisonError::into_inner).0;
@@ -320,7 +332,8 @@ mod tests {
     fn what_never_came_is_told_with_what_came() {
         let server = BootServer::start().unwrap();
         ask(&server, Ipv4Addr::LOCALHOST, "GET /other HTTP/1.1\r\n\r\n");
-        let error = server.wait_for("/boot/", Duration::from_millis(20)).unwrap_err().to_string();
+        let error = server.wait_for("/boot/", Duration::from_millis(20)).unwrap_err();
+        let error = format!("{error:#}");
         assert!(error.contains("/boot/") && error.contains("/other"), "{error}");
     }
 

@@ -6,7 +6,9 @@
 
 pub mod boot_server;
 pub mod disks;
+pub mod firmware;
 pub mod guest;
+pub mod images;
 pub mod lab;
 pub mod run;
 pub mod serial;

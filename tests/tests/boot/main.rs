@@ -1,3 +1,8 @@
 //! Boots machines and believes only what they, QEMU and the boot server all say.
 
+mod fallback;
 mod local_disk;
+mod media;
+mod network;
+mod scene;
+mod site;

@@ -165,7 +165,13 @@ impl Machine {
         if let Some(controller) = controller {
             line.option("-device", controller);
         }
-        line.option("-device", format!("{device},drive=image,bootindex=0"));
+        if image.medium == Medium::Floppy {
+            // A floppy's place in the boot order belongs to its controller.
+            line.option("-device", format!("{device},drive=image"));
+            line.option("-global", "isa-fdc.bootindexA=0");
+        } else {
+            line.option("-device", format!("{device},drive=image,bootindex=0"));
+        }
         Ok(())
     }
 
@@ -257,7 +263,7 @@ mod tests {
              -device ide-cd,drive=image,bootindex=0 \
              -drive if=none,id=disk0,format=raw,snapshot=on,file=/tmp/local.img \
              -device ide-hd,drive=disk0,bootindex=1 -nic none \
-             -netdev user,id=net0,net=10.0.2.0/24,host=10.0.2.2,ipv6=off \
+             -netdev user,id=net0,ipv4=on,net=10.0.2.0/24,host=10.0.2.2,ipv6=off \
              -device virtio-net-pci,netdev=net0,mac=52:54:00:00:00:01,romfile="
         );
     }
@@ -299,7 +305,7 @@ mod tests {
     fn each_medium_has_its_device() {
         let devices = [
             (Medium::Disk, "-device ide-hd,drive=image,bootindex=0"),
-            (Medium::Floppy, "-device floppy,drive=image,bootindex=0"),
+            (Medium::Floppy, "-device floppy,drive=image -global isa-fdc.bootindexA=0"),
             (Medium::Kernel, "-kernel /tmp/a.img"),
         ];
         for (medium, expected) in devices {

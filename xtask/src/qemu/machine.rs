@@ -183,7 +183,7 @@ impl UserNet {
             Some((prefix, host)) => format!("ipv6=on,ipv6-prefix={prefix},ipv6-host={host}"),
             None => "ipv6=off".to_owned(),
         };
-        format!("user,id={id},net={network}/{prefix},host={gateway},{ipv6}")
+        format!("user,id={id},ipv4=on,net={network}/{prefix},host={gateway},{ipv6}")
     }
 }
 

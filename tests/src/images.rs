@@ -1,0 +1,66 @@
+//! Images under test: from a feed's text to one image file per host.
+
+use anyhow::Context;
+use bootmint_image_factory::{
+    feed::{self, Defaults, FeedFormat},
+    firmware::{Capabilities, Firmware},
+    format::Format,
+    host::Host,
+    layout::BiosLoader,
+    manifest::HostEntry,
+    mint::{Subject, Writer},
+    template::{self, Recipe, Template},
+    ticket::{self, Facts, Patience},
+};
+use std::{
+    num::{NonZeroU8, NonZeroU16},
+    path::{Path, PathBuf},
+};
+
+/// The default capacity of a slot, in bytes.
+const SLOT: u64 = 16 << 10;
+
+/// The checked hosts of a CSV feed.
+pub fn hosts(csv: &str) -> anyhow::Result<Vec<Host>> {
+    Ok(feed::parse(csv.as_bytes(), FeedFormat::Csv, "test.csv", &Defaults::default())?)
+}
+
+/// One attempt and short waits, for tests in which nothing answers.
+pub fn impatient() -> Patience {
+    let second = NonZeroU16::MIN;
+    Patience { attempts: NonZeroU8::MIN, request: second, link: second.saturating_add(4) }
+}
+
+/// Mints the image for `hosts` in `format` into `folder`: one host's, or a site's for several.
+pub fn mint(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    hosts: &[Host],
+    patience: &Patience,
+) -> anyhow::Result<PathBuf> {
+    let subject = match hosts {
+        [host] => Subject::Host(host),
+        hosts => Subject::Site(hosts),
+    };
+    let platforms = template::platforms(format, firmware);
+    let about: Vec<_> =
+        platforms.iter().filter_map(|&p| firmware.binary(p)).map(|binary| &binary.about).collect();
+    if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &about).pop()) {
+        return Err(missing.into());
+    }
+    let can: Vec<&Capabilities> = about.iter().map(|about| &about.capabilities).collect();
+    let ticket = subject.ticket(Facts::for_capabilities(&can), patience);
+    let template = Template::new(&Recipe {
+        format,
+        firmware,
+        platforms: &platforms,
+        slot_capacity: SLOT,
+        bios_loader: BiosLoader::Own,
+    })?;
+    let expected: Vec<_> = hosts.iter().map(|host| HostEntry::new(host).identity()).collect();
+    let name = hosts.first().context("an image is for one host or more")?.name.to_string();
+    let path = folder.join(format!("{name}.{}", format.name()));
+    Writer::new(&template, folder)?.write(&template.stamp(&ticket)?, &expected, &path)?;
+    Ok(path)
+}
