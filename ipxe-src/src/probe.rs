@@ -109,12 +109,13 @@ fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usiz
     bytes.windows(needle.len()).enumerate().filter(move |(_, w)| *w == needle).map(|(at, _)| at)
 }
 
-/// The longest string of its own that begins like a version: `1.21.1+git20250501...`.
+/// The longest string of its own that begins like a version: `1.21.1+git20250501...`,
+/// `2.0.0+ (g12798)`.
 fn version(bytes: &[u8]) -> Option<String> {
     bytes
         .split(|byte| *byte == 0)
         .filter(|text| (5..=80).contains(&text.len()))
-        .filter(|text| text.iter().all(|byte| byte.is_ascii_graphic()))
+        .filter(|text| text.iter().all(|byte| matches!(byte, b' '..=b'~')))
         .filter_map(|text| std::str::from_utf8(text).ok())
         .filter(|text| is_version(text))
         .max_by_key(|text| text.len())
@@ -126,7 +127,7 @@ fn is_version(text: &str) -> bool {
     let (numbers, rest) = text.split_at(end);
     let mut parts = numbers.split('.');
     let three = parts.by_ref().take(3).filter(|part| (1..=4).contains(&part.len())).count() == 3;
-    three && parts.next().is_none() && (rest.is_empty() || rest.starts_with(['+', '-', '~']))
+    three && parts.next().is_none() && (rest.is_empty() || rest.starts_with(['+', '-', '~', ' ']))
 }
 
 #[cfg(test)]

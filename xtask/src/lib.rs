@@ -7,4 +7,5 @@ pub mod feed_input;
 pub mod hosts;
 pub mod images;
 pub mod qemu;
+pub mod source;
 pub mod ui;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{boot, ci, deps, hosts, images, ui, ui::Ui};
+use xtask::{boot, ci, deps, hosts, images, source, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Hosts(hosts::Args),
     /// Shows what images hold, and verifies them against their manifest
     Images(images::Args),
+    /// Gets iPXE's pinned source, and proves that it is the pinned one
+    Source(source::Args),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Deps(args) => deps::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
         Command::Images(args) => images::run(args, &ui),
+        Command::Source(args) => source::run(args, &ui),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

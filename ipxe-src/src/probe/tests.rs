@@ -110,7 +110,9 @@ fn a_compressed_kernel_is_read_too() {
 
 #[test]
 fn versions_are_told_from_addresses_and_numbers() {
-    for text in ["2.0.0", "2.0.0+", "1.21.1+git-20250501.dad20602+dfsg-1", "1.0.0~rc1"] {
+    for text in
+        ["2.0.0", "2.0.0+", "1.21.1+git-20250501.dad20602+dfsg-1", "1.0.0~rc1", "2.0.0+ (g1279)"]
+    {
         assert!(is_version(text), "{text}");
     }
     for text in ["127.0.0.1", "1.2", "1..2", "2.5.4.3", "1.2.3abc", "v2.0.0", "20250501.1.1"] {

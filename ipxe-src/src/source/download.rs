@@ -4,7 +4,7 @@
 //! version of the file they are. Only the same version is continued (`If-Range`); anything else
 //! starts afresh.
 
-use super::origin::without_password;
+use super::{origin::without_password, with_causes};
 use crate::progress::Progress;
 use reqwest::{
     StatusCode,
@@ -142,7 +142,8 @@ impl Download {
             match self.attempt(&client, progress) {
                 Err(error) if error.may_pass() => {
                     let seconds = pause.as_secs_f32();
-                    progress.step(&format!("{error}; trying again in {seconds} s"));
+                    let reason = with_causes(&error);
+                    progress.step(&format!("{reason}; trying again in {seconds} s"));
                     thread::sleep(pause);
                     pause = pause.saturating_mul(2);
                 }
