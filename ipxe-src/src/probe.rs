@@ -114,8 +114,9 @@ fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usiz
 fn version(bytes: &[u8]) -> Option<String> {
     bytes
         .split(|byte| *byte == 0)
+        // What lies before the string need not end in a NUL.
+        .filter_map(|text| text.rsplit(|byte| !matches!(byte, b' '..=b'~')).next())
         .filter(|text| (5..=80).contains(&text.len()))
-        .filter(|text| text.iter().all(|byte| matches!(byte, b' '..=b'~')))
         .filter_map(|text| std::str::from_utf8(text).ok())
         .filter(|text| is_version(text))
         .max_by_key(|text| text.len())

@@ -96,7 +96,7 @@ fn kernel(code: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_compressed_kernel_is_read_too() {
-    let mut code = b"#!ipxe\0mapping\0ntp\x001.2.3\0".to_vec();
+    let mut code = b"#!ipxe\0mapping\0ntp\0\x901.2.3\0".to_vec();
     code.resize(code.len().next_multiple_of(4), 0);
     code.extend(10_u32.to_le_bytes()); // the end of "mapping"
     code.extend((0..100_000_u32).flat_map(|n| n.wrapping_mul(0x9e37_79b9).to_be_bytes()));
