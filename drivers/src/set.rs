@@ -137,7 +137,7 @@ pub enum SetError {
         /// The set.
         name: String,
         /// What is wrong, with line and column.
-        source: toml::de::Error,
+        source: Box<toml::de::Error>,
     },
     /// The file parses, but says something impossible.
     #[error("driver set \"{name}\": {reason}")]
@@ -235,7 +235,7 @@ impl DriverSet {
 
     fn parse(name: &str, text: &str) -> Result<Self, SetError> {
         let raw: RawSet = toml::from_str(text)
-            .map_err(|source| SetError::Toml { name: name.to_owned(), source })?;
+            .map_err(|source| SetError::Toml { name: name.to_owned(), source: Box::new(source) })?;
         let invalid = |reason: String| SetError::Invalid { name: name.to_owned(), reason };
         if raw.name != name {
             return Err(invalid(format!("the file calls it \"{}\"", raw.name)));

@@ -90,9 +90,14 @@ impl Cache {
         self.root.join("work")
     }
 
+    /// Where the firmware of all keys is.
+    pub fn firmwares(&self) -> PathBuf {
+        self.root.join("firmware")
+    }
+
     /// Where the firmware with this key (a SHA-256 in hexadecimal) is, once it is there.
     pub fn firmware(&self, key: &str) -> PathBuf {
-        self.root.join("firmware").join(key)
+        self.firmwares().join(key)
     }
 
     /// Where a distribution's packages are kept.

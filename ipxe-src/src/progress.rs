@@ -14,6 +14,11 @@ pub trait Progress {
         let _ = (done, total);
     }
 
+    /// `target` was made, the `done`-th thing of `total`; the total may be unknown.
+    fn made(&mut self, done: u64, total: Option<u64>, target: &str) {
+        let _ = (done, total, target);
+    }
+
     /// A command was started or wrote a line.
     fn said(&mut self, said: Said<'_>) {
         let _ = said;

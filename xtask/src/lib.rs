@@ -1,9 +1,11 @@
 //! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
 
 pub mod boot;
+pub mod build_progress;
 pub mod ci;
 pub mod deps;
 pub mod feed_input;
+pub mod firmware;
 pub mod hosts;
 pub mod images;
 pub mod qemu;

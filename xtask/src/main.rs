@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{boot, ci, deps, hosts, images, source, ui, ui::Ui};
+use xtask::{boot, ci, deps, firmware, hosts, images, source, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Ci(ci::Args),
     /// Says which of the tools a task needs are missing, and installs them
     Deps(deps::Args),
+    /// Builds firmware, and lists and shows what there is
+    Firmware(firmware::Args),
     /// Checks a feed of hosts
     Hosts(hosts::Args),
     /// Shows what images hold, and verifies them against their manifest
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args, &ui),
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
+        Command::Firmware(args) => firmware::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
         Command::Images(args) => images::run(args, &ui),
         Command::Source(args) => source::run(args, &ui),

@@ -1,0 +1,214 @@
+//! From source and profile to firmware: built once, found by its key ever after.
+//!
+//! What goes in is written down as [`recipe`] inputs, whose digest is the firmware's key. A
+//! firmware with that key in the cache is taken as it is; otherwise every target is compiled in a
+//! work tree of its own ([`worktree`], [`make`], [`closure`]), what the binary can do is read from
+//! it ([`capability`]), and the result is published in one step ([`store`]).
+
+mod capability;
+mod choose;
+mod closure;
+mod config;
+mod elf;
+mod error;
+mod make;
+mod recipe;
+mod slot;
+mod sources;
+mod store;
+mod target;
+mod toolchain;
+mod worktree;
+
+pub use capability::LackingCapability;
+pub use choose::{ChooseError, Chosen, Policy, Wish, choose};
+pub use elf::ElfError;
+pub use error::BuildError;
+pub use store::Stored;
+pub use toolchain::MissingTools;
+
+use crate::{cache::Cache, pin::Pin, profile::Profile, progress::Progress, source::SourceTree};
+use bootmint_drivers::{Catalogue, Selection};
+use bootmint_image_factory::{
+    firmware::{Capability, FirmwareManifest, Provider, SCHEMA},
+    format::Platform,
+};
+use recipe::{Inputs, SourceId};
+use std::path::{Path, PathBuf};
+use target::Target;
+use toolchain::Toolchain;
+
+/// How to build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// How many compilers run at once.
+    pub jobs: usize,
+}
+
+impl Default for BuildOptions {
+    /// One compiler for each processor.
+    fn default() -> Self {
+        Self { jobs: std::thread::available_parallelism().map_or(1, Into::into) }
+    }
+}
+
+/// Whether a firmware had to be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was in the cache.
+    Cached,
+    /// It was compiled now.
+    Compiled,
+}
+
+/// A firmware, ready to be loaded.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The folder with `firmware.json` and the binaries.
+    pub folder: PathBuf,
+    /// The firmware's key.
+    pub key: String,
+    /// Whether it had to be built.
+    pub origin: Origin,
+    /// What differs from the last build of the same profile, one line each; nothing when it was
+    /// cached or when there is no earlier build.
+    pub changed: Vec<String>,
+    /// What the firmware is.
+    pub manifest: FirmwareManifest,
+}
+
+impl Built {
+    fn cached(stored: Stored) -> Self {
+        let Stored { folder, manifest, .. } = stored;
+        let (key, changed) = (manifest.key.clone(), Vec::new());
+        Self { folder, key, origin: Origin::Cached, changed, manifest }
+    }
+}
+
+/// Builds the firmware of `profile` from `source`, or finds it in the cache.
+///
+/// Everything that is missing or unknown (tools, drivers) is reported before anything is compiled;
+/// on failure the cache holds what it held before, but for work trees.
+pub fn build(
+    cache: &Cache,
+    source: &SourceTree,
+    profile: &Profile,
+    options: &BuildOptions,
+    progress: &mut dyn Progress,
+) -> Result<Built, BuildError> {
+    check_pin(profile, &source.pin)?;
+    let id = SourceId::of(&source.pin);
+    let inputs = Inputs::of(profile, &id);
+    let key = inputs.key();
+    if let Some(stored) = store::find(cache, &key) {
+        store::remember(cache, profile.name(), &key)?;
+        return Ok(Built::cached(stored));
+    }
+    let changed = store::last(cache, profile.name())
+        .map(|last| inputs.changes_since(&last.inputs))
+        .unwrap_or_default();
+    for change in &changed {
+        progress.step(&format!("changed since the last build: {change}"));
+    }
+    let toolchains = toolchains(profile)?;
+    check_drivers(&source.path, profile)?;
+    let mut binaries = Vec::new();
+    let mut files = Vec::new();
+    for (platform, toolchain) in &toolchains {
+        let (platform, jobs) = (*platform, options.jobs.max(1));
+        let target = Target { platform, profile, source: &id, toolchain, inputs: &inputs, jobs };
+        let (about, bytes) = target.build(cache, &source.path, progress)?;
+        files.push((about.file.clone(), bytes));
+        binaries.push(about);
+    }
+    let manifest = FirmwareManifest {
+        schema: SCHEMA,
+        profile: profile.name().to_owned(),
+        provider: Provider::Source,
+        ipxe_version: id.version.clone(),
+        key: key.clone(),
+        notes: notes(&binaries),
+        binaries,
+    };
+    let folder = store::publish(cache, &manifest, &inputs, &files)?;
+    store::remember(cache, profile.name(), &key)?;
+    Ok(Built { folder, key, origin: Origin::Compiled, changed, manifest })
+}
+
+/// The firmware of `profile` from `pin`, if it is in the cache; the source need not be.
+///
+/// Where a compiler is missing, so that its version is unknown, any compiler's firmware will do.
+pub fn find_cached(
+    cache: &Cache,
+    pin: &Pin,
+    profile: &Profile,
+) -> Result<Option<Built>, BuildError> {
+    check_pin(profile, pin)?;
+    let inputs = Inputs::of(profile, &SourceId::of(pin));
+    if let Some(stored) = store::find(cache, &inputs.key()) {
+        return Ok(Some(Built::cached(stored)));
+    }
+    if inputs.knows_tools() {
+        return Ok(None);
+    }
+    let same = |stored: &Stored| inputs.same_but_tools(&stored.inputs);
+    Ok(store::list(cache)?.into_iter().find(same).map(Built::cached))
+}
+
+/// All firmware in the cache, sorted by profile.
+pub fn list(cache: &Cache) -> Result<Vec<Stored>, BuildError> {
+    store::list(cache)
+}
+
+fn check_pin(profile: &Profile, pin: &Pin) -> Result<(), BuildError> {
+    match profile.pin() {
+        Some(wanted) if wanted != pin.name => Err(BuildError::Pin {
+            profile: profile.name().to_owned(),
+            wanted: wanted.to_owned(),
+            found: pin.name.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The compilers of all targets; everything that is missing is named at once.
+fn toolchains(profile: &Profile) -> Result<Vec<(Platform, Toolchain)>, BuildError> {
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for platform in profile.targets() {
+        let checked = Toolchain::find(platform)
+            .and_then(|toolchain| toolchain.check(!profile.trust().is_empty()).map(|()| toolchain));
+        match checked {
+            Ok(toolchain) => found.push((platform, toolchain)),
+            Err(tools) => missing.push(tools),
+        }
+    }
+    match MissingTools::merge(missing) {
+        Some(missing) => Err(missing.into()),
+        None => Ok(found),
+    }
+}
+
+fn check_drivers(source: &Path, profile: &Profile) -> Result<(), BuildError> {
+    let catalogue = Catalogue::scan(&source.join("src"))?;
+    for platform in profile.targets() {
+        if let Some(Selection::Named(names)) = profile.drivers(platform) {
+            catalogue.check(names).map_err(|source| BuildError::Driver {
+                profile: profile.name().to_owned(),
+                source,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// What a user of the firmware must know.
+fn notes(binaries: &[bootmint_image_factory::firmware::BinaryManifest]) -> Vec<String> {
+    binaries
+        .iter()
+        .filter(|binary| !binary.capabilities.contains(&Capability::Ticket))
+        .map(|binary| {
+            format!("{}: its embedded script does not run the medium's ticket", binary.platform)
+        })
+        .collect()
+}

@@ -1,0 +1,91 @@
+//! Why a firmware could not be built.
+
+use super::{capability::LackingCapability, elf::ElfError, toolchain::MissingTools};
+use crate::{cache::CacheError, run::RunError};
+use bootmint_drivers::{CatalogueError, UnknownDriver};
+use bootmint_image_factory::{firmware::FirmwareError, format::Platform};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// Why a firmware could not be built, found or published.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// Programs or headers are not installed.
+    #[error(transparent)]
+    Tools(#[from] MissingTools),
+    /// A command could not be run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// The compiler or linker failed.
+    #[error(
+        "building {platform} failed:\n{errors}\nthe whole log is {}",
+        log.display()
+    )]
+    Make {
+        /// The platform.
+        platform: Platform,
+        /// The lines that say what went wrong.
+        errors: String,
+        /// The log of the whole build.
+        log: PathBuf,
+    },
+    /// A driver that the source does not have.
+    #[error("profile {profile}")]
+    Driver {
+        /// The profile.
+        profile: String,
+        /// Which driver, and the nearest.
+        source: UnknownDriver,
+    },
+    /// The source tree is not one of iPXE.
+    #[error("listing the source's drivers")]
+    Catalogue(#[from] CatalogueError),
+    /// What was asked for is not in the binary.
+    #[error(transparent)]
+    Lacking(#[from] LackingCapability),
+    /// What the linker wrote could not be read.
+    #[error(transparent)]
+    Elf(#[from] ElfError),
+    /// A finished firmware could not be read back.
+    #[error(transparent)]
+    Firmware(#[from] FirmwareError),
+    /// The source at hand is not the one that the profile asks for.
+    #[error("profile {profile} asks for pin {wanted}, but the source is {found}")]
+    Pin {
+        /// The profile.
+        profile: String,
+        /// The version it asks for.
+        wanted: String,
+        /// The version at hand.
+        found: String,
+    },
+    /// The work folder's path would not survive make and the shell.
+    #[error(
+        "{} has characters that iPXE's makefiles cannot take in a path; \
+         choose another cache folder", path.display()
+    )]
+    Path {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file could not be read or written.
+    #[error("{what} {}", path.display())]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// An input or output error at `path`, while doing `what`.
+pub(super) fn io_error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BuildError {
+    move |source| BuildError::Io { what, path: path.to_owned(), source }
+}

@@ -1,0 +1,176 @@
+//! Builds one platform's binary in its work tree.
+
+use super::{
+    BuildError,
+    capability::{capabilities, check_options},
+    closure::needed_sources,
+    elf,
+    error::io_error,
+    make::{Make, bin, extension},
+    recipe::{Inputs, SourceId, script},
+    slot,
+    toolchain::Toolchain,
+    worktree::WorkTree,
+};
+use crate::{cache::Cache, profile::Profile, progress::Progress};
+use bootmint_drivers::{DriverName, Selection};
+use bootmint_image_factory::{
+    firmware::{BinaryManifest, sha256_hex},
+    format::Platform,
+};
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// The time that iPXE takes for its build, in seconds since 1970: the day of its 2.0.0 release. Of
+/// several iPXE drivers in one machine the newest wins, so that it must be a real day.
+const EPOCH: u64 = 1_772_755_200;
+/// The name of a slim binary among make's targets.
+const SLIM: &str = "bootmint";
+
+/// One platform of a profile, to be built.
+pub(super) struct Target<'a> {
+    pub(super) platform: Platform,
+    pub(super) profile: &'a Profile,
+    pub(super) source: &'a SourceId,
+    pub(super) toolchain: &'a Toolchain,
+    pub(super) inputs: &'a Inputs,
+    pub(super) jobs: usize,
+}
+
+impl Target<'_> {
+    /// Builds it from the tree at `source` in a work tree of `cache`.
+    pub(super) fn build(
+        &self,
+        cache: &Cache,
+        source: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
+        let name = self.inputs.work_name(self.platform);
+        let config = self.inputs.config();
+        let tree = WorkTree::open(cache, &name, source, bin(self.platform), config, progress)?;
+        let embedded = self.embed(&tree)?;
+        let commit = &self.source.commit;
+        let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
+        let stem = match self.profile.drivers(self.platform) {
+            Some(Selection::Named(drivers)) => {
+                self.make_slim(&mut make, drivers, embedded, progress)?;
+                SLIM
+            }
+            Some(Selection::All) | None => {
+                self.make_full(&mut make, embedded, progress)?;
+                "ipxe"
+            }
+        };
+        self.read(&make, stem)
+    }
+
+    /// Puts scripts and trust roots into the tree, and gives the variables that name them.
+    fn embed(&self, tree: &WorkTree) -> Result<Vec<String>, BuildError> {
+        let mut images = tree.embed("stage1.ipxe", script(self.profile).as_bytes())?;
+        if self.has_slot() {
+            let blank = slot::blank(self.profile.slot_capacity());
+            images = format!("{images},{}", tree.embed("ticket.ipxe", &blank)?);
+        }
+        let mut roots = Vec::new();
+        for pem in self.profile.trust() {
+            // Make notices another file name, not another content.
+            let mut name = sha256_hex(pem.as_bytes());
+            name.truncate(16);
+            roots.push(tree.embed(&format!("{name}.pem"), pem.as_bytes())?);
+        }
+        // The fingerprint alone would refuse servers that do not send the root along.
+        let roots = roots.join(",");
+        Ok(vec![format!("EMBED={images}"), format!("TRUST={roots}"), format!("CERT={roots}")])
+    }
+
+    /// Scripts inside a BIOS binary are compressed, so that nothing can be stamped there.
+    fn has_slot(&self) -> bool {
+        self.platform != Platform::Bios
+    }
+
+    fn make_full(
+        &self,
+        make: &mut Make<'_>,
+        variables: Vec<String>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), BuildError> {
+        let goal = format!("ipxe.{}", extension(self.platform));
+        let is_fresh = !make.output("blib.a").exists();
+        let total = if is_fresh { Some(steps(make.sources()?.len())) } else { None };
+        let what = if is_fresh { "compiling all sources" } else { "compiling what changed" };
+        make.begin(what, total, progress);
+        make.make(&[goal], &variables, progress)
+    }
+
+    fn make_slim(
+        &self,
+        make: &mut Make<'_>,
+        drivers: &BTreeSet<DriverName>,
+        variables: Vec<String>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), BuildError> {
+        let all = make.sources()?;
+        let goal = format!("{SLIM}.{}", extension(self.platform));
+        let names = drivers.iter().map(DriverName::as_str).collect::<Vec<_>>().join(" ");
+        let mut variables = variables;
+        variables.push(format!("DRIVERS_{SLIM}={names}"));
+        let needed = self.needed(make, &all, drivers, progress)?;
+        let what = format!("linking {} of {} sources", needed.len(), all.len());
+        make.begin(&what, None, progress);
+        let sources = format!("SRCS={}", needed.join(" "));
+        let slim = [variables.as_slice(), &[sources]].concat();
+        match make.make(std::slice::from_ref(&goal), &slim, progress) {
+            Err(BuildError::Make { errors, .. }) if errors.contains("undefined reference") => {
+                let what = "a symbol was not among the sources needed: compiling all of them";
+                make.begin(what, Some(steps(all.len())), progress);
+                make.make(&[goal], &variables, progress)
+            }
+            result => result,
+        }
+    }
+
+    fn needed(
+        &self,
+        make: &mut Make<'_>,
+        all: &[String],
+        drivers: &BTreeSet<DriverName>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>, BuildError> {
+        let (entry, config) = match self.platform {
+            Platform::Bios => ("_lkrn_start", "obj_config_pcbios"),
+            Platform::EfiX64 | Platform::EfiArm64 => ("_efi_start", "obj_config_efi"),
+        };
+        let fixed = [entry, config, "obj_config"].map(str::to_owned);
+        let drivers = drivers.iter().map(|driver| format!("obj_{}", driver.object()));
+        needed_sources(make, all, fixed.into_iter().chain(drivers), progress)
+    }
+
+    /// Reads what was built: its bytes, what it can do, and where its slot is.
+    fn read(&self, make: &Make<'_>, stem: &str) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
+        let path = make.output(&format!("{stem}.{}", extension(self.platform)));
+        let linked =
+            elf::linked(&path.with_extension(format!("{}.tmp", extension(self.platform))))?;
+        let bytes = fs::read(&path).map_err(io_error("reading", &path))?;
+        let (options, serial) = (self.profile.options(), self.profile.serial());
+        check_options(self.platform, &linked.objects, options, serial)?;
+        let slot = self
+            .has_slot()
+            .then(|| slot::find(&linked, &bytes, &path, self.profile.slot_capacity()))
+            .transpose()?;
+        let script = script(self.profile);
+        let about = BinaryManifest {
+            platform: self.platform,
+            file: self.platform.file_name().to_owned(),
+            size: bytes.len() as u64,
+            sha256: sha256_hex(&bytes),
+            capabilities: capabilities(self.platform, &linked.objects, script),
+            slot,
+        };
+        Ok((about, bytes))
+    }
+}
+
+/// About how many steps a full build of `sources` has: dependencies and object of each, the
+/// device lists of drivers, and the link.
+fn steps(sources: usize) -> u64 {
+    (sources as u64).saturating_mul(21) / 10
+}

@@ -1,0 +1,168 @@
+//! The profile's file format, and its checks.
+
+use super::{
+    BiosLoader, DEFAULT_SLOT, MAX_PEM, MAX_SCRIPT, Options, Port, Profile, ProfileError, Script,
+    Serial, Switch, class, read_limited,
+};
+use bootmint_drivers::{DriverSet, Selection};
+use bootmint_image_factory::format::Platform;
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+/// The slot's capacity must be a multiple of a CD sector...
+const SLOT_STEP: u32 = 2048;
+/// ...and no more than what BIOS loads in seconds.
+const MAX_SLOT: u32 = 1 << 20;
+/// The speeds that UARTs divide 115,200 down to.
+const SPEEDS: [u32; 6] = [115_200, 57_600, 38_400, 19_200, 9_600, 2_400];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawProfile {
+    name: String,
+    description: String,
+    pin: Option<String>,
+    targets: Vec<Platform>,
+    drivers: RawDrivers,
+    #[serde(default)]
+    options: BTreeMap<String, Switch>,
+    script: Option<PathBuf>,
+    #[serde(default)]
+    trust: Vec<PathBuf>,
+    serial: Option<RawSerial>,
+    #[serde(default)]
+    bios_loader: BiosLoader,
+    #[serde(default = "default_slot")]
+    slot_capacity: u32,
+}
+
+const fn default_slot() -> u32 {
+    DEFAULT_SLOT
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawDrivers {
+    Set(String),
+    List(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawSerial {
+    port: Port,
+    #[serde(default = "default_speed")]
+    speed: u32,
+}
+
+const fn default_speed() -> u32 {
+    115_200
+}
+
+/// Parses and checks `text`; `origin` names it in errors, the files it names lie in `folder`.
+pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, ProfileError> {
+    let raw: RawProfile = toml::from_str(text).map_err(|source| ProfileError::Toml {
+        origin: origin.to_owned(),
+        source: Box::new(source),
+    })?;
+    let invalid = |reason: String| ProfileError::Invalid { origin: origin.to_owned(), reason };
+    check_name(&raw.name).map_err(invalid)?;
+    check_slot(raw.slot_capacity).map_err(invalid)?;
+    let drivers = drivers(&raw, origin)?;
+    let options = Options::check(&raw.options).map_err(invalid)?;
+    let serial = raw.serial.map(check_serial).transpose().map_err(invalid)?;
+    let script = match &raw.script {
+        None => Script::Stage1,
+        Some(path) => {
+            let text = read_limited(&folder.join(path), MAX_SCRIPT)?;
+            let starts_well = text
+                .strip_prefix("#!ipxe")
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()));
+            if !starts_well {
+                let path = path.display();
+                return Err(invalid(format!("{path} does not start with a line \"#!ipxe\"")));
+            }
+            Script::Own(text)
+        }
+    };
+    let trust = raw.trust.iter().map(|path| read_pem(&folder.join(path), origin));
+    Ok(Profile {
+        name: raw.name,
+        description: raw.description,
+        pin: raw.pin,
+        drivers,
+        options,
+        script,
+        trust: trust.collect::<Result<_, _>>()?,
+        serial,
+        bios_loader: raw.bios_loader,
+        slot_capacity: raw.slot_capacity,
+    })
+}
+
+fn drivers(raw: &RawProfile, origin: &str) -> Result<BTreeMap<Platform, Selection>, ProfileError> {
+    let invalid = |reason: String| ProfileError::Invalid { origin: origin.to_owned(), reason };
+    let targets: BTreeSet<_> = raw.targets.iter().copied().collect();
+    if targets.is_empty() || targets.len() != raw.targets.len() {
+        return Err(invalid("targets must name each platform once, and at least one".to_owned()));
+    }
+    let select: Box<dyn Fn(Platform) -> Result<Selection, ProfileError>> = match &raw.drivers {
+        RawDrivers::Set(name) => {
+            let set = DriverSet::load(name)
+                .map_err(|source| ProfileError::Set { origin: origin.to_owned(), source })?;
+            Box::new(move |platform| {
+                set.drivers(class(platform)).cloned().ok_or_else(|| {
+                    invalid(format!("driver set \"{}\" has nothing for {platform}", set.name()))
+                })
+            })
+        }
+        RawDrivers::List(names) => {
+            let selection = Selection::named(names).map_err(invalid)?;
+            Box::new(move |_| Ok(selection.clone()))
+        }
+    };
+    targets.into_iter().map(|platform| Ok((platform, select(platform)?))).collect()
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !name.is_empty() && name.len() <= 40 && name.chars().all(allowed) {
+        Ok(())
+    } else {
+        Err("its name must be 1 to 40 lower-case letters, digits and hyphens".to_owned())
+    }
+}
+
+fn check_slot(capacity: u32) -> Result<(), String> {
+    if capacity.is_multiple_of(SLOT_STEP) && (SLOT_STEP..=MAX_SLOT).contains(&capacity) {
+        Ok(())
+    } else {
+        Err(format!("slot-capacity {capacity} is no multiple of {SLOT_STEP} up to {MAX_SLOT}"))
+    }
+}
+
+fn check_serial(raw: RawSerial) -> Result<Serial, String> {
+    if SPEEDS.contains(&raw.speed) {
+        Ok(Serial { port: raw.port, speed: raw.speed })
+    } else {
+        Err(format!("serial speed {} is none of {SPEEDS:?}", raw.speed))
+    }
+}
+
+fn read_pem(path: &Path, origin: &str) -> Result<String, ProfileError> {
+    let text = read_limited(path, MAX_PEM)?;
+    let begins = text.matches("-----BEGIN CERTIFICATE-----").count();
+    let ends = text.matches("-----END CERTIFICATE-----").count();
+    let reason = if begins != 1 || ends != 1 {
+        "holds not exactly one PEM certificate; give each root a file of its own"
+    } else if text.contains("PRIVATE KEY") {
+        "holds a private key, which would end up in every image"
+    } else {
+        return Ok(text);
+    };
+    let reason = format!("{} {reason}", path.display());
+    Err(ProfileError::Invalid { origin: origin.to_owned(), reason })
+}

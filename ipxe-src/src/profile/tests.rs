@@ -1,0 +1,84 @@
+//! Profiles: the shipped ones, and everything a file can get wrong.
+
+use super::*;
+use std::error::Error as _;
+
+const HEAD: &str = "name = \"x\"\ndescription = \"d\"\ntargets = [\"bios\"]\n";
+
+fn fault(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("good.ipxe", "#!ipxe\nshell\n"),
+        ("bad.ipxe", "#!ipxe2\nshell\n"),
+        ("two.pem", &"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".repeat(2)),
+        (
+            "key.pem",
+            "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----",
+        ),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let path = folder.path().join("x.toml");
+    fs::write(&path, text).unwrap();
+    let error = load(path.to_str().unwrap()).unwrap_err();
+    format!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default())
+}
+
+#[test]
+fn all_shipped_profiles_are_valid() {
+    let profiles = shipped().unwrap();
+    assert_eq!(profiles.len(), SHIPPED.len());
+    for (profile, (name, _)) in profiles.iter().zip(SHIPPED) {
+        assert_eq!(profile.name(), name);
+        assert_eq!(&load(name).unwrap(), profile);
+    }
+    let default: Vec<_> = profiles[0].targets().collect();
+    assert_eq!(default, [Platform::Bios, Platform::EfiX64]);
+    assert_eq!(profiles[0].drivers(Platform::Bios), Some(&Selection::All));
+}
+
+#[test]
+fn hyper_v_gets_the_firmware_driver_on_uefi_only() {
+    let profile = load("hyperv").unwrap();
+    let has_snp = |platform| match profile.drivers(platform) {
+        Some(Selection::Named(drivers)) => drivers.iter().any(|d| d.as_str() == "snp"),
+        other => panic!("{other:?}"),
+    };
+    assert!(has_snp(Platform::EfiX64));
+    assert!(!has_snp(Platform::Bios));
+}
+
+#[test]
+fn an_unknown_profile_suggests_the_nearest() {
+    let error = load("defualt").unwrap_err().to_string();
+    assert!(error.contains("did you mean \"default\"?"), "{error}");
+}
+
+#[test]
+fn faults_name_the_field_and_the_remedy() {
+    for (text, expected) in [
+        ("drivers = \"hyper-v\"", "did you mean \"hyperv\"?"),
+        ("drivers = \"snp\"", "has nothing for bios"),
+        ("drivers = []", "empty"),
+        ("drivers = [\"a b\"]", "no driver name"),
+        ("drivers = \"all\"\nextra = 1", "unknown field `extra`"),
+        ("drivers = \"all\"\nslot-capacity = 1000", "no multiple of 2048"),
+        ("drivers = \"all\"\nslot-capacity = 2097152", "no multiple of 2048"),
+        ("drivers = \"all\"\nslot-capacity = 0", "no multiple of 2048"),
+        ("drivers = \"all\"\nscript = \"bad.ipxe\"", "does not start with"),
+        ("drivers = \"all\"\nscript = \"absent.ipxe\"", "absent.ipxe"),
+        ("drivers = \"all\"\ntrust = [\"two.pem\"]", "not exactly one"),
+        ("drivers = \"all\"\ntrust = [\"key.pem\"]", "private key"),
+        ("drivers = \"all\"\nbios-loader = \"lilo\"", "unknown variant `lilo`"),
+        ("drivers = \"all\"\n[options]\nvlna = true", "did you mean \"vlan\"?"),
+        ("drivers = \"all\"\n[serial]\nport = \"com1\"\nspeed = 3", "serial speed 3"),
+        ("drivers = \"all\"\n[serial]\nport = \"com9\"", "unknown variant `com9`"),
+    ] {
+        let error = fault(&format!("{HEAD}{text}\n"));
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let twice = HEAD.replace("[\"bios\"]", "[\"bios\", \"bios\"]");
+    assert!(fault(&format!("{twice}drivers = \"all\"")).contains("once"));
+    let name = HEAD.replace("\"x\"", "\"../x\"");
+    assert!(fault(&format!("{name}drivers = \"all\"")).contains("lower-case"));
+}
