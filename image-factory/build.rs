@@ -4,30 +4,32 @@
 //! The `cc` crate finds the compiler; on hosts that are not x86 it looks for a cross compiler.
 #![allow(clippy::print_stdout, reason = "a build script talks to Cargo on standard output")]
 
-use std::{env, error::Error, path::Path};
+use std::{env, error::Error, path::Path, process::ExitCode};
 
 /// Each piece and the address it is linked for: see `loader/defs.inc`. The partition's boot
 /// sector starts after the 62 bytes of jump and parameters that it shares its sector with.
 const PIECES: [(&str, u32); 4] =
     [("mbr", 0x600), ("vbr", 0x600 + 62), ("stage2", 0x7c00), ("lkrn", 0x7c00)];
 
-fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=loader");
-    let out = env::var("OUT_DIR")?;
+/// What to do when a piece cannot be assembled.
+const REMEDY: &str = "the BIOS loader needs a C compiler and assembler for x86: install gcc \
+    (Debian, Ubuntu, Fedora); on hosts that are not x86 install gcc-i686-linux-gnu (Debian, \
+    Ubuntu), or gcc-x86_64-linux-gnu (Fedora) and set CC_i686_unknown_linux_gnu to it";
+
+fn main() -> ExitCode {
+    println!("cargo::rerun-if-changed=loader");
     for (name, address) in PIECES {
-        build(name, address, Path::new(&out)).map_err(|error| {
-            format!(
-                "assembling loader/{name}.S: {error}\n\
-                 This needs a C compiler and assembler for x86: on Debian and Ubuntu the package \
-                 gcc, on Fedora gcc; on hosts that are not x86, gcc-i686-linux-gnu (Debian) or \
-                 gcc-x86_64-linux-gnu (Fedora; then set CC_i686_unknown_linux_gnu)."
-            )
-        })?;
+        if let Err(error) = build(name, address) {
+            for line in format!("assembling loader/{name}.S: {error}\n{REMEDY}").lines() {
+                println!("cargo::error={line}");
+            }
+            return ExitCode::FAILURE;
+        }
     }
-    Ok(())
+    ExitCode::SUCCESS
 }
 
-fn build(name: &str, address: u32, out: &Path) -> Result<(), Box<dyn Error>> {
+fn build(name: &str, address: u32) -> Result<(), Box<dyn Error>> {
     let mut compiler = cc::Build::new();
     compiler
         .target("i686-unknown-linux-gnu")
@@ -38,7 +40,7 @@ fn build(name: &str, address: u32, out: &Path) -> Result<(), Box<dyn Error>> {
         .flag("-Ui386") // else the preprocessor eats the word in `.arch i386`
         .include("loader");
     let objects = compiler.clone().file(format!("loader/{name}.S")).try_compile_intermediates()?;
-    let flat = out.join(format!("{name}.bin"));
+    let flat = Path::new(&env::var("OUT_DIR")?).join(format!("{name}.bin"));
     let linked = compiler
         .try_get_compiler()?
         .to_command()
