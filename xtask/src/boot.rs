@@ -1,4 +1,10 @@
 //! Boots an image in QEMU for a person, with the terminal as the machine's console.
+//!
+//! The machine gets the cards and the network that the image's ticket expects, so that a server on
+//! this computer answers it.
+
+mod shell;
+mod ticket;
 
 use crate::{
     qemu::{
@@ -8,15 +14,15 @@ use crate::{
     ui::Ui,
 };
 use anyhow::{Context, ensure};
-use bootmint_image_factory::host::Mac;
+use bootmint_image_factory::{format::Format, host::Mac, verify};
 use std::{
-    fs,
+    fs::File,
     net::Ipv4Addr,
     path::{Path, PathBuf},
 };
 
-/// The size of a 1.44 MB floppy in bytes.
-const FLOPPY_SIZE: u64 = 1_474_560;
+/// The card of a machine whose image names none.
+const DEFAULT_MAC: &str = "52:54:00:12:34:56";
 
 /// Arguments of `cargo xtask boot`.
 #[derive(clap::Args)]
@@ -41,6 +47,9 @@ pub struct Args {
     /// Use the processor's virtualisation
     #[arg(long)]
     kvm: bool,
+    /// Open iPXE's command line instead of running the ticket
+    #[arg(long)]
+    shell: bool,
 }
 
 /// The board; BIOS unless the image is an EFI application.
@@ -58,7 +67,7 @@ struct BoardArgs {
     arm64: bool,
 }
 
-/// The medium; guessed from the file's name and size.
+/// The medium; told from the image where it is not given.
 #[derive(clap::Args)]
 #[group(multiple = false)]
 struct MediumArgs {
@@ -76,18 +85,19 @@ struct MediumArgs {
     floppy: bool,
 }
 
-/// The machine's network: one NAT network of QEMU's for each card.
+/// The machine's network: one NAT network of QEMU's for each card. What is not given is taken from
+/// the image's ticket.
 #[derive(clap::Args)]
 struct NetworkArgs {
     /// The address of a network card; once for each card
-    #[arg(long, value_name = "MAC", default_value = "52:54:00:12:34:56")]
+    #[arg(long, value_name = "MAC")]
     mac: Vec<Mac>,
     /// The IPv4 network that the machine finds itself in
-    #[arg(long, value_name = "ADDRESS/PREFIX", default_value = "10.0.2.0/24")]
-    net: String,
+    #[arg(long, value_name = "ADDRESS/PREFIX", requires = "gateway")]
+    net: Option<String>,
     /// The address in it that is the gateway, and this computer's loopback to the machine
-    #[arg(long, value_name = "ADDRESS", default_value = "10.0.2.2")]
-    gateway: Ipv4Addr,
+    #[arg(long, value_name = "ADDRESS", requires = "net")]
+    gateway: Option<Ipv4Addr>,
 }
 
 /// Runs `cargo xtask boot`.
@@ -103,29 +113,48 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 }
 
 fn machine(args: &Args, scratch: &Path) -> anyhow::Result<Machine> {
-    let size = fs::metadata(&args.image)
-        .with_context(|| format!("reading {}", args.image.display()))?
-        .len();
-    let board = board(args, scratch)?;
-    let medium = medium(&args.medium, &args.image, size);
+    let about = About::read(&args.image)?;
+    let mut path = args.image.clone();
+    if args.shell {
+        let format = about.format.context("--shell needs an image that Bootmint made")?;
+        path = shell::copy(&path, format, scratch)?;
+    }
     let disks = args.disk_image.iter();
     Ok(Machine {
-        image: Some(Image { path: args.image.clone(), medium }),
+        image: Some(Image { path, medium: medium(&args.medium, about.format) }),
         disks: disks.map(|path| Disk { path: path.clone(), writes: Writes::Kept }).collect(),
-        nics: nics(&args.network)?,
+        nics: nics(&args.network, about.expected)?,
         memory: args.memory,
         acceleration: if args.kvm { Acceleration::Kvm } else { Acceleration::Emulated },
         screen: if args.serial { Screen::OnGraphicsCard } else { Screen::OnSerialLine },
         operator: Operator::Person,
-        ..Machine::new(board)
+        ..Machine::new(board(&args.board, about.format, scratch)?)
     })
 }
 
-fn board(args: &Args, scratch: &Path) -> anyhow::Result<Board> {
-    let application = args.image.extension().is_some_and(|extension| extension == "efi");
-    if args.board.arm64 {
+/// What is known of an image: everything of one that Bootmint made, nothing of another's.
+struct About {
+    format: Option<Format>,
+    expected: ticket::Expected,
+}
+
+impl About {
+    fn read(image: &Path) -> anyhow::Result<Self> {
+        let reading = || format!("reading {}", image.display());
+        let mut file = File::open(image).with_context(reading)?;
+        let format = verify::sniff(&mut file).with_context(reading)?;
+        let contents = format.and_then(|format| verify::contents(&file, format).ok());
+        let ticket = contents.as_ref().and_then(|contents| contents.tickets.first());
+        let expected = ticket.map(|(_, script)| ticket::expected(script)).unwrap_or_default();
+        Ok(Self { format, expected })
+    }
+}
+
+fn board(args: &BoardArgs, format: Option<Format>, scratch: &Path) -> anyhow::Result<Board> {
+    let application = format == Some(Format::Efi);
+    if args.arm64 {
         Ok(Board::UefiArm64(roms::flash(roms::Architecture::Arm64, scratch)?))
-    } else if args.board.uefi || (application && !args.board.bios) {
+    } else if args.uefi || (application && !args.bios) {
         Ok(Board::Uefi(roms::flash(roms::Architecture::X64, scratch)?))
     } else {
         ensure!(!application, "an EFI application does not start on BIOS");
@@ -133,28 +162,36 @@ fn board(args: &Args, scratch: &Path) -> anyhow::Result<Board> {
     }
 }
 
-fn medium(args: &MediumArgs, image: &Path, size: u64) -> Medium {
-    let extension = image.extension().and_then(|extension| extension.to_str());
-    match extension {
+fn medium(args: &MediumArgs, format: Option<Format>) -> Medium {
+    match format {
         _ if args.cd => Medium::Cd,
         _ if args.disk => Medium::Disk,
         _ if args.usb => Medium::Usb,
         _ if args.floppy => Medium::Floppy,
-        Some("efi" | "lkrn") => Medium::Kernel,
-        Some("iso") => Medium::Cd,
-        _ if size == FLOPPY_SIZE => Medium::Floppy,
-        _ => Medium::Usb,
+        Some(Format::Efi | Format::Lkrn) => Medium::Kernel,
+        Some(Format::Iso) => Medium::Cd,
+        Some(Format::Floppy) => Medium::Floppy,
+        Some(Format::Usb) | None => Medium::Usb,
     }
 }
 
-fn nics(args: &NetworkArgs) -> anyhow::Result<Vec<Nic>> {
-    let (network, prefix) =
-        args.net.split_once('/').context("--net needs an address and a prefix: 192.0.2.0/24")?;
-    let network = network.parse().with_context(|| format!("reading --net {}", args.net))?;
-    let prefix = prefix.parse().with_context(|| format!("reading --net {}", args.net))?;
-    let net = UserNet { network, prefix, gateway: args.gateway, ipv6: None };
-    let nic = |&mac: &Mac| Nic { mac, model: Model::Virtio, wire: Wire::User(net.clone()) };
-    Ok(args.mac.iter().map(nic).collect())
+fn nics(args: &NetworkArgs, expected: ticket::Expected) -> anyhow::Result<Vec<Nic>> {
+    let net = match (&args.net, args.gateway) {
+        (Some(net), Some(gateway)) => {
+            let reading = || format!("reading --net {net}: it is written 192.0.2.0/24");
+            let (network, prefix) = net.split_once('/').with_context(reading)?;
+            let network = network.parse().with_context(reading)?;
+            let prefix = prefix.parse().with_context(reading)?;
+            UserNet { network, prefix, gateway, ipv6: None }
+        }
+        _ => expected.net.unwrap_or_default(),
+    };
+    let mut macs = if args.mac.is_empty() { expected.macs } else { args.mac.clone() };
+    if macs.is_empty() {
+        macs.push(DEFAULT_MAC.parse()?);
+    }
+    let nic = |mac| Nic { mac, model: Model::Virtio, wire: Wire::User(net.clone()) };
+    Ok(macs.into_iter().map(nic).collect())
 }
 
 #[cfg(test)]
@@ -168,48 +205,73 @@ mod tests {
         args: Args,
     }
 
-    fn parse(name: &str, size: u64, flags: &[&str]) -> anyhow::Result<Machine> {
+    fn parse(image: &[u8], flags: &[&str]) -> anyhow::Result<Machine> {
         let folder = tempfile::tempdir()?;
-        let image = folder.path().join(name);
-        fs::File::create(&image)?.set_len(size)?;
-        let program_and_image = ["boot".as_ref(), image.as_os_str()];
+        let path = folder.path().join("image");
+        std::fs::write(&path, image)?;
+        let program_and_image = ["boot".as_ref(), path.as_os_str()];
         let flags = flags.iter().map(std::convert::AsRef::as_ref);
         let cli = Cli::try_parse_from(program_and_image.into_iter().chain(flags))?;
         machine(&cli.args, folder.path())
     }
 
-    #[test]
-    fn the_medium_follows_name_and_size_unless_told() {
-        let medium = |name, size, flags: &[&str]| {
-            parse(name, size, flags).map(|machine| machine.image.unwrap().medium).unwrap()
+    /// An image of nobody's that looks like `format` from outside.
+    fn looks_like(format: Format) -> Vec<u8> {
+        let (size, at, magic): (usize, usize, &[u8]) = match format {
+            Format::Iso => (40_000, 32_769, b"CD001"),
+            Format::Usb => (4096, 510, &[0x55, 0xaa]),
+            Format::Floppy => (1_474_560, 0, b""),
+            Format::Efi => (1024, 0, b"MZ"),
+            Format::Lkrn => (1024, 0x202, b"HdrS"),
         };
-        assert_eq!(medium("a.iso", 1, &[]), Medium::Cd);
-        assert_eq!(medium("a.iso", 1, &["--usb"]), Medium::Usb);
-        assert_eq!(medium("a.img", FLOPPY_SIZE, &[]), Medium::Floppy);
-        assert_eq!(medium("a.img", FLOPPY_SIZE, &["--disk"]), Medium::Disk);
-        assert_eq!(medium("a.img", 4 << 20, &[]), Medium::Usb);
-        assert_eq!(medium("a.lkrn", 1, &[]), Medium::Kernel);
+        let mut image = vec![0; size];
+        image[at..at + magic.len()].copy_from_slice(magic);
+        image
+    }
+
+    #[test]
+    fn the_medium_follows_the_image_unless_told() {
+        let medium = |format, flags: &[&str]| {
+            parse(&looks_like(format), flags).map(|machine| machine.image.unwrap().medium).unwrap()
+        };
+        assert_eq!(medium(Format::Iso, &[]), Medium::Cd);
+        assert_eq!(medium(Format::Iso, &["--usb"]), Medium::Usb);
+        assert_eq!(medium(Format::Floppy, &[]), Medium::Floppy);
+        assert_eq!(medium(Format::Floppy, &["--disk"]), Medium::Disk);
+        assert_eq!(medium(Format::Usb, &[]), Medium::Usb);
+        assert_eq!(medium(Format::Lkrn, &[]), Medium::Kernel);
+        assert_eq!(parse(&[0; 4096], &[]).unwrap().image.unwrap().medium, Medium::Usb);
     }
 
     #[test]
     fn flags_that_contradict_each_other_are_refused() {
-        assert!(parse("a.iso", 1, &["--bios", "--uefi"]).is_err());
-        assert!(parse("a.iso", 1, &["--cd", "--usb"]).is_err());
-        assert!(parse("a.efi", 1, &["--bios"]).is_err());
+        let iso = looks_like(Format::Iso);
+        assert!(parse(&iso, &["--bios", "--uefi"]).is_err());
+        assert!(parse(&iso, &["--cd", "--usb"]).is_err());
+        assert!(parse(&iso, &["--net", "192.0.2.0/24"]).is_err());
+        assert!(parse(&looks_like(Format::Efi), &["--bios"]).is_err());
+    }
+
+    #[test]
+    fn a_shell_needs_an_image_with_a_ticket() {
+        for image in [vec![0; 4096], looks_like(Format::Iso), looks_like(Format::Floppy)] {
+            assert!(parse(&image, &["--shell"]).is_err());
+        }
     }
 
     #[test]
     fn cards_and_their_network_are_as_asked() {
         let flags = ["--mac", "52:54:00:00:00:01", "--mac", "52:54:00:00:00:02"];
         let network = ["--net", "192.0.2.0/24", "--gateway", "192.0.2.1"];
-        let machine = parse("a.iso", 1, &[flags.as_slice(), &network].concat()).unwrap();
+        let iso = looks_like(Format::Iso);
+        let machine = parse(&iso, &[flags.as_slice(), &network].concat()).unwrap();
         let macs: Vec<_> = machine.nics.iter().map(|nic| nic.mac.to_string()).collect();
         assert_eq!(macs, ["52:54:00:00:00:01", "52:54:00:00:00:02"]);
         let text = machine.command().unwrap().to_string();
         assert!(text.contains("net=192.0.2.0/24,host=192.0.2.1"), "{text}");
         assert!(text.contains("-serial mon:stdio") && !text.contains("-no-reboot"), "{text}");
         for bad in ["52:54:00:00:00", "52:54:00:00:00:0g", "52:54:00:00:00:01,x=y"] {
-            assert!(parse("a.iso", 1, &["--mac", bad]).is_err(), "{bad}");
+            assert!(parse(&iso, &["--mac", bad]).is_err(), "{bad}");
         }
     }
 }

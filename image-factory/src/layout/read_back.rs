@@ -59,6 +59,8 @@ impl fmt::Display for Via {
 pub struct FoundTicket {
     /// Which way.
     pub via: Via,
+    /// Where in the image the bytes stand, piece by piece.
+    pub extents: Vec<Extent>,
     /// The content of the slot, fill included (of a bare EFI application perhaps without its
     /// end): see [`crate::slot::unpad`].
     pub bytes: Vec<u8>,
@@ -136,7 +138,7 @@ struct Reader<'a, R> {
     window: Window<'a, R>,
     found: ReadBack,
     /// The FAT volumes read so far, by offset, with their tickets: several ways lead to one.
-    volumes: Vec<(u64, Vec<u8>)>,
+    volumes: Vec<(u64, FoundTicket)>,
     /// The loaders followed so far, by offset.
     loaders: Vec<u64>,
 }
@@ -196,8 +198,9 @@ impl<R: Read + Seek> Reader<'_, R> {
 
     /// A FAT volume: its files, and the ticket in its root folder.
     fn fat(&mut self, extent: Extent, via: Via) -> Result<(), ReadBackError> {
-        if let Some((_, bytes)) = self.volumes.iter().find(|(offset, _)| *offset == extent.offset) {
-            self.found.tickets.push(FoundTicket { via, bytes: bytes.clone() });
+        let known = self.volumes.iter().find(|(offset, _)| *offset == extent.offset);
+        if let Some((_, ticket)) = known {
+            self.found.tickets.push(FoundTicket { via, ..ticket.clone() });
             return Ok(());
         }
         let mut part = self.window.part("the FAT volume", extent)?;
@@ -207,16 +210,18 @@ impl<R: Read + Seek> Reader<'_, R> {
         let ticket = entries.iter().find(|entry| is_ticket(&entry.path));
         let ticket = ticket.filter(|entry| entry.kind == Kind::File && entry.len <= MAX_CAPACITY);
         let ticket = ticket.ok_or(ReadBackError::damaged("the FAT volume", "it has no ticket"))?;
-        let mut bytes = Vec::new();
-        for extent in volume.extents(ticket)? {
-            bytes.extend(part.bytes("the ticket", extent)?);
+        let mut found = FoundTicket { via, extents: vec![], bytes: vec![] };
+        for piece in volume.extents(ticket)? {
+            found.bytes.extend(part.bytes("the ticket", piece)?);
+            let offset = extent.offset.saturating_add(piece.offset); // it was read: no overflow
+            found.extents.push(Extent { offset, ..piece });
         }
         for entry in entries.iter().filter(|entry| entry.kind == Kind::File) {
             let volume = if via == Via::Fat { "fat" } else { "esp" };
             self.list(volume, &entry.path, entry.len);
         }
-        self.volumes.push((extent.offset, bytes.clone()));
-        self.found.tickets.push(FoundTicket { via, bytes });
+        self.volumes.push((extent.offset, found.clone()));
+        self.found.tickets.push(found);
         Ok(())
     }
 
@@ -256,8 +261,10 @@ impl<R: Read + Seek> Reader<'_, R> {
         let end = text.iter().position(|byte| !plain(byte)).unwrap_or(text.len());
         let text = text.get(..end).unwrap_or_default();
         let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if let Some(bytes) = text.get(..end).filter(|text| !text.is_empty()) {
-            self.found.tickets.push(FoundTicket { via: Via::Binary, bytes: bytes.to_vec() });
+        if let Some((bytes, start)) = text.get(..end).filter(|text| !text.is_empty()).zip(start) {
+            let extents = vec![Extent { offset: start as u64, len: bytes.len() as u64 }];
+            let bytes = bytes.to_vec();
+            self.found.tickets.push(FoundTicket { via: Via::Binary, extents, bytes });
         }
         Ok(())
     }
@@ -267,7 +274,7 @@ impl<R: Read + Seek> Reader<'_, R> {
             return Err(ReadBackError::damaged("the ticket", "it is too large for one"));
         }
         let bytes = self.window.bytes("the ticket", extent)?;
-        self.found.tickets.push(FoundTicket { via, bytes });
+        self.found.tickets.push(FoundTicket { via, extents: vec![extent], bytes });
         Ok(())
     }
 

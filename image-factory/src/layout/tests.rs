@@ -79,6 +79,9 @@ fn ways(image: &[u8], format: Format, script: &str) -> Vec<Via> {
     let found = read_back(Cursor::new(image), format).unwrap();
     for ticket in &found.tickets {
         assert_eq!(unpad(&ticket.bytes).unwrap(), script, "{format} via {}", ticket.via);
+        let piece = |at: &Extent| image[at.offset as usize..at.end().unwrap() as usize].to_vec();
+        let pieces: Vec<u8> = ticket.extents.iter().flat_map(piece).collect();
+        assert_eq!(pieces, ticket.bytes, "{format} via {}", ticket.via);
     }
     found.tickets.iter().map(|ticket| ticket.via).collect()
 }
