@@ -107,6 +107,26 @@ fn every_way_into_an_image_leads_to_what_was_stamped() {
 }
 
 #[test]
+fn our_walk_through_an_iso_agrees_with_hadris() {
+    use hadris_fs::{Extent as Run, MountOptions, Resolve, sync::FileSystem};
+    use hadris_storage::{BlockSize, MemDevice};
+    let firmware = small();
+    let image = lay_out(&spec(Format::Iso, &firmware)).unwrap().bytes;
+    let mut cursor = Cursor::new(&image);
+    let ours = iso_read::IsoVolume::open(&mut source::Window::whole(&mut cursor).unwrap()).unwrap();
+    assert_eq!(ours.files.len(), 4);
+    let device = MemDevice::new(&image[..], BlockSize::new(512).unwrap());
+    let mut theirs = hadris_iso::sync::IsoFs::mount(device, MountOptions::new()).unwrap();
+    for file in &ours.files {
+        let node = theirs.resolve(format!("/{}", file.name).as_bytes(), Resolve::Follow).unwrap();
+        let mut runs = [Run::new(0, 0); 4];
+        let count = theirs.extents(node, 0, &mut runs).unwrap();
+        let runs: Vec<_> = runs[..count].iter().map(|run| (run.offset(), run.len())).collect();
+        assert_eq!(runs, [(file.extent.offset, file.extent.len)], "{}", file.name);
+    }
+}
+
+#[test]
 fn bytes_follow_from_the_inputs_alone() {
     let firmware = small();
     for format in MEDIA {
