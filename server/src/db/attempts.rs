@@ -1,0 +1,134 @@
+//! Attempts to install a host, and what of their answer files was released.
+
+use super::{DbError, NewAttempt, Store, Tx, at_most_one};
+use crate::{machine::AttemptId, secret::Digest, time::Timestamp};
+use bootmint_image_factory::host::HostName;
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The installer reported that it finished, or the policy does not wait for that.
+    Done,
+    /// The installer reported that it failed.
+    Failed,
+    /// Something else took its place, or a person stopped it.
+    Superseded,
+}
+
+impl Outcome {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Superseded => "superseded",
+        }
+    }
+
+    fn find(name: &str) -> Option<Self> {
+        [Self::Done, Self::Failed, Self::Superseded].into_iter().find(|one| one.name() == name)
+    }
+}
+
+/// An attempt to install a host.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Its name.
+    pub id: AttemptId,
+    /// The host.
+    pub host: HostName,
+    /// The OS profile that it installs.
+    pub profile: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Until when its answer files are released if it does not report.
+    pub due: Timestamp,
+    /// How it ended; none while it goes on, or has only stalled.
+    pub outcome: Option<Outcome>,
+}
+
+impl Store {
+    /// The attempt whose installer has the secret of that digest.
+    pub async fn attempt_by_secret(&self, digest: &Digest) -> Result<Option<Attempt>, DbError> {
+        let sql = "SELECT id, host, profile, started, due, outcome FROM attempts \
+                   WHERE secret_digest = $1";
+        let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
+        at_most_one(rows)
+            .map(|mut row| {
+                Ok(Attempt {
+                    id: row.text()?.parse().map_err(|_| DbError::Shape)?,
+                    host: row.text()?.parse().map_err(|_| DbError::Shape)?,
+                    profile: row.text()?,
+                    started: Timestamp::from_unix(row.int()?),
+                    due: Timestamp::from_unix(row.int()?),
+                    outcome: row
+                        .maybe_text()?
+                        .map(|name| Outcome::find(&name).ok_or(DbError::Shape))
+                        .transpose()?,
+                })
+            })
+            .transpose()
+    }
+
+    /// Counts one more reading of an answer file, if that makes `most` at most. Says whether.
+    pub async fn release_answer(
+        &self,
+        attempt: AttemptId,
+        name: &str,
+        most: i64,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.engine.begin().await?;
+        super::audit::lock(&mut tx).await?;
+        let id = attempt.to_string();
+        let sql = "SELECT reads FROM answers WHERE attempt = $1 AND name = $2";
+        let found = at_most_one(tx.query(sql, [id.as_str().into(), name.into()]).await?);
+        let reads = found.map(|mut row| row.int()).transpose()?;
+        if reads.unwrap_or(0) >= most {
+            return Ok(false);
+        }
+        let sql = match reads {
+            None => "INSERT INTO answers (attempt, name, reads) VALUES ($1, $2, 1)",
+            Some(_) => "UPDATE answers SET reads = reads + 1 WHERE attempt = $1 AND name = $2",
+        };
+        tx.execute(sql, [id.into(), name.into()]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Writes down that an attempt begins.
+pub(super) async fn begin(
+    tx: &mut Tx,
+    host: &str,
+    new: &NewAttempt,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO attempts (id, host, secret_digest, profile, started, due) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        [
+            new.id.to_string().into(),
+            host.into(),
+            new.secret.as_str().into(),
+            new.profile.as_str().into(),
+            at.as_unix().into(),
+            new.due.as_unix().into(),
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+/// Writes down how an attempt ended.
+pub(super) async fn end(
+    tx: &mut Tx,
+    id: AttemptId,
+    outcome: Outcome,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    tx.execute(
+        "UPDATE attempts SET ended = $1, outcome = $2 WHERE id = $3 AND outcome IS NULL",
+        [at.as_unix().into(), outcome.name().into(), id.to_string().into()],
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,194 @@
+//! The audit chain: each row holds the digest of the one before it, so that no row can be
+//! changed or removed without breaking those that follow.
+
+use super::{DbError, Store, Tx};
+use crate::{secret::Digest, time::Timestamp};
+
+/// How many rows are read at a time.
+const PAGE: i64 = 1000;
+
+/// A row of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its number, from 1 without gaps.
+    pub seq: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: String,
+    /// The host.
+    pub host: String,
+    /// What happened.
+    pub event: String,
+    /// The state before.
+    pub was: String,
+    /// The state after.
+    pub became: String,
+    /// More, such as the attempt.
+    pub detail: String,
+    /// The digest of the row before, empty for the first.
+    pub previous: String,
+    /// The digest of this row.
+    pub hash: String,
+}
+
+/// Where the chain is broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit chain is broken at row {seq}: {why}")]
+pub struct Broken {
+    /// The first row that is wrong.
+    pub seq: i64,
+    why: &'static str,
+}
+
+/// What a new row says.
+pub(super) struct Entry<'a> {
+    pub(super) at: Timestamp,
+    pub(super) actor: &'a str,
+    pub(super) host: &'a str,
+    pub(super) event: &'a str,
+    pub(super) was: &'a str,
+    pub(super) became: &'a str,
+    pub(super) detail: &'a str,
+}
+
+/// The digest of a row: over each value with its length before it, so that no two rows that
+/// differ are the same text.
+fn digest(seq: i64, entry: &Entry<'_>, previous: &str) -> Digest {
+    let (seq, at) = (seq.to_string(), entry.at.as_unix().to_string());
+    let mut text = String::from("bootmint audit 1\n");
+    for part in [
+        previous,
+        &seq,
+        &at,
+        entry.actor,
+        entry.host,
+        entry.event,
+        entry.was,
+        entry.became,
+        entry.detail,
+    ] {
+        text.push_str(&part.len().to_string());
+        text.push(':');
+        text.push_str(part);
+        text.push('\n');
+    }
+    Digest::of(text.as_bytes())
+}
+
+/// Locks the end of the chain. Every transaction that will append does this first, so that all
+/// of them take their locks in the same order.
+pub(super) async fn lock(tx: &mut Tx) -> Result<(), DbError> {
+    tx.execute("UPDATE audit_head SET seq = seq WHERE id = 1", []).await.map(drop)
+}
+
+/// Appends a row.
+pub(super) async fn append(tx: &mut Tx, entry: &Entry<'_>) -> Result<(), DbError> {
+    let mut rows = tx.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
+    let head = rows.first_mut().ok_or(DbError::Shape)?;
+    let (seq, previous) = (head.int()?.saturating_add(1), head.text()?);
+    let hash = digest(seq, entry, &previous);
+    tx.execute(
+        "INSERT INTO audit (seq, at, actor, host, event, was, became, detail, previous, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            seq.into(),
+            entry.at.as_unix().into(),
+            entry.actor.into(),
+            entry.host.into(),
+            entry.event.into(),
+            entry.was.into(),
+            entry.became.into(),
+            entry.detail.into(),
+            previous.into(),
+            hash.as_str().into(),
+        ],
+    )
+    .await?;
+    tx.execute(
+        "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",
+        [seq.into(), hash.as_str().into()],
+    )
+    .await?;
+    Ok(())
+}
+
+impl Store {
+    /// The rows after number `after`, the oldest first, `limit` at most.
+    pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>, DbError> {
+        let rows = self
+            .engine
+            .query(
+                "SELECT seq, at, actor, host, event, was, became, detail, previous, hash \
+                 FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
+                [after.into(), limit.into()],
+            )
+            .await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(AuditRow {
+                    seq: row.int()?,
+                    at: Timestamp::from_unix(row.int()?),
+                    actor: row.text()?,
+                    host: row.text()?,
+                    event: row.text()?,
+                    was: row.text()?,
+                    became: row.text()?,
+                    detail: row.text()?,
+                    previous: row.text()?,
+                    hash: row.text()?,
+                })
+            })
+            .collect()
+    }
+
+    /// Checks the whole chain; returns how many rows it has. Rows that are appended meanwhile
+    /// may or may not be among them.
+    pub async fn verify_audit(&self) -> Result<Result<i64, Broken>, DbError> {
+        let mut rows =
+            self.engine.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
+        let head = rows.first_mut().ok_or(DbError::Shape)?;
+        let (head_seq, head_hash) = (head.int()?, head.text()?);
+        let (mut seq, mut hash) = (0, String::new());
+        while seq < head_seq {
+            let page = self.audit(seq, PAGE.min(head_seq.saturating_sub(seq))).await?;
+            if page.is_empty() {
+                return Ok(Err(Broken { seq: seq.saturating_add(1), why: "it is missing" }));
+            }
+            for row in page {
+                if let Err(broken) = check(&row, seq, &hash) {
+                    return Ok(Err(broken));
+                }
+                (seq, hash) = (row.seq, row.hash);
+            }
+        }
+        if hash != head_hash {
+            return Ok(Err(Broken { seq, why: "it is not the row that the chain ends with" }));
+        }
+        Ok(Ok(seq))
+    }
+}
+
+fn check(row: &AuditRow, before: i64, hash: &str) -> Result<(), Broken> {
+    let expected = before.saturating_add(1);
+    let broken = |why| Err(Broken { seq: expected, why });
+    if row.seq != expected {
+        return broken("it is missing");
+    }
+    if row.previous != hash {
+        return broken("it does not follow the row before it");
+    }
+    let entry = Entry {
+        at: row.at,
+        actor: &row.actor,
+        host: &row.host,
+        event: &row.event,
+        was: &row.was,
+        became: &row.became,
+        detail: &row.detail,
+    };
+    if digest(row.seq, &entry, hash).as_str() != row.hash {
+        return broken("its content was changed");
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The change of a host's state: one transaction, guarded by the generation that was seen.
+
+use super::{
+    Actor, DbError, RACES, Store,
+    attempts::Outcome,
+    audit::{self, Entry},
+    hosts::state_columns,
+    log::BootRow,
+};
+use crate::{
+    machine::{AttemptId, State},
+    secret::Digest,
+    time::Timestamp,
+};
+use bootmint_image_factory::host::HostName;
+
+/// An attempt that a change begins.
+#[derive(Clone, Debug)]
+pub struct NewAttempt {
+    /// Its name.
+    pub id: AttemptId,
+    /// The digest of its installer's secret.
+    pub secret: Digest,
+    /// The OS profile that it installs.
+    pub profile: String,
+    /// Until when its answer files are released.
+    pub due: Timestamp,
+}
+
+/// A change of one host.
+#[derive(Clone, Debug)]
+pub struct Change<'a> {
+    /// The host.
+    pub host: &'a HostName,
+    /// The generation that the decision rests on.
+    pub generation: i64,
+    /// The state that it saw.
+    pub was: State,
+    /// The state that follows.
+    pub becomes: State,
+    /// What happened.
+    pub event: &'static str,
+    /// Who caused it.
+    pub actor: Actor,
+    /// When.
+    pub at: Timestamp,
+    /// The attempt that begins.
+    pub begins: Option<NewAttempt>,
+    /// The attempt that ends, and how.
+    pub ends: Option<(AttemptId, Outcome)>,
+    /// The boot that caused it.
+    pub boot: Option<BootRow>,
+}
+
+/// Whether a change was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Committed {
+    /// It is durable.
+    Done,
+    /// The host had changed meanwhile: nothing was done, decide again.
+    Stale,
+}
+
+impl Store {
+    /// Makes a change, with its audit row, in one transaction.
+    pub async fn commit(&self, change: &Change<'_>) -> Result<Committed, DbError> {
+        for _ in 1..RACES {
+            match self.try_commit(change).await {
+                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
+                result => return result,
+            }
+        }
+        self.try_commit(change).await
+    }
+
+    async fn try_commit(&self, change: &Change<'_>) -> Result<Committed, DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        let host = change.host.as_str();
+        let [state, attempt, tries, due] = state_columns(&change.becomes);
+        let changed = tx
+            .execute(
+                "UPDATE hosts SET state = $1, attempt = $2, tries = $3, due = $4, changed = $5, \
+                 generation = generation + 1 WHERE name = $6 AND generation = $7",
+                [
+                    state,
+                    attempt,
+                    tries,
+                    due,
+                    change.at.as_unix().into(),
+                    host.into(),
+                    change.generation.into(),
+                ],
+            )
+            .await?;
+        if changed != 1 {
+            return Ok(Committed::Stale);
+        }
+        if let Some((id, outcome)) = change.ends {
+            super::attempts::end(&mut tx, id, outcome, change.at).await?;
+        }
+        if let Some(new) = &change.begins {
+            super::attempts::begin(&mut tx, host, new, change.at).await?;
+        }
+        if let Some(boot) = &change.boot {
+            super::log::insert_boot(&mut tx, boot).await?;
+        }
+        let attempt = change.begins.as_ref().map(|new| new.id).or(change.ends.map(|(id, _)| id));
+        let detail = attempt.map(|id| format!("attempt {id}")).unwrap_or_default();
+        let entry = Entry {
+            at: change.at,
+            actor: change.actor.as_str(),
+            host,
+            event: change.event,
+            was: change.was.name(),
+            became: change.becomes.name(),
+            detail: &detail,
+        };
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
+        Ok(Committed::Done)
+    }
+}

@@ -1,0 +1,290 @@
+//! What every engine must do: one suite, run on each of them.
+
+mod postgres;
+
+use super::*;
+use crate::{
+    machine::{AttemptId, State},
+    secret::Digest,
+    testing,
+    time::Seconds,
+};
+use bootmint_image_factory::host::{Host, HostName};
+use std::sync::Arc;
+
+const NOW: Timestamp = Timestamp::from_unix(1_000_000);
+
+/// A fresh database, and what must live as long as it is used.
+struct Fresh<Keep> {
+    address: Address,
+    _keep: Keep,
+}
+
+impl<Keep> Fresh<Keep> {
+    async fn open(&self) -> Store {
+        Store::open(&self.address, 4).await.unwrap()
+    }
+}
+
+fn sqlite() -> Fresh<tempfile::TempDir> {
+    let folder = tempfile::tempdir().unwrap();
+    Fresh { address: Address::Sqlite(folder.path().join("test.db")), _keep: folder }
+}
+
+/// Makes a test of each function, for each engine.
+macro_rules! contract {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(&super::sqlite()).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(fresh) = super::postgres::fresh().await {
+                    super::$name(&fresh).await;
+                }
+            })+
+        }
+    };
+}
+
+contract!(
+    a_database_is_opened_again_as_it_was_left,
+    hosts_are_imported_once_and_updated,
+    an_import_is_all_or_nothing,
+    hosts_are_found_by_what_they_prove,
+    every_state_reads_back,
+    a_change_needs_the_generation_it_saw,
+    of_many_writers_one_wins,
+    an_answer_is_released_as_often_as_allowed,
+    due_hosts_come_in_the_order_of_their_times,
+    logs_are_kept_and_forgotten,
+    the_audit_chain_shows_what_was_touched,
+);
+
+fn entry(host: &Host) -> (Host, Option<Digest>) {
+    (host.clone(), host.token.as_ref().map(Digest::of_token))
+}
+
+async fn import(store: &Store, hosts: &[Host]) -> Result<Imported, DbError> {
+    let entries: Vec<_> = hosts.iter().map(entry).collect();
+    store.import(&entries, &Actor::person("root"), NOW).await
+}
+
+fn name(text: &str) -> HostName {
+    text.parse().unwrap()
+}
+
+fn change(host: &StoredHost, becomes: State) -> Change<'_> {
+    Change {
+        host: &host.host.name,
+        generation: host.generation,
+        was: host.state,
+        becomes,
+        event: "test",
+        actor: Actor::machine(),
+        at: NOW,
+        begins: None,
+        ends: None,
+        boot: None,
+    }
+}
+
+async fn a_database_is_opened_again_as_it_was_left<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    store.close().await;
+    let store = fresh.open().await;
+    store.ping().await.unwrap();
+    let found = store.host(&name("web-01")).await.unwrap().unwrap();
+    assert_eq!((found.state, found.generation, found.created), (State::New, 1, NOW));
+}
+
+async fn hosts_are_imported_once_and_updated<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let mut hosts = vec![testing::host("web-01", 1), testing::full_host()];
+    hosts[1].name = name("web-02");
+    hosts[1].token = Some("another-token-0123456789".parse().unwrap());
+    let first = import(&store, &hosts).await.unwrap();
+    assert_eq!((first.added.len(), first.updated.len(), first.unchanged), (2, 0, 0));
+    let again = import(&store, &hosts).await.unwrap();
+    assert_eq!((again.added.len(), again.updated.len(), again.unchanged), (0, 0, 2));
+    hosts[1].serial = Some("other".parse().unwrap());
+    let third = import(&store, &hosts).await.unwrap();
+    assert_eq!(third.updated, [name("web-02")]);
+    let found = store.host(&name("web-02")).await.unwrap().unwrap();
+    assert_eq!((found.generation, found.host.serial), (2, hosts[1].serial.clone()));
+    let listed = store.hosts(None, 1).await.unwrap();
+    assert_eq!(listed[0].host.name, name("web-01"));
+    let rest = store.hosts(Some(&name("web-01")), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+}
+
+async fn an_import_is_all_or_nothing<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let one = testing::host("web-01", 1);
+    let mut same_token = testing::host("web-02", 2);
+    same_token.token = one.token.clone();
+    let error = import(&store, &[one.clone(), same_token]).await.unwrap_err();
+    assert!(matches!(error, DbError::Taken { what: "token", .. }), "{error}");
+    let same_mac = testing::host("web-03", 1);
+    let error = import(&store, &[one, same_mac]).await.unwrap_err();
+    assert!(matches!(error, DbError::Taken { what: "MAC address", .. }), "{error}");
+    assert!(store.hosts(None, 10).await.unwrap().is_empty());
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(0));
+}
+
+async fn hosts_are_found_by_what_they_prove<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (one, two) = (testing::host("web-02", 2), testing::full_host());
+    import(&store, &[one.clone(), two.clone()]).await.unwrap();
+    let digest = Digest::of_token(one.token.as_ref().unwrap());
+    let by_token = store.host_by_token(&digest).await.unwrap().unwrap();
+    assert_eq!(by_token.host.name, one.name);
+    assert!(store.host_by_token(&Digest::of(b"other")).await.unwrap().is_none());
+    let by_mac = store.host_by_ids(one.nics[0].mac, None).await.unwrap().unwrap();
+    assert_eq!(by_mac.host.name, one.name);
+    let by_uuid = store.host_by_ids(None, two.uuid).await.unwrap().unwrap();
+    assert_eq!(by_uuid.host.name, two.name);
+    let both = store.host_by_ids(one.nics[0].mac, two.uuid).await.unwrap();
+    assert!(both.is_none(), "a machine that is two hosts is none");
+    assert!(store.host_by_ids(None, None).await.unwrap().is_none());
+}
+
+async fn every_state_reads_back<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let (attempt, until) = (AttemptId::from_bits(u128::MAX), NOW.after(Seconds::new(9)));
+    for state in [
+        State::Armed { until },
+        State::Installing { attempt, tries: 255, deadline: until },
+        State::Failed { attempt, tries: 1 },
+        State::Stalled { attempt, tries: 2 },
+        State::Held,
+        State::Installed,
+        State::New,
+    ] {
+        let host = store.host(&name("web-01")).await.unwrap().unwrap();
+        assert_eq!(store.commit(&change(&host, state)).await.unwrap(), Committed::Done);
+        let back = store.host(&name("web-01")).await.unwrap().unwrap();
+        assert_eq!((back.state, back.generation), (state, host.generation + 1));
+    }
+}
+
+async fn a_change_needs_the_generation_it_saw<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let host = store.host(&name("web-01")).await.unwrap().unwrap();
+    let first = change(&host, State::Held);
+    assert_eq!(store.commit(&first).await.unwrap(), Committed::Done);
+    assert_eq!(store.commit(&first).await.unwrap(), Committed::Stale);
+    let rows = store.audit(0, 10).await.unwrap();
+    let told: Vec<_> = rows.iter().map(|r| (r.event.as_str(), r.became.as_str())).collect();
+    assert_eq!(told, [("import", "new"), ("test", "held")], "what was not done is not audited");
+}
+
+async fn of_many_writers_one_wins<K>(fresh: &Fresh<K>) {
+    let store = Arc::new(fresh.open().await);
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let host = store.host(&name("web-01")).await.unwrap().unwrap();
+    let mut racers = tokio::task::JoinSet::new();
+    for racer in 0..50 {
+        let (store, host) = (Arc::clone(&store), host.clone());
+        racers.spawn(async move {
+            let id = AttemptId::from_bits(racer);
+            let mut change =
+                change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
+            let secret = Digest::of(&racer.to_be_bytes());
+            change.begins = Some(NewAttempt { id, secret, profile: "kali".into(), due: NOW });
+            store.commit(&change).await.unwrap()
+        });
+    }
+    let won = racers.join_all().await.into_iter().filter(|c| *c == Committed::Done).count();
+    assert_eq!(won, 1);
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(2));
+    let mut attempts = 0;
+    for racer in 0..50u128 {
+        let secret = Digest::of(&racer.to_be_bytes());
+        attempts += usize::from(store.attempt_by_secret(&secret).await.unwrap().is_some());
+    }
+    assert_eq!(attempts, 1);
+}
+
+async fn an_answer_is_released_as_often_as_allowed<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let host = store.host(&name("web-01")).await.unwrap().unwrap();
+    let (id, secret) = (AttemptId::from_bits(7), Digest::of(b"secret"));
+    let mut begin = change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
+    begin.begins =
+        Some(NewAttempt { id, secret: secret.clone(), profile: "kali".into(), due: NOW });
+    store.commit(&begin).await.unwrap();
+    assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+    assert!(!store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+    assert!(store.release_answer(id, "preseed.cfg", 2).await.unwrap());
+    assert!(store.release_answer(id, "other.cfg", 1).await.unwrap());
+    let host = store.host(&name("web-01")).await.unwrap().unwrap();
+    let mut end = change(&host, State::Installed);
+    end.ends = Some((id, Outcome::Done));
+    store.commit(&end).await.unwrap();
+    let attempt = store.attempt_by_secret(&secret).await.unwrap().unwrap();
+    assert_eq!((attempt.id, attempt.outcome), (id, Some(Outcome::Done)));
+}
+
+async fn due_hosts_come_in_the_order_of_their_times<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    for (number, late) in [(1, 30), (2, 10), (3, 20)] {
+        let host = testing::host(&format!("web-0{number}"), number);
+        import(&store, std::slice::from_ref(&host)).await.unwrap();
+        let host = store.host(&host.name).await.unwrap().unwrap();
+        let until = NOW.after(Seconds::new(late));
+        store.commit(&change(&host, State::Armed { until })).await.unwrap();
+    }
+    let due = store.due(NOW.after(Seconds::new(20)), 10).await.unwrap();
+    let names: Vec<_> = due.iter().map(|host| host.host.name.as_str()).collect();
+    assert_eq!(names, ["web-02", "web-03"]);
+}
+
+async fn logs_are_kept_and_forgotten<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    for (id, at) in [(b"a", NOW), (b"a", NOW.after(Seconds::new(5))), (b"b", NOW)] {
+        assert!(store.record_discovered(&Digest::of(id), at, "192.0.2.9", "{}").await.unwrap());
+    }
+    let boot = |at| BootRow {
+        at,
+        host: name("web-01"),
+        action: "local",
+        peer: "192.0.2.9".into(),
+        facts: "{}".into(),
+    };
+    store.record_boot(&boot(NOW)).await.unwrap();
+    store.record_boot(&boot(NOW.after(Seconds::new(5)))).await.unwrap();
+    let found = store.discovered(10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.boots).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(store.forget(NOW.after(Seconds::new(1))).await.unwrap(), 2);
+    assert_eq!(store.discovered(10).await.unwrap().len(), 1);
+    assert_eq!(store.boots(&name("web-01"), 10).await.unwrap().len(), 1);
+}
+
+async fn the_audit_chain_shows_what_was_touched<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let hosts: Vec<_> = (1..=5).map(|n| testing::host(&format!("web-0{n}"), n)).collect();
+    import(&store, &hosts).await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(5));
+    for sql in ["UPDATE audit SET actor = 'x' WHERE seq = 3", "DELETE FROM audit WHERE seq = 3"] {
+        let mut tx = store.engine.begin().await.unwrap();
+        assert!(tx.execute(sql, []).await.is_err(), "{sql}");
+    }
+    let mut tx = store.engine.begin().await.unwrap();
+    match &tx {
+        Tx::Sqlite(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
+        Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
+    }
+    tx.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 3", []).await.unwrap();
+    tx.commit().await.unwrap();
+    let broken = store.verify_audit().await.unwrap().unwrap_err();
+    assert_eq!(broken.seq, 3);
+}

@@ -1,0 +1,264 @@
+//! Hosts: import and look-up.
+
+use super::{
+    Actor, DbError, Store, Tx, at_most_one,
+    audit::{self, Entry},
+    engine::{Bind, Row},
+};
+use crate::{
+    machine::{AttemptId, State},
+    record,
+    secret::Digest,
+    time::Timestamp,
+};
+use bootmint_image_factory::host::{Host, HostName, Mac, Uuid};
+
+/// A host as the database holds it.
+#[derive(Clone, Debug)]
+pub struct StoredHost {
+    /// What the feed said, without the token.
+    pub host: Host,
+    /// Where it stands.
+    pub state: State,
+    /// Counts its changes; a change applies only to the generation that it saw.
+    pub generation: i64,
+    /// When it was imported first.
+    pub created: Timestamp,
+    /// When it changed last.
+    pub changed: Timestamp,
+}
+
+/// What an import did, by the names of the hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Hosts that are new.
+    pub added: Vec<HostName>,
+    /// Hosts whose record or token changed; their state stayed.
+    pub updated: Vec<HostName>,
+    /// How many hosts were there already as they are.
+    pub unchanged: usize,
+}
+
+/// The columns of [`StoredHost`], in the order in which [`read`] takes them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT h.name, h.spec, h.state, h.attempt, h.tries, h.due, h.generation, h.created, \
+             h.changed FROM hosts h ",
+            $rest
+        )
+    };
+}
+
+fn read(mut row: Row) -> Result<StoredHost, DbError> {
+    let (name, spec) = (row.text()?, row.text()?);
+    Ok(StoredHost {
+        host: record::read(&name, &spec)?,
+        state: read_state(&mut row)?,
+        generation: row.int()?,
+        created: Timestamp::from_unix(row.int()?),
+        changed: Timestamp::from_unix(row.int()?),
+    })
+}
+
+fn read_state(row: &mut Row) -> Result<State, DbError> {
+    let name = row.text()?;
+    let attempt: Option<AttemptId> =
+        row.maybe_text()?.map(|text| text.parse().map_err(|_| DbError::Shape)).transpose()?;
+    let tries: Option<u8> =
+        row.maybe_int()?.map(|n| u8::try_from(n).map_err(|_| DbError::Shape)).transpose()?;
+    let due = row.maybe_int()?.map(Timestamp::from_unix);
+    match (name.as_str(), attempt, tries, due) {
+        ("new", None, None, None) => Ok(State::New),
+        ("armed", None, None, Some(until)) => Ok(State::Armed { until }),
+        ("installing", Some(attempt), Some(tries), Some(deadline)) => {
+            Ok(State::Installing { attempt, tries, deadline })
+        }
+        ("installed", None, None, None) => Ok(State::Installed),
+        ("failed", Some(attempt), Some(tries), None) => Ok(State::Failed { attempt, tries }),
+        ("stalled", Some(attempt), Some(tries), None) => Ok(State::Stalled { attempt, tries }),
+        ("held", None, None, None) => Ok(State::Held),
+        _ => Err(DbError::Shape),
+    }
+}
+
+/// The columns of a state: its name, attempt, tries and due time.
+pub(super) fn state_columns(state: &State) -> [Bind; 4] {
+    let tries = match *state {
+        State::Installing { tries, .. }
+        | State::Failed { tries, .. }
+        | State::Stalled { tries, .. } => Some(i64::from(tries)),
+        State::New | State::Armed { .. } | State::Installed | State::Held => None,
+    };
+    [
+        state.name().into(),
+        state.attempt().map(|id| id.to_string()).into(),
+        tries.into(),
+        state.due().map(Timestamp::as_unix).into(),
+    ]
+}
+
+impl Store {
+    /// The host of that name.
+    pub async fn host(&self, name: &HostName) -> Result<Option<StoredHost>, DbError> {
+        let rows = self.engine.query(select!("WHERE h.name = $1"), [name.as_str().into()]).await?;
+        at_most_one(rows).map(read).transpose()
+    }
+
+    /// The host whose token has that digest.
+    pub async fn host_by_token(&self, digest: &Digest) -> Result<Option<StoredHost>, DbError> {
+        let sql = select!("WHERE h.token_digest = $1");
+        let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
+        at_most_one(rows).map(read).transpose()
+    }
+
+    /// The one host that has this MAC address or, if none has it, this UUID. What is known by
+    /// neither, or as two hosts, is no host.
+    pub async fn host_by_ids(
+        &self,
+        mac: Option<Mac>,
+        uuid: Option<Uuid>,
+    ) -> Result<Option<StoredHost>, DbError> {
+        let text = |id: Option<String>| id.unwrap_or_default();
+        let sql = select!(
+            "WHERE h.name IN (SELECT i.host FROM host_ids i \
+             WHERE (i.kind = 'mac' AND i.value = $1) OR (i.kind = 'uuid' AND i.value = $2))"
+        );
+        let binds = [
+            text(mac.map(|mac| mac.to_string())).into(),
+            text(uuid.map(|uuid| uuid.to_string())).into(),
+        ];
+        let mut rows = self.engine.query(sql, binds).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => read(row).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Up to `limit` hosts in the order of their names, from behind `after`.
+    pub async fn hosts(
+        &self,
+        after: Option<&HostName>,
+        limit: i64,
+    ) -> Result<Vec<StoredHost>, DbError> {
+        let sql = select!("WHERE h.name > $1 ORDER BY h.name LIMIT $2");
+        let after = after.map(|name| name.as_str()).unwrap_or_default();
+        let rows = self.engine.query(sql, [after.into(), limit.into()]).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Up to `limit` hosts whose state's time is over at `now`, the longest overdue first.
+    pub async fn due(&self, now: Timestamp, limit: i64) -> Result<Vec<StoredHost>, DbError> {
+        let sql = select!("WHERE h.due <= $1 ORDER BY h.due LIMIT $2");
+        let rows = self.engine.query(sql, [now.as_unix().into(), limit.into()]).await?;
+        rows.into_iter().map(read).collect()
+    }
+
+    /// Adds hosts, and updates those that are there: all of them or, on error, none. States stay.
+    pub async fn import(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, DbError> {
+        let mut done = Imported::default();
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        for (host, token) in hosts {
+            let name = host.name.clone();
+            match import_one(&mut tx, host, token.as_ref(), actor, now).await? {
+                Outcome::Added => done.added.push(name),
+                Outcome::Updated => done.updated.push(name),
+                Outcome::Unchanged => done.unchanged = done.unchanged.saturating_add(1),
+            }
+        }
+        tx.commit().await?;
+        Ok(done)
+    }
+}
+
+enum Outcome {
+    Added,
+    Updated,
+    Unchanged,
+}
+
+async fn import_one(
+    tx: &mut Tx,
+    host: &Host,
+    token: Option<&Digest>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<Outcome, DbError> {
+    let (name, spec) = (host.name.as_str(), record::write(host)?);
+    let token = token.map(|digest| digest.as_str().to_owned());
+    let taken = |what| DbError::Taken { host: name.to_owned(), what };
+    let sql = "SELECT name FROM hosts WHERE token_digest = $1 AND name <> $2";
+    if !tx.query(sql, [token.clone().into(), name.into()]).await?.is_empty() {
+        return Err(taken("token"));
+    }
+    let sql = "SELECT spec, token_digest, state FROM hosts WHERE name = $1";
+    let known = at_most_one(tx.query(sql, [name.into()]).await?);
+    let (event, state) = match known {
+        None => {
+            tx.execute(
+                "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed) \
+                 VALUES ($1, $2, $3, 'new', 1, $4, $4)",
+                [name.into(), spec.into(), token.into(), now.as_unix().into()],
+            )
+            .await?;
+            ("import", "new".to_owned())
+        }
+        Some(mut row) => {
+            let (old_spec, old_token, state) = (row.text()?, row.maybe_text()?, row.text()?);
+            if old_spec == spec && old_token == token {
+                return Ok(Outcome::Unchanged);
+            }
+            tx.execute(
+                "UPDATE hosts SET spec = $1, token_digest = $2, generation = generation + 1, \
+                 changed = $3 WHERE name = $4",
+                [spec.into(), token.into(), now.as_unix().into(), name.into()],
+            )
+            .await?;
+            ("update", state)
+        }
+    };
+    replace_ids(tx, host).await?;
+    let was = if event == "import" { "" } else { &state };
+    let entry = Entry {
+        at: now,
+        actor: actor.as_str(),
+        host: name,
+        event,
+        was,
+        became: &state,
+        detail: "",
+    };
+    audit::append(tx, &entry).await?;
+    Ok(if event == "import" { Outcome::Added } else { Outcome::Updated })
+}
+
+/// Writes down by what the host is known besides its token.
+async fn replace_ids(tx: &mut Tx, host: &Host) -> Result<(), DbError> {
+    let name = host.name.as_str();
+    tx.execute("DELETE FROM host_ids WHERE host = $1", [name.into()]).await?;
+    let macs = host.nics.iter().filter_map(|nic| nic.mac).map(|mac| ("mac", mac.to_string()));
+    let uuid = host.uuid.map(|uuid| ("uuid", uuid.to_string()));
+    let mut ids: Vec<_> = macs.chain(uuid).collect();
+    // Two interfaces in different VLANs may share their card.
+    ids.sort();
+    ids.dedup();
+    for (kind, value) in ids {
+        let sql = "SELECT host FROM host_ids WHERE kind = $1 AND value = $2";
+        if !tx.query(sql, [kind.into(), value.as_str().into()]).await?.is_empty() {
+            let what = if kind == "mac" { "MAC address" } else { "UUID" };
+            return Err(DbError::Taken { host: name.to_owned(), what });
+        }
+        tx.execute(
+            "INSERT INTO host_ids (kind, value, host) VALUES ($1, $2, $3)",
+            [kind.into(), value.into(), name.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}

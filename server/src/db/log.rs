@@ -1,0 +1,149 @@
+//! Logs that grow with every boot: boots of hosts, and machines that are no host.
+
+use super::{DbError, Store, Tx, at_most_one};
+use crate::{secret::Digest, time::Timestamp};
+use bootmint_image_factory::host::HostName;
+use std::sync::atomic::Ordering;
+
+/// The most machines that are remembered without being hosts.
+const MAX_DISCOVERED: i64 = 10_000;
+
+/// A boot of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootRow {
+    /// When it asked.
+    pub at: Timestamp,
+    /// The host.
+    pub host: HostName,
+    /// What it was told.
+    pub action: &'static str,
+    /// The address that it asked from.
+    pub peer: String,
+    /// The facts that it sent, as a JSON object.
+    pub facts: String,
+}
+
+/// A machine that asked and is no host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discovered {
+    /// When it asked first.
+    pub first_seen: Timestamp,
+    /// When it asked last.
+    pub last_seen: Timestamp,
+    /// How often it asked.
+    pub boots: i64,
+    /// The address that it asked from last.
+    pub peer: String,
+    /// The facts that it sent last, as a JSON object.
+    pub facts: String,
+}
+
+impl Store {
+    /// Writes down a boot that changed nothing.
+    pub async fn record_boot(&self, boot: &BootRow) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        insert_boot(&mut tx, boot).await?;
+        tx.commit().await
+    }
+
+    /// The last `limit` boots of a host, the newest first: time, action, address, facts.
+    pub async fn boots(
+        &self,
+        host: &HostName,
+        limit: i64,
+    ) -> Result<Vec<(Timestamp, String, String, String)>, DbError> {
+        let sql = "SELECT at, action, peer, facts FROM boots WHERE host = $1 \
+                   ORDER BY at DESC, id DESC LIMIT $2";
+        let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok((Timestamp::from_unix(row.int()?), row.text()?, row.text()?, row.text()?))
+            })
+            .collect()
+    }
+
+    /// Remembers a machine that is no host, by what identifies it. Beyond 10,000 of them new ones
+    /// are not remembered, so that nobody can fill the disk; says whether this one was.
+    pub async fn record_discovered(
+        &self,
+        id: &Digest,
+        at: Timestamp,
+        peer: &str,
+        facts: &str,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.engine.begin().await?;
+        let (id, now) = (id.as_str(), at.as_unix());
+        let known = tx
+            .execute(
+                "UPDATE discovered SET last_seen = $1, boots = boots + 1, peer = $2, facts = $3 \
+                 WHERE id = $4",
+                [now.into(), peer.into(), facts.into(), id.into()],
+            )
+            .await?;
+        if known == 0 {
+            if self.discovered.load(Ordering::Relaxed) >= MAX_DISCOVERED {
+                return Ok(false);
+            }
+            tx.execute(
+                "INSERT INTO discovered (id, first_seen, last_seen, boots, peer, facts) \
+                 VALUES ($1, $2, $2, 1, $3, $4)",
+                [id.into(), now.into(), peer.into(), facts.into()],
+            )
+            .await?;
+            self.discovered.fetch_add(1, Ordering::Relaxed);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The machines that asked and are no hosts, the latest first, `limit` at most.
+    pub async fn discovered(&self, limit: i64) -> Result<Vec<Discovered>, DbError> {
+        let sql = "SELECT first_seen, last_seen, boots, peer, facts FROM discovered \
+                   ORDER BY last_seen DESC, id LIMIT $1";
+        let rows = self.engine.query(sql, [limit.into()]).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                Ok(Discovered {
+                    first_seen: Timestamp::from_unix(row.int()?),
+                    last_seen: Timestamp::from_unix(row.int()?),
+                    boots: row.int()?,
+                    peer: row.text()?,
+                    facts: row.text()?,
+                })
+            })
+            .collect()
+    }
+
+    /// Forgets boots, and machines that are no hosts, of before `before`.
+    pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
+        let mut tx = self.engine.begin().await?;
+        let before = before.as_unix();
+        let boots = tx.execute("DELETE FROM boots WHERE at < $1", [before.into()]).await?;
+        let machines =
+            tx.execute("DELETE FROM discovered WHERE last_seen < $1", [before.into()]).await?;
+        tx.commit().await?;
+        self.discovered.store(self.count_discovered().await?, Ordering::Relaxed);
+        Ok(boots.saturating_add(machines))
+    }
+
+    pub(super) async fn count_discovered(&self) -> Result<i64, DbError> {
+        let rows = self.engine.query("SELECT COUNT(*) FROM discovered", []).await?;
+        at_most_one(rows).ok_or(DbError::Shape)?.int()
+    }
+}
+
+/// Writes down a boot.
+pub(super) async fn insert_boot(tx: &mut Tx, boot: &BootRow) -> Result<(), DbError> {
+    tx.execute(
+        "INSERT INTO boots (at, host, action, peer, facts) VALUES ($1, $2, $3, $4, $5)",
+        [
+            boot.at.as_unix().into(),
+            boot.host.as_str().into(),
+            boot.action.into(),
+            boot.peer.as_str().into(),
+            boot.facts.as_str().into(),
+        ],
+    )
+    .await
+    .map(drop)
+}

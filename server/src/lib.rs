@@ -1,0 +1,10 @@
+//! The companion server: what a booting machine asks, and what it is told.
+
+pub mod db;
+pub mod machine;
+pub mod record;
+pub mod secret;
+pub mod time;
+
+#[cfg(test)]
+mod testing;
