@@ -1,8 +1,10 @@
 //! The companion server: what a booting machine asks, and what it is told.
 
+pub mod config;
 pub mod db;
 pub mod machine;
 pub mod record;
+pub mod script;
 pub mod secret;
 pub mod time;
 

@@ -1,0 +1,278 @@
+//! The server's configuration: a TOML file, and environment variables over it.
+
+mod init;
+mod raw;
+
+pub use init::{InitError, Made, init};
+
+use crate::{
+    db::{Address, NoAddress},
+    machine::Policy,
+    time::Seconds,
+};
+use bootmint_image_factory::{
+    host::Name,
+    ticket::{TokenKey, TokenKeyError},
+};
+use raw::RawConfig;
+use std::{
+    collections::BTreeMap,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+/// The prefix of environment variables that are configuration, if `__` follows somewhere: every
+/// key is in a section. Others, such as `BOOTMINT_CONFIG`, mean other things.
+const PREFIX: &str = "BOOTMINT_";
+
+/// What is done with a machine that comes without a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tokenless {
+    /// It boots its local disk, and is listed as discovered.
+    Discover,
+    /// Its MAC address or UUID is taken for its name. Anybody in the network can pretend these.
+    Identify,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The checked configuration. Paths are relative to the file's folder no more.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where machines are answered.
+    pub listen: SocketAddr,
+    /// What is done with a machine that comes without a token.
+    pub tokenless: Tokenless,
+    /// How long a held machine waits before it asks again.
+    pub hold: Seconds,
+    /// Where the database is.
+    pub database: Address,
+    /// How many connections to it are used at most.
+    pub connections: u32,
+    /// The folder of kernels and initrds.
+    pub files: PathBuf,
+    /// The folder of OS profiles.
+    pub profiles: PathBuf,
+    /// The secrets that answer files may hold, by name.
+    pub secrets: Secrets,
+    /// The key that tokens are derived from, where the feed brings none.
+    pub token_key: TokenKey,
+    /// The OS profile of hosts that do not name one by their variable `os`.
+    pub os: Option<Name>,
+    /// How often an attempt may read each of its answer files.
+    pub answer_reads: i64,
+    /// What hosts do unless their profile says otherwise.
+    pub policy: Policy,
+    /// How many machines may be connected at a time.
+    pub max_clients: usize,
+    /// How long a request may take until its answer begins.
+    pub request_time: Seconds,
+    /// How long boots are remembered.
+    pub keep_boots: Seconds,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The least level that is logged.
+    pub log_level: tracing::level_filters::LevelFilter,
+}
+
+/// Values that only answer files may hold. `Debug` shows their names only.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// The secrets by name.
+    pub fn reveal(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
+    /// Secrets with these values.
+    pub fn new(values: BTreeMap<String, String>) -> Self {
+        Self(values)
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("{}: cannot be read; `bootmint init` makes a folder with all that is needed", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is no TOML, or has keys or values that are not known.
+    #[error("{}: is wrong (environment variables {PREFIX}... count as part of it)", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// An environment variable sets a key below a value, or is no text.
+    #[error("the environment variable {0} names no key: write {PREFIX}SECTION__KEY")]
+    Environment(String),
+    /// The database's address is wrong.
+    #[error("{}: database.url is wrong", path.display())]
+    Database {
+        /// The configuration file.
+        path: PathBuf,
+        /// Why.
+        source: NoAddress,
+    },
+    /// The token key is unusable.
+    #[error("{}: holds no token key", path.display())]
+    TokenKey {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: TokenKeyError,
+    },
+    /// A file with secrets can be read by others.
+    #[error("{}: others can read it: make its mode 600", .0.display())]
+    Exposed(PathBuf),
+    /// A value is out of its range.
+    #[error("{}: {what}", path.display())]
+    Value {
+        /// The configuration file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+    },
+}
+
+/// Reads the configuration `file`, with the variables of `environment` over it: for example
+/// `BOOTMINT_DATABASE__URL` is `url` in the section `[database]`.
+pub fn load(
+    file: &Path,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let wrong = |source: toml::de::Error| ConfigError::Toml {
+        path: file.to_owned(),
+        source: Box::new(source),
+    };
+    let text = read(file)?;
+    let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
+    let variables: Vec<_> = environment
+        .into_iter()
+        .filter(|(key, _)| key.starts_with(PREFIX) && key.contains("__"))
+        .collect();
+    let raw: RawConfig = if variables.is_empty() {
+        // Read from the text, so that an error can name line and column.
+        toml::from_str(&text).map_err(wrong)?
+    } else {
+        for (key, value) in variables {
+            overlay(&mut table, &key, &value)
+                .ok_or_else(|| ConfigError::Environment(key.clone()))?;
+        }
+        table.try_into().map_err(wrong)?
+    };
+    check(raw, file)
+}
+
+/// Sets the key that an environment variable names. Numbers and booleans are read as such.
+fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Option<()> {
+    let path = variable.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
+    let path = path.replace('_', "-");
+    let mut parts: Vec<&str> = path.split('.').collect();
+    let key = parts.pop()?;
+    let mut at = table;
+    for part in parts {
+        let entry = at.entry(part).or_insert_with(|| toml::Table::new().into());
+        at = entry.as_table_mut()?;
+    }
+    let value = if let Ok(number) = value.parse::<i64>() {
+        toml::Value::Integer(number)
+    } else {
+        toml::Value::String(value.to_owned())
+    };
+    at.insert(key.to_owned(), value);
+    Some(())
+}
+
+fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let path = || file.to_owned();
+    let value = |what: &str| ConfigError::Value { path: path(), what: what.to_owned() };
+    let key_file = folder.join(raw.paths.token_key);
+    let key = read_private(&key_file)?;
+    let secrets_file = folder.join(raw.paths.secrets);
+    let secrets = toml::from_str(&read_private(&secrets_file)?)
+        .map_err(|source| ConfigError::Toml { path: secrets_file, source: Box::new(source) })?;
+    if !(1..=1000).contains(&raw.database.connections) {
+        return Err(value("database.connections is not in 1 to 1000"));
+    }
+    if raw.limits.clients == 0 {
+        return Err(value("limits.clients is 0, so that no machine could ask"));
+    }
+    let days = u32::from(raw.limits.keep_boots_days.get());
+    Ok(Config {
+        listen: raw.boot.listen,
+        tokenless: raw.boot.tokenless,
+        hold: raw.boot.hold_seconds,
+        database: Address::parse(&raw.database.url, folder)
+            .map_err(|source| ConfigError::Database { path: path(), source })?,
+        connections: raw.database.connections,
+        files: folder.join(raw.paths.files),
+        profiles: folder.join(raw.paths.profiles),
+        secrets: Secrets(secrets),
+        token_key: TokenKey::new(key.as_bytes())
+            .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
+        os: raw
+            .install
+            .profile
+            .map(|name| name.parse())
+            .transpose()
+            .map_err(|error| value(&format!("install.profile: {error}")))?,
+        answer_reads: i64::from(raw.install.answer_reads.get()),
+        policy: raw.policy.over(&Policy::default()),
+        max_clients: raw.limits.clients,
+        request_time: raw.limits.request_seconds,
+        keep_boots: Seconds::new(days.saturating_mul(86_400)),
+        log_format: raw.log.format,
+        log_level: raw
+            .log
+            .level
+            .parse()
+            .map_err(|_| value("log.level is none of off, error, warn, info, debug, trace"))?,
+    })
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+/// Reads a file that only its owner may read.
+fn read_private(path: &Path) -> Result<String, ConfigError> {
+    use std::os::unix::fs::PermissionsExt;
+    let text = read(path)?;
+    let meta = std::fs::metadata(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    if meta.permissions().mode() & 0o077 != 0 {
+        return Err(ConfigError::Exposed(path.to_owned()));
+    }
+    Ok(text)
+}
+
+pub(crate) use raw::RawPolicy;
+
+#[cfg(test)]
+mod tests;

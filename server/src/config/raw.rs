@@ -1,0 +1,137 @@
+//! The configuration as it stands in the file.
+
+use super::{LogFormat, Tokenless};
+use crate::{
+    machine::{CompleteOn, FirstBoot, OnFailure, Policy},
+    time::Seconds,
+};
+use serde::Deserialize;
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU8, NonZeroU16},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawConfig {
+    pub(super) boot: RawBoot,
+    pub(super) database: RawDatabase,
+    pub(super) paths: RawPaths,
+    #[serde(default)]
+    pub(super) install: RawInstall,
+    #[serde(default)]
+    pub(super) policy: RawPolicy,
+    #[serde(default)]
+    pub(super) limits: RawLimits,
+    #[serde(default)]
+    pub(super) log: RawLog,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawBoot {
+    pub(super) listen: SocketAddr,
+    #[serde(default = "discover")]
+    pub(super) tokenless: Tokenless,
+    #[serde(default = "half_a_minute")]
+    pub(super) hold_seconds: Seconds,
+}
+
+fn discover() -> Tokenless {
+    Tokenless::Discover
+}
+
+fn half_a_minute() -> Seconds {
+    Seconds::new(30)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawDatabase {
+    pub(super) url: String,
+    #[serde(default = "eight")]
+    pub(super) connections: u32,
+}
+
+fn eight() -> u32 {
+    8
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct RawPaths {
+    pub(super) files: String,
+    pub(super) profiles: String,
+    pub(super) secrets: String,
+    pub(super) token_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawInstall {
+    pub(super) profile: Option<String>,
+    pub(super) answer_reads: NonZeroU8,
+}
+
+impl Default for RawInstall {
+    fn default() -> Self {
+        Self { profile: None, answer_reads: NonZeroU8::MIN }
+    }
+}
+
+/// A policy of which some values may be left to another one.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct RawPolicy {
+    first_boot: Option<FirstBoot>,
+    complete_on: Option<CompleteOn>,
+    on_failure: Option<OnFailure>,
+    attempts: Option<NonZeroU8>,
+    deadline_seconds: Option<Seconds>,
+    window_seconds: Option<Seconds>,
+}
+
+impl RawPolicy {
+    /// `below`, with the values that are given here in their place.
+    pub(crate) fn over(&self, below: &Policy) -> Policy {
+        Policy {
+            first_boot: self.first_boot.unwrap_or(below.first_boot),
+            complete_on: self.complete_on.unwrap_or(below.complete_on),
+            on_failure: self.on_failure.unwrap_or(below.on_failure),
+            attempts: self.attempts.unwrap_or(below.attempts),
+            deadline: self.deadline_seconds.unwrap_or(below.deadline),
+            window: self.window_seconds.unwrap_or(below.window),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawLimits {
+    pub(super) clients: usize,
+    pub(super) request_seconds: Seconds,
+    pub(super) keep_boots_days: NonZeroU16,
+}
+
+impl Default for RawLimits {
+    fn default() -> Self {
+        Self {
+            clients: 2048,
+            request_seconds: Seconds::new(15),
+            keep_boots_days: NonZeroU16::MIN.saturating_add(89),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawLog {
+    pub(super) format: LogFormat,
+    pub(super) level: String,
+}
+
+impl Default for RawLog {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}

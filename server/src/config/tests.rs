@@ -1,0 +1,83 @@
+//! The default configuration, and what is refused.
+
+use super::*;
+
+fn made() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = init(&folder.path().join("site")).unwrap().config;
+    (folder, config)
+}
+
+fn env(key: &str, value: &str) -> [(String, String); 1] {
+    [(key.to_owned(), value.to_owned())]
+}
+
+#[test]
+fn what_init_makes_is_the_default() {
+    let (_folder, file) = made();
+    let config = load(&file, []).unwrap();
+    assert_eq!(config.policy, Policy::default());
+    assert_eq!(config.tokenless, Tokenless::Discover);
+    assert_eq!(config.listen, "0.0.0.0:8080".parse().unwrap());
+    let Address::Sqlite(path) = &config.database else { panic!("not SQLite") };
+    assert_eq!(path, &file.parent().unwrap().join("bootmint.db"));
+    assert!(config.files.is_dir() && config.profiles.join("kali/profile.toml").is_file());
+    let short = "[boot]\nlisten = \"127.0.0.1:1\"\n[database]\nurl = \"sqlite:x\"\n[paths]\n\
+                 files = \"f\"\nprofiles = \"p\"\nsecrets = \"secrets.toml\"\ntoken-key = \"token.key\"\n";
+    std::fs::write(&file, short).unwrap();
+    let short = load(&file, []).unwrap();
+    assert_eq!((short.policy, short.hold), (config.policy, config.hold));
+    assert_eq!(short.max_clients, config.max_clients);
+    assert_eq!(short.keep_boots, config.keep_boots);
+}
+
+#[test]
+fn keys_differ_and_an_existing_folder_stays() {
+    let ((_one, a), (_two, b)) = (made(), made());
+    let key = |file: &Path| std::fs::read(file.with_file_name("token.key")).unwrap();
+    assert_ne!(key(&a), key(&b));
+    assert!(matches!(init(a.parent().unwrap()), Err(InitError::Exists(_))));
+}
+
+#[test]
+fn the_environment_counts_more_than_the_file() {
+    let (_folder, file) = made();
+    let config = load(&file, env("BOOTMINT_BOOT__LISTEN", "127.0.0.1:9")).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:9".parse().unwrap());
+    let config = load(&file, env("BOOTMINT_POLICY__DEADLINE_SECONDS", "60")).unwrap();
+    assert_eq!(config.policy.deadline.get(), 60);
+    assert!(load(&file, env("BOOTMINT_CONFIG", "x")).is_ok());
+    assert!(load(&file, env("BOOTMINT_BOOT__LISTEM", "127.0.0.1:9")).is_err());
+    assert!(load(&file, env("BOOTMINT_BOOT__LISTEN__X", "1")).is_err());
+}
+
+#[test]
+fn wrong_values_are_refused_with_their_place() {
+    let (_folder, file) = made();
+    let good = std::fs::read_to_string(&file).unwrap();
+    for (from, to) in [
+        ("tokenless = \"discover\"", "tokenles = \"discover\""),
+        ("first-boot = \"local\"", "first-boot = \"instal\""),
+        ("attempts = 1", "attempts = 0"),
+        ("deadline-seconds = 7200", "deadline-seconds = 0"),
+        ("url = \"sqlite:bootmint.db\"", "url = \"mysql://x\""),
+        ("clients = 2048", "clients = 0"),
+        ("level = \"info\"", "level = \"loud\""),
+        ("profile = \"kali\"", "profile = \"../kali\""),
+        ("connections = 8", "connections = 0"),
+    ] {
+        assert!(good.contains(from), "{from}");
+        std::fs::write(&file, good.replace(from, to)).unwrap();
+        let error = load(&file, []).unwrap_err().to_string();
+        assert!(error.contains("bootmint.toml"), "{to}: {error}");
+    }
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, file) = made();
+    let key = file.with_file_name("token.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(load(&file, []), Err(ConfigError::Exposed(path)) if path == key));
+}
