@@ -14,6 +14,9 @@ use hadris_storage::BlockSize;
 pub(super) const FIRST_USABLE: u64 = 34;
 /// How many blocks the backup table takes at the end of the disk.
 pub(super) const BACKUP_BLOCKS: u64 = 33;
+/// The smallest disk, in bytes: one cylinder of 16 heads and 63 sectors. A BIOS may find no
+/// geometry for a smaller one and leave it out (SeaBIOS does so with USB disks).
+pub(super) const MIN_DISK: u64 = 16 * 63 * SECTOR;
 /// The second entry of the boot sector's table: flagged active, type 0, one block.
 const ACTIVE_DUMMY: [u8; 16] = [0x80, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0];
 const ACTIVE_DUMMY_AT: u64 = 446 + 16;

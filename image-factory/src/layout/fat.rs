@@ -49,6 +49,8 @@ pub(super) enum Medium {
         start: u32,
         /// How many blocks its length is a multiple of: a multiple of 4.
         step: u64,
+        /// How many blocks it has at least.
+        least: u64,
     },
 }
 
@@ -75,7 +77,7 @@ impl MadeVolume {
 pub(super) fn make(spec: &VolumeSpec<'_>) -> Result<MadeVolume, LayoutError> {
     let shape = match spec.medium {
         Medium::Floppy => floppy_shape(spec)?,
-        Medium::Partition { step, .. } => partition_shape(spec, step)?,
+        Medium::Partition { step, least, .. } => partition_shape(spec, step, least)?,
     };
     let made = fill(spec, &shape)?;
     let aligned = spec.medium == Medium::Floppy || made.volume.data().is_multiple_of(ALIGN);
@@ -106,14 +108,14 @@ fn floppy_shape(spec: &VolumeSpec<'_>) -> Result<Shape, LayoutError> {
 
 /// As large as its files need. What rounds it up goes before them, into the reserved sectors, so
 /// that nothing comes between the last file and the volume's end.
-fn partition_shape(spec: &VolumeSpec<'_>, step: u64) -> Result<Shape, LayoutError> {
+fn partition_shape(spec: &VolumeSpec<'_>, step: u64, least: u64) -> Result<Shape, LayoutError> {
     let fits = |cluster: &u64| clusters_needed(spec, *cluster) <= MAX_CLUSTERS;
     let cluster = (0..5).map(|power| ALIGN << power).find(fits).unwrap_or(ALIGN << 4);
     check_size(spec, cluster, MAX_CLUSTERS)?;
     let clusters = clusters_needed(spec, cluster).max(MIN_CLUSTERS);
     let table = ((clusters + 2) * 3).div_ceil(2 * SECTOR);
     let rest = 2 * table + u64::from(ROOT_SECTORS) + clusters * (cluster / SECTOR);
-    let sectors = (used_reserved(spec) + rest).next_multiple_of(step);
+    let sectors = (used_reserved(spec) + rest).max(least).next_multiple_of(step);
     let reserved = sectors - rest;
     Ok(Shape { sectors, reserved, root_sectors: ROOT_SECTORS, cluster, clusters })
 }

@@ -6,7 +6,7 @@
 
 use super::{
     BiosLoader, IsolinuxFiles, Laid, LayoutError, Spec, TICKET_FILE,
-    disk::{BACKUP_BLOCKS, BootCode, write_tables},
+    disk::{BACKUP_BLOCKS, BootCode, MIN_DISK, write_tables},
     fat::{Medium, VolumeSpec, make},
     ids::Ids,
     iso_read::{DESCRIPTORS, ISO_SECTOR, IsoVolume},
@@ -31,10 +31,8 @@ const ISOLINUX_CONFIG: &str =
 /// What hadris-iso appends for drives that read ahead; taken off again, as virtual media have no
 /// such drives and every byte after the slot is hashed for every host.
 const PADDING: u64 = 150;
-/// Where the volume's content may start, in sectors: one of the two puts the partition at an odd
-/// sector. Partitioning tools take the power of two that divides a partition's start for its
-/// alignment and want its end to have the same, for which a volume would have to grow.
-const FIRST_BLOCKS: [u64; 2] = [0, 20];
+/// The sector behind the volume descriptors.
+const FIRST_BLOCK: u64 = 19;
 /// 2000-01-01: images are a pure function of their inputs.
 const TIME: i64 = 946_684_800;
 
@@ -47,7 +45,7 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     let mut files = efi.clone();
     files.push((TICKET_FILE, &blank));
     let esp = make(&VolumeSpec {
-        medium: Medium::Partition { start: 0, step: ISO_SECTOR / SECTOR },
+        medium: Medium::Partition { start: 0, step: ISO_SECTOR / SECTOR, least: 0 },
         format: spec.format,
         serial: ids.number("fat"),
         reserved: &[],
@@ -67,7 +65,7 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     if !efi.is_empty() {
         catalogue = catalogue.with_entry(BootEntry::uefi(ESP));
     }
-    let (mut bytes, report) = write(&tree, catalogue, &ids)?;
+    let (mut bytes, report) = write(&tree, &catalogue, &ids)?;
 
     let partition = extent(&report, ESP)?;
     let slot = Extent { offset: partition.offset + in_esp.offset, len: in_esp.len };
@@ -121,9 +119,27 @@ fn check_isolinux(files: &IsolinuxFiles) -> Result<(), LayoutError> {
     Ok(())
 }
 
+/// Writes the volume, its content moved up where a disk must be larger, or by one sector to put
+/// the partition at an odd one: partitioning tools take the power of two that divides a
+/// partition's start for its alignment and want its end to have the same.
 fn write(
     tree: &Tree,
-    catalogue: ElTorito,
+    catalogue: &ElTorito,
+    ids: &Ids<'_>,
+) -> Result<(Vec<u8>, Report), LayoutError> {
+    let (bytes, report) = write_from(FIRST_BLOCK, tree, catalogue, ids)?;
+    let missing = MIN_DISK.saturating_sub(trimmed(&bytes)?).div_ceil(ISO_SECTOR);
+    let start = extent(&report, ESP)?.offset / ISO_SECTOR + missing;
+    match missing + u64::from(start.is_multiple_of(2)) {
+        0 => Ok((bytes, report)),
+        up => write_from(FIRST_BLOCK + up, tree, catalogue, ids),
+    }
+}
+
+fn write_from(
+    first_block: u64,
+    tree: &Tree,
+    catalogue: &ElTorito,
     ids: &Ids<'_>,
 ) -> Result<(Vec<u8>, Report), LayoutError> {
     let time = DateTime::new(TIME, 0).map_err(|_| failed("the time is out of range"))?;
@@ -132,18 +148,22 @@ fn write(
         .with_level(IsoLevel::L2)
         .with_time(time)
         .with_seed(u64::from(ids.number("iso")))
-        .with_el_torito(catalogue);
+        .with_min_blocks(first_block)
+        .with_el_torito(catalogue.clone());
+    let plan = hadris_iso::plan(tree, &options).map_err(failed)?;
     let block = BlockSize::new(512).ok_or_else(|| failed("block size"))?;
-    for first_block in FIRST_BLOCKS {
-        let options = options.clone().with_min_blocks(first_block);
-        let plan = hadris_iso::plan(tree, &options).map_err(failed)?;
-        let mut device = MemDevice::new(vec![0; plan.size() as usize], block);
-        let report = hadris_iso::sync::write(&mut device, tree, &options).map_err(failed)?;
-        if !(extent(&report, ESP)?.offset / ISO_SECTOR).is_multiple_of(2) {
-            return Ok((device.into_inner(), report));
-        }
-    }
-    Err(failed("the partition starts where it should not"))
+    let mut device = MemDevice::new(vec![0; plan.size() as usize], block);
+    let report = hadris_iso::sync::write(&mut device, tree, &options).map_err(failed)?;
+    Ok((device.into_inner(), report))
+}
+
+/// The image's length once its padding is replaced by room for the backup partition table.
+fn trimmed(image: &[u8]) -> Result<u64, LayoutError> {
+    let data = (image.len() as u64)
+        .checked_sub(PADDING * ISO_SECTOR)
+        .filter(|end| image.get(*end as usize..).is_some_and(|tail| tail.iter().all(|b| *b == 0)))
+        .ok_or_else(|| failed("its padding is not where it should be"))?;
+    Ok(data + (BACKUP_BLOCKS * SECTOR).next_multiple_of(ISO_SECTOR))
 }
 
 /// Where the one run of a file lies, as the library reports it.
@@ -204,11 +224,7 @@ fn finish_loader<'a>(
 
 /// Replaces the padding by room for the backup partition table, and corrects the volume's size.
 fn trim(image: &mut Vec<u8>) -> Result<(), LayoutError> {
-    let data = (image.len() as u64)
-        .checked_sub(PADDING * ISO_SECTOR)
-        .filter(|end| image.get(*end as usize..).is_some_and(|tail| tail.iter().all(|b| *b == 0)))
-        .ok_or_else(|| failed("its padding is not where it should be"))?;
-    let size = data + (BACKUP_BLOCKS * SECTOR).next_multiple_of(ISO_SECTOR);
+    let size = trimmed(image)?;
     let volume = DESCRIPTORS * ISO_SECTOR;
     let sectors = u32::try_from(size / ISO_SECTOR).map_err(failed)?;
     if field(image.get(volume as usize..).unwrap_or_default(), 80)

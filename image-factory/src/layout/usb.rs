@@ -3,7 +3,7 @@
 
 use super::{
     Laid, LayoutError, Spec, TICKET_FILE,
-    disk::{BACKUP_BLOCKS, BootCode, FIRST_USABLE, write_tables},
+    disk::{BACKUP_BLOCKS, BootCode, FIRST_USABLE, MIN_DISK, write_tables},
     fat::{Medium, VolumeSpec, make},
     ids::Ids,
     loader::{MBR, STAGE2, STAGE2_LEN, Table},
@@ -27,7 +27,11 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     }
     files.push((TICKET_FILE, &blank)); // last, so that little follows the slot
     let made = make(&VolumeSpec {
-        medium: Medium::Partition { start: START, step: u64::from(START) },
+        medium: Medium::Partition {
+            start: START,
+            step: u64::from(START),
+            least: (MIN_DISK / SECTOR).saturating_sub(u64::from(START) + BACKUP_BLOCKS),
+        },
         format: spec.format,
         serial: ids.number("fat"),
         reserved: if kernel.is_some() { STAGE2 } else { &[] },

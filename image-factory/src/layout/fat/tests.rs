@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use std::io::Read;
 
 fn volume_spec<'a>(files: &'a [(&'a str, &'a [u8])], reserved: &'a [u8]) -> VolumeSpec<'a> {
-    let medium = Medium::Partition { start: 64, step: 4 };
+    let medium = Medium::Partition { start: 64, step: 4, least: 0 };
     VolumeSpec { medium, format: Format::Usb, serial: 1, reserved, files }
 }
 
