@@ -24,7 +24,11 @@ impl SymbolIndex {
         let mut index = Self { files: files.to_vec(), by_symbol: HashMap::new() };
         for (number, file) in (0..).zip(files) {
             let bytes = fs::read(src.join(file))?;
-            let text = String::from_utf8_lossy(&bytes);
+            let mut text = String::from_utf8_lossy(&bytes).into_owned();
+            for included in included_sources(&text) {
+                let path = src.join(file).with_file_name(included);
+                text.push_str(&String::from_utf8_lossy(&fs::read(path).unwrap_or_default()));
+            }
             let mut names =
                 if file.ends_with(".S") { assembler_names(&text) } else { c_names(&text) };
             names.insert(object_symbol(file));
@@ -80,7 +84,14 @@ fn c_names(text: &str) -> BTreeSet<String> {
     names
 }
 
-/// Labels and global symbols of an assembler source.
+/// The sources that a source includes as text, to define the same things under other names.
+fn included_sources(text: &str) -> Vec<String> {
+    let lines = text.lines().filter_map(|line| line.trim().strip_prefix("#include"));
+    let names = lines.filter_map(|rest| rest.trim().strip_prefix('"')?.split('"').next());
+    names.filter(|name| name.ends_with(".S") || name.ends_with(".c")).map(str::to_owned).collect()
+}
+
+/// Labels and global symbols of an assembler source, and the names they are redefined as.
 fn assembler_names(text: &str) -> BTreeSet<String> {
     let is_name = |name: &&str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -89,7 +100,8 @@ fn assembler_names(text: &str) -> BTreeSet<String> {
     for line in text.lines().map(str::trim) {
         let global = line.strip_prefix(".globl").or_else(|| line.strip_prefix(".global"));
         let label = line.split_once(':').map(|(label, _)| label.trim());
-        let found = global.map(str::trim).or(label).filter(is_name);
+        let renamed = line.strip_prefix("#define").and_then(|rest| rest.split_whitespace().nth(1));
+        let found = global.map(str::trim).or(label).or(renamed).filter(is_name);
         names.extend(found.map(ToOwned::to_owned));
     }
     names
@@ -196,6 +208,17 @@ mod tests {
     fn assembler_labels_and_globals_are_found() {
         let names = assembler_names("\t.globl\tstart\nstart:\n\tjmp 1f\nnext :\n1:\t.asciz \"a:\"");
         assert_eq!(names, ["1", "next", "start"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_file_that_includes_another_defines_what_that_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.S"), "#define unpack unpack16\nunpack:\n").unwrap();
+        fs::write(folder.path().join("a16.S"), "#define CODE16\n#include \"a.S\"\n").unwrap();
+        let files = ["a.S", "a16.S"].map(str::to_owned);
+        let index = SymbolIndex::read(folder.path(), &files).unwrap();
+        assert_eq!(index.candidates("unpack16").collect::<Vec<_>>(), ["a.S", "a16.S"]);
+        assert_eq!(index.candidates("unpack").collect::<Vec<_>>(), ["a.S", "a16.S"]);
     }
 
     #[test]

@@ -105,27 +105,39 @@ impl Target<'_> {
         &self,
         make: &mut Make<'_>,
         drivers: &BTreeSet<DriverName>,
-        variables: Vec<String>,
+        mut variables: Vec<String>,
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
-        let all = make.sources()?;
-        let goal = format!("{SLIM}.{}", extension(self.platform));
+        let goals = [format!("{SLIM}.{}", extension(self.platform))];
         let names = drivers.iter().map(DriverName::as_str).collect::<Vec<_>>().join(" ");
-        let mut variables = variables;
         variables.push(format!("DRIVERS_{SLIM}={names}"));
-        let needed = self.needed(make, &all, drivers, progress)?;
-        let what = format!("linking {} of {} sources", needed.len(), all.len());
+        let with = |sources: &str| {
+            let mut variables = variables.clone();
+            variables.push(format!("SRCS={sources}"));
+            variables
+        };
+        // What was linked in this tree before needs the same sources again.
+        let record = make.src().join("bootmint/sources");
+        if let Ok(sources) = fs::read_to_string(&record) {
+            make.begin("compiling what changed", None, progress);
+            return make.make(&goals, &with(&sources), progress);
+        }
+        let all = make.sources()?;
+        let mut sources = self.needed(make, &all, drivers, progress)?.join(" ");
+        let what = format!("linking {} of {} sources", sources.split(' ').count(), all.len());
         make.begin(&what, None, progress);
-        let sources = format!("SRCS={}", needed.join(" "));
-        let slim = [variables.as_slice(), &[sources]].concat();
-        match make.make(std::slice::from_ref(&goal), &slim, progress) {
+        match make.make(&goals, &with(&sources), progress) {
             Err(BuildError::Make { errors, .. }) if errors.contains("undefined reference") => {
                 let what = "a symbol was not among the sources needed: compiling all of them";
                 make.begin(what, Some(steps(all.len())), progress);
-                make.make(&[goal], &variables, progress)
+                sources = all.join(" ");
+                make.make(&goals, &with(&sources), progress)?;
             }
-            result => result,
+            result => result?,
         }
+        let partial = record.with_extension("new");
+        fs::write(&partial, sources).map_err(io_error("writing", &partial))?;
+        fs::rename(&partial, &record).map_err(io_error("writing", &record))
     }
 
     fn needed(
