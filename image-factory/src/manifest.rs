@@ -61,10 +61,10 @@ pub struct FirmwareEntry {
 }
 
 impl FirmwareEntry {
-    /// What a manifest says of a firmware.
-    pub fn new(firmware: &FirmwareManifest) -> Self {
+    /// What a manifest says of the firmware that was taken for `profile`.
+    pub fn new(firmware: &FirmwareManifest, profile: &str) -> Self {
         Self {
-            profile: firmware.profile.clone(),
+            profile: profile.to_owned(),
             provider: firmware.provider,
             ipxe_version: firmware.ipxe_version.clone(),
             key: firmware.key.clone(),

@@ -70,10 +70,9 @@ pub struct Template {
     head: Sha256,
 }
 
-/// The platforms of `firmware` that an image of `format` boots on.
-pub fn platforms(format: Format, firmware: &Firmware) -> Vec<Platform> {
-    let has = |platform: &Platform| firmware.binary(*platform).is_some();
-    let all = Platform::ALL.into_iter().filter(has);
+/// Those of `targets`, the platforms of a firmware profile, that an image of `format` boots on.
+pub fn platforms(format: Format, targets: &[Platform]) -> Vec<Platform> {
+    let all = targets.iter().copied();
     match format {
         Format::Iso | Format::Usb => all.collect(),
         Format::Floppy | Format::Lkrn => all.filter(|p| *p == Platform::Bios).collect(),

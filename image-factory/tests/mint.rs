@@ -63,7 +63,7 @@ fn firmware() -> Firmware {
 
 fn template(format: Format) -> Template {
     let firmware = firmware();
-    let platforms = template::platforms(format, &firmware);
+    let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
     Template::new(&Recipe {
         format,
         firmware: &firmware,

@@ -148,6 +148,12 @@ pub fn shipped() -> Result<Vec<Profile>, ProfileError> {
 }
 
 impl Profile {
+    /// The same profile under another name and with another embedded script.
+    #[must_use]
+    pub fn with_script(self, name: &str, script: &str) -> Self {
+        Self { name: name.to_owned(), script: Script::Own(script.to_owned()), ..self }
+    }
+
     /// Its name: part of the firmware's identity.
     pub fn name(&self) -> &str {
         &self.name

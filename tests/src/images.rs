@@ -4,7 +4,7 @@ use anyhow::Context;
 use bootmint_image_factory::{
     feed::{self, Defaults, FeedFormat},
     firmware::{Capabilities, Firmware},
-    format::Format,
+    format::{Format, Platform},
     host::Host,
     layout::BiosLoader,
     manifest::HostEntry,
@@ -43,7 +43,7 @@ pub fn mint(
         [host] => Subject::Host(host),
         hosts => Subject::Site(hosts),
     };
-    let platforms = template::platforms(format, firmware);
+    let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
     let about: Vec<_> =
         platforms.iter().filter_map(|&p| firmware.binary(p)).map(|binary| &binary.about).collect();
     if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &about).pop()) {

@@ -30,6 +30,7 @@ const MAX_REDIRECTS: usize = 5;
 
 /// Which certificates feeds over HTTPS are trusted by.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[group(skip)]
 pub struct Args {
     /// Trust this PEM file instead of the system's certificates for a feed over HTTPS
     #[arg(long, value_name = "FILE", env = "BOOTMINT_FEED_CA")]

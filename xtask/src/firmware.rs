@@ -18,9 +18,23 @@ use std::{num::NonZeroUsize, path::PathBuf};
 pub struct Args {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    cache: CacheArgs,
+}
+
+/// Where sources, work trees and firmware are kept; other commands flatten this in.
+#[derive(clap::Args, Clone, Debug)]
+pub struct CacheArgs {
     /// The cache folder
     #[arg(long, global = true, env = "BOOTMINT_CACHE", value_name = "DIR")]
     cache: Option<PathBuf>,
+}
+
+impl CacheArgs {
+    /// Opens the cache.
+    pub fn open(&self) -> anyhow::Result<Cache> {
+        Ok(Cache::open(self.cache.clone())?)
+    }
 }
 
 #[derive(clap::Subcommand)]
@@ -50,6 +64,19 @@ pub struct FirmwareArgs {
     jobs: Option<NonZeroUsize>,
 }
 
+impl FirmwareArgs {
+    /// The profile's name or path.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+
+    /// The same for another profile.
+    #[must_use]
+    pub fn for_profile(&self, profile: &str) -> Self {
+        Self { profile: profile.to_owned(), ..self.clone() }
+    }
+}
+
 /// Where firmware may come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum From {
@@ -76,7 +103,7 @@ struct ShowArgs {
 
 /// Runs the command.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
-    let cache = Cache::open(args.cache)?;
+    let cache = args.cache.open()?;
     match args.command {
         Command::Build(build) => {
             let (profile, chosen) = choose(&cache, &build.firmware, ui)?;

@@ -1,6 +1,8 @@
 //! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
 
+pub mod bench;
 pub mod boot;
+pub mod build_images;
 pub mod build_progress;
 pub mod ci;
 pub mod deps;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{boot, ci, deps, firmware, hosts, images, source, ui, ui::Ui};
+use xtask::{bench, boot, build_images, ci, deps, firmware, hosts, images, source, ui, ui::Ui};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -16,6 +16,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measures what is fast beside its peers
+    Bench(bench::Args),
+    /// Mints one bootable image per host of a feed
+    BuildImages(Box<build_images::Args>),
     /// Boots an image in QEMU, with this terminal as its console
     Boot(boot::Args),
     /// Runs what CI runs: format, lints, tests, documentation
@@ -36,6 +40,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let ui = Ui::new(&cli.ui);
     let result = match cli.command {
+        Command::Bench(args) => bench::run(args, &ui),
+        Command::BuildImages(args) => build_images::run(*args, &ui),
         Command::Boot(args) => boot::run(args, &ui),
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
@@ -50,5 +56,16 @@ fn main() -> ExitCode {
             ui.error(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_of_all_commands_fit_together() {
+        Cli::command().debug_assert();
     }
 }

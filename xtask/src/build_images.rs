@@ -1,0 +1,152 @@
+//! `cargo xtask build-images`: a host feed in, one bootable image per host out.
+
+mod lot;
+mod plan;
+mod report;
+
+use crate::{
+    deps::{self, Task},
+    feed_input::{self, Request},
+    firmware::{CacheArgs, FirmwareArgs},
+    ui::{Ui, Unit},
+};
+use anyhow::{Context, bail};
+use bootmint_image_factory::{
+    feed::{Defaults, FeedFormat},
+    format::Format,
+    host::{Host, ServerUrl},
+    mint::{self, NameTemplate, Output, Shard, Writer},
+    ticket::{Patience, TokenKey},
+};
+use lot::Lots;
+use plan::{Plan, Subjects};
+use std::{
+    num::{NonZeroU8, NonZeroU16},
+    path::PathBuf,
+    sync::atomic::AtomicBool,
+    time::Instant,
+};
+
+/// Arguments of `cargo xtask build-images`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The host feed: a file, `-` for standard input, or an http(s) URL
+    #[arg(long, value_name = "FEED")]
+    hosts: String,
+    /// The feed's format, where its name does not tell
+    #[arg(long, value_name = "FORMAT")]
+    feed_format: Option<FeedFormat>,
+    /// The server that hosts ask, where the feed names none
+    #[arg(long, value_name = "URL")]
+    server: Option<ServerUrl>,
+    /// The formats of hosts that name none
+    #[arg(long = "format", value_name = "FORMAT", value_delimiter = ',', default_value = "iso")]
+    formats: Vec<Format>,
+    /// Where images go
+    #[arg(long, value_name = "DIR", default_value = "out")]
+    out: PathBuf,
+    /// How images are named [default: {site}/{host}.{ext}, with --site-images {site}.{ext}]
+    #[arg(long, value_name = "TEMPLATE")]
+    name: Option<NameTemplate>,
+    /// One image per site instead of one per host; it picks the host by MAC, UUID or serial
+    #[arg(long)]
+    site_images: bool,
+    /// Mint part I of N, for runs that are split over machines
+    #[arg(long, value_name = "I/N", default_value = "1/1")]
+    shard: Shard,
+    /// A file with the secret from which the tokens of hosts without one are derived
+    #[arg(long, value_name = "FILE", env = "BOOTMINT_TOKEN_KEY_FILE")]
+    token_key: Option<PathBuf>,
+    /// How often a machine asks the server before it boots its local disk
+    #[arg(long, value_name = "N", default_value_t = Patience::default().attempts)]
+    attempts: NonZeroU8,
+    /// How long a machine waits for an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = Patience::default().request)]
+    request_timeout: NonZeroU16,
+    /// How long a machine waits for the link of each NIC, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = Patience::default().link)]
+    link_timeout: NonZeroU16,
+    /// Install missing tools first (as root)
+    #[arg(long)]
+    install_deps: bool,
+    #[command(flatten)]
+    feed: feed_input::Args,
+    #[command(flatten)]
+    firmware: FirmwareArgs,
+    #[command(flatten)]
+    cache: CacheArgs,
+}
+
+/// Runs `cargo xtask build-images`.
+pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
+    let start = Instant::now();
+    if args.install_deps {
+        deps::install(Task::Images, ui)?;
+    }
+    let mut hosts = read_hosts(&args, ui)?;
+    if args.site_images {
+        plan::sort_by_site(&mut hosts);
+    }
+    let subjects = Subjects::new(&hosts, args.site_images, &args.formats, args.firmware.profile());
+    let patience = Patience {
+        attempts: args.attempts,
+        request: args.request_timeout,
+        link: args.link_timeout,
+    };
+    let lots = Lots::obtain(&subjects, &args.cache.open()?, &args.firmware, &patience, ui)?;
+    let names = match args.name {
+        Some(names) => names,
+        None if args.site_images => NameTemplate::for_sites(),
+        None => NameTemplate::for_hosts(),
+    };
+    let plan = Plan::check(&subjects, &lots, names, &patience)?;
+    let output = Output::open(&args.out, args.shard)?;
+    let writers: Vec<Writer<'_>> = plan
+        .templates()
+        .map(|template| Writer::new(template, output.work()))
+        .collect::<Result<_, _>>()?;
+    let mut draft = output.manifest(&plan.head())?;
+    let progress = ui.progress("minting", Unit::Count, plan.count(args.shard) as u64);
+    let tally = mint::mint(
+        &output,
+        plan.jobs(&writers, args.shard),
+        &patience,
+        &mut draft,
+        &|_, _| progress.add(1),
+        stop_on_interrupt()?,
+    )?;
+    progress.finish();
+    let changed = draft.publish()?;
+    let done = (tally, changed);
+    report::Report::new(&args.out, args.shard, &plan, &writers, done, start.elapsed()).show(ui)
+}
+
+/// The checked hosts of the feed, each with its token where there is a key.
+fn read_hosts(args: &Args, ui: &Ui) -> anyhow::Result<Vec<Host>> {
+    let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
+    let mut hosts =
+        Request::new(&args.hosts, args.feed_format, &args.feed).load()?.hosts(&defaults)?;
+    let Some(path) = &args.token_key else {
+        if hosts.iter().any(|host| host.token.is_none()) {
+            ui.note("hosts without a token ask the server by name alone: give --token-key FILE, or a token in the feed");
+        }
+        return Ok(hosts);
+    };
+    let reading = || format!("reading the token key {}", path.display());
+    let secret = std::fs::read(path).with_context(reading)?;
+    let key = TokenKey::new(&secret).with_context(reading)?;
+    for host in hosts.iter_mut().filter(|host| host.token.is_none()) {
+        host.token = Some(key.token(&host.name)?);
+    }
+    Ok(hosts)
+}
+
+/// A flag that Ctrl-C raises, so that a run ends between two images.
+fn stop_on_interrupt() -> anyhow::Result<&'static AtomicBool> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let raise = || STOP.store(true, std::sync::atomic::Ordering::Relaxed);
+    match ctrlc::set_handler(raise) {
+        Ok(()) => Ok(&STOP),
+        Err(error) => bail!("cannot watch for Ctrl-C: {error}"),
+    }
+}
