@@ -2,13 +2,21 @@
 
 use anyhow::Context;
 use bootmint_image_factory::firmware::Firmware;
-use bootmint_ipxe_src::{cache::Cache, prebuilt};
-use std::path::Path;
+use bootmint_ipxe_src::{
+    cache::Cache,
+    firmware::{self, BuildOptions},
+    pin::Pins,
+    prebuilt, profile, source,
+};
+use std::{path::Path, sync::Mutex};
 
-/// Names a firmware folder that the boot tests use instead of their own choice.
+/// Names a firmware folder that the boot tests use instead of the distribution's.
 pub const FIRMWARE: &str = "BOOTMINT_TEST_FIRMWARE";
+/// The profile that is compiled: the quickest to build and to boot in QEMU.
+const PROFILE: &str = "kvm";
 
-/// The firmware of boot tests that prove nothing about firmware.
+/// The firmware of boot tests that prove nothing about firmware: the distribution's, which needs
+/// no compiler.
 pub fn any() -> anyhow::Result<Firmware> {
     match std::env::var_os(FIRMWARE) {
         Some(folder) => Ok(Firmware::load(Path::new(&folder))?),
@@ -22,4 +30,23 @@ pub fn prebuilt() -> anyhow::Result<Firmware> {
     let folder = prebuilt::from_distribution(&cache, &mut ())
         .context("taking the distribution's firmware")?;
     Ok(Firmware::load(&folder)?)
+}
+
+/// Firmware compiled from the pinned source; none where neither it nor the source is in the cache.
+pub fn compiled() -> anyhow::Result<Option<Firmware>> {
+    static ONE_BUILD: Mutex<()> = Mutex::new(());
+    let _one = ONE_BUILD.lock();
+    let cache = Cache::open(None)?;
+    let pins = Pins::load(None)?;
+    let pin = pins.get(None)?;
+    let profile = profile::load(PROFILE)?;
+    let built = match firmware::find_cached(&cache, pin, &profile)? {
+        Some(built) => built,
+        None => {
+            let Some(source) = source::locate(&cache, pin) else { return Ok(None) };
+            firmware::build(&cache, &source, &profile, &BuildOptions::default(), &mut ())
+                .with_context(|| format!("compiling the profile {PROFILE}"))?
+        }
+    };
+    Ok(Some(Firmware::load(&built.folder)?))
 }

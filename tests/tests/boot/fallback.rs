@@ -1,13 +1,10 @@
 //! When there is no answer, or the answer says so, the machine boots its local disk.
 
-use crate::scene::{Scene, WEB, feed};
+use crate::scene::{NOBODY, Scene, WEB, feed};
 use bootmint_image_factory::{format::Format, ticket::Patience};
 use bootmint_tests::{boot_server::Reply, disks, images};
 use std::time::Duration;
 use xtask::qemu::{Board, Machine, Medium};
-
-/// Nobody listens there: the machine's connection is refused at once.
-const NOBODY: &str = "http://192.0.2.1:9";
 
 fn falls_back(name: &str, format: Format, medium: Medium, drive: u8) -> anyhow::Result<()> {
     let Some(scene) = Scene::open(name)? else { return Ok(()) };

@@ -6,13 +6,15 @@ use bootmint_tests::{
     firmware,
     guest::SWITCHED_OFF,
     images,
-    lab::Lab,
+    lab::{self, Lab},
 };
 use std::{path::PathBuf, time::Duration};
 use xtask::qemu::{Board, Image, Machine, Medium, Model, Nic, UserNet, Wire};
 
 /// The CSV columns that the scene's feeds start with.
 const HEADER: &str = "name,mac,address,gateway,server";
+/// A server where nobody listens: the machine's connection is refused at once.
+pub(crate) const NOBODY: &str = "http://192.0.2.1:9";
 /// What answers are scripted to: says who the machine takes itself for, on its console and to the
 /// server, and restarts, which ends QEMU. The pause lets SeaBIOS copy the screen.
 const ANSWER: &str = "#!ipxe\n\
@@ -48,11 +50,25 @@ impl Scene {
     /// The scene of the test `name`; none when tools are missing and that is allowed.
     pub(crate) fn open(name: &str) -> anyhow::Result<Option<Self>> {
         let Some(lab) = Lab::open(name)? else { return Ok(None) };
+        Self::with(lab, firmware::any()?).map(Some)
+    }
+
+    /// The scene of a test about compiled firmware; none, loudly, where there is no source.
+    pub(crate) fn compiled(name: &str) -> anyhow::Result<Option<Self>> {
+        let Some(lab) = Lab::open(name)? else { return Ok(None) };
+        let Some(firmware) = firmware::compiled()? else {
+            lab::skip(name, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
+            return Ok(None);
+        };
+        Self::with(lab, firmware).map(Some)
+    }
+
+    fn with(lab: Lab, firmware: Firmware) -> anyhow::Result<Self> {
         let server = BootServer::start()?;
         let report = format!("set report {}/report\n", url(&server));
         server.answer("/boot", Reply::ok(ANSWER.replacen('\n', &format!("\n{report}"), 1)));
         server.answer("/report", Reply::ok("#!ipxe\n"));
-        Ok(Some(Self { lab, server, firmware: firmware::any()? }))
+        Ok(Self { lab, server, firmware })
     }
 
     /// A feed with `host`, whose server is the scene's.
