@@ -1,5 +1,8 @@
 //! The companion server: what a booting machine asks, and what it is told.
 
+pub mod app;
+pub mod boot;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod machine;

@@ -1,3 +1,7 @@
-//! The companion server.
+//! The companion server's program.
 
-fn main() {}
+use clap::Parser;
+
+fn main() -> anyhow::Result<()> {
+    bootmint_server::cli::run(bootmint_server::cli::Cli::parse())
+}

@@ -33,6 +33,11 @@ impl Secret {
         random::<16>().map(|bytes| Self(hex(&bytes)))
     }
 
+    /// The secret that an installer sent, once its digest was found.
+    pub fn sent(secret: &str) -> Self {
+        Self(secret.to_owned())
+    }
+
     /// One that stands in for a real one where a person looks at what would be sent.
     pub fn placeholder() -> Self {
         Self("SECRET".to_owned())

@@ -118,16 +118,16 @@ pub(super) async fn begin(
     .map(drop)
 }
 
-/// Writes down how an attempt ended.
+/// Writes down how the open attempts of a host ended.
 pub(super) async fn end(
     tx: &mut Tx,
-    id: AttemptId,
+    host: &str,
     outcome: Outcome,
     at: Timestamp,
 ) -> Result<(), DbError> {
     tx.execute(
-        "UPDATE attempts SET ended = $1, outcome = $2 WHERE id = $3 AND outcome IS NULL",
-        [at.as_unix().into(), outcome.name().into(), id.to_string().into()],
+        "UPDATE attempts SET ended = $1, outcome = $2 WHERE host = $3 AND outcome IS NULL",
+        [at.as_unix().into(), outcome.name().into(), host.into()],
     )
     .await
     .map(drop)

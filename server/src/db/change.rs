@@ -46,8 +46,10 @@ pub struct Change<'a> {
     pub at: Timestamp,
     /// The attempt that begins.
     pub begins: Option<NewAttempt>,
-    /// The attempt that ends, and how.
-    pub ends: Option<(AttemptId, Outcome)>,
+    /// How the attempts end that were open until now; those that go on are not named.
+    pub ends: Option<Outcome>,
+    /// What is added to the audit row, such as an installer's message.
+    pub note: String,
     /// The boot that caused it.
     pub boot: Option<BootRow>,
 }
@@ -96,8 +98,8 @@ impl Store {
         if changed != 1 {
             return Ok(Committed::Stale);
         }
-        if let Some((id, outcome)) = change.ends {
-            super::attempts::end(&mut tx, id, outcome, change.at).await?;
+        if let Some(outcome) = change.ends {
+            super::attempts::end(&mut tx, host, outcome, change.at).await?;
         }
         if let Some(new) = &change.begins {
             super::attempts::begin(&mut tx, host, new, change.at).await?;
@@ -105,8 +107,13 @@ impl Store {
         if let Some(boot) = &change.boot {
             super::log::insert_boot(&mut tx, boot).await?;
         }
-        let attempt = change.begins.as_ref().map(|new| new.id).or(change.ends.map(|(id, _)| id));
-        let detail = attempt.map(|id| format!("attempt {id}")).unwrap_or_default();
+        let attempt = change.begins.as_ref().map(|new| new.id);
+        let attempt = attempt.or(change.becomes.attempt()).or(change.was.attempt());
+        let detail = match (attempt, change.note.as_str()) {
+            (None, note) => note.to_owned(),
+            (Some(id), "") => format!("attempt {id}"),
+            (Some(id), note) => format!("attempt {id}: {note}"),
+        };
         let entry = Entry {
             at: change.at,
             actor: change.actor.as_str(),

@@ -89,6 +89,7 @@ fn change(host: &StoredHost, becomes: State) -> Change<'_> {
         at: NOW,
         begins: None,
         ends: None,
+        note: String::new(),
         boot: None,
     }
 }
@@ -228,7 +229,7 @@ async fn an_answer_is_released_as_often_as_allowed<K>(fresh: &Fresh<K>) {
     assert!(store.release_answer(id, "other.cfg", 1).await.unwrap());
     let host = store.host(&name("web-01")).await.unwrap().unwrap();
     let mut end = change(&host, State::Installed);
-    end.ends = Some((id, Outcome::Done));
+    end.ends = Some(Outcome::Done);
     store.commit(&end).await.unwrap();
     let attempt = store.attempt_by_secret(&secret).await.unwrap().unwrap();
     assert_eq!((attempt.id, attempt.outcome), (id, Some(Outcome::Done)));

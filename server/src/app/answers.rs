@@ -1,0 +1,125 @@
+//! What installers ask and report, with the secret of their attempt.
+
+use super::{App, AppError, RACES, facts::printable};
+use crate::{
+    db::{Actor, Attempt, Change, Committed, Outcome},
+    machine::{self, AttemptId, CompleteOn, Event, State},
+    script::{self, Profile, Release},
+    secret::{Digest, Secret},
+    time::Timestamp,
+};
+
+/// The most characters of an installer's message that are kept.
+const MAX_MESSAGE: usize = 200;
+
+/// What an installer reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It is at work.
+    Heartbeat,
+    /// It has finished.
+    Done,
+    /// It has failed.
+    Fail,
+}
+
+impl App {
+    /// Takes an installer's report. One that was taken before is taken again without effect,
+    /// since its first answer may have been lost.
+    pub async fn report(
+        &self,
+        id: AttemptId,
+        secret: &str,
+        report: Report,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let attempt = self.attempt(secret).await?;
+        if attempt.id != id {
+            return Err(AppError::UnknownAttempt);
+        }
+        let ends = match report {
+            Report::Heartbeat => None,
+            Report::Done => Some(Outcome::Done),
+            Report::Fail => Some(Outcome::Failed),
+        };
+        if ends.is_some() && attempt.outcome == ends {
+            return Ok(());
+        }
+        for _ in 0..RACES {
+            let stored = self.stored(&attempt.host).await?;
+            let policy = self.profile_of(&attempt)?.policy(&self.config.policy);
+            if policy.complete_on == CompleteOn::Serve && stored.state == State::Installed {
+                // It counted as done when it was served.
+                return Ok(());
+            }
+            let event = match report {
+                Report::Heartbeat => Event::Heartbeat { attempt: id },
+                Report::Done => Event::Done { attempt: id },
+                Report::Fail => Event::Fail { attempt: id },
+            };
+            let refused = |source| AppError::Refused { host: attempt.host.clone(), source };
+            let (next, _) = machine::step(stored.state, event, &policy, now).map_err(refused)?;
+            let change = Change {
+                host: &attempt.host,
+                generation: stored.generation,
+                was: stored.state,
+                becomes: next,
+                event: event.name(),
+                actor: Actor::machine(),
+                at: now,
+                begins: None,
+                ends,
+                note: printable(message, MAX_MESSAGE),
+                boot: None,
+            };
+            if self.store.commit(&change).await? == Committed::Done {
+                tracing::info!(host = %attempt.host, report = event.name(), state = next.name(), "report");
+                return Ok(());
+            }
+        }
+        Err(AppError::Contended(attempt.host))
+    }
+
+    /// An answer file, for the installer of an attempt that goes on, as often as is allowed.
+    pub async fn answer(
+        &self,
+        secret: &str,
+        file: &str,
+        now: Timestamp,
+    ) -> Result<String, AppError> {
+        let attempt = self.attempt(secret).await?;
+        let stored = self.stored(&attempt.host).await?;
+        let profile = self.profile_of(&attempt)?;
+        let served = profile.policy(&self.config.policy).complete_on == CompleteOn::Serve;
+        let open = attempt.outcome.is_none()
+            && match stored.state {
+                State::Installing { attempt: current, deadline, .. } => {
+                    current == attempt.id && now < deadline
+                }
+                State::Installed => served && now < attempt.due,
+                _ => false,
+            };
+        if !open {
+            return Err(AppError::Closed);
+        }
+        let secret = Secret::sent(secret);
+        let secrets = &self.config.secrets;
+        let release = Release { attempt: attempt.id, secret: &secret, secrets };
+        let text = script::answer(profile, file, &stored.host, &release)?;
+        if !self.store.release_answer(attempt.id, file, self.config.answer_reads).await? {
+            return Err(AppError::Released);
+        }
+        tracing::info!(host = %attempt.host, file, "answer file released");
+        Ok(text)
+    }
+
+    async fn attempt(&self, secret: &str) -> Result<Attempt, AppError> {
+        let digest = Digest::of(secret.as_bytes());
+        self.store.attempt_by_secret(&digest).await?.ok_or(AppError::UnknownAttempt)
+    }
+
+    fn profile_of(&self, attempt: &Attempt) -> Result<&Profile, AppError> {
+        Ok(self.profiles.get(&attempt.profile)?)
+    }
+}

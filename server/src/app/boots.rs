@@ -1,0 +1,166 @@
+//! A boot: who asks, what is decided, what is answered.
+
+use super::{App, AppError, BOOT, Facts, RACES};
+use crate::{
+    config::Tokenless,
+    db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
+    machine::{self, Action, AttemptId, Event},
+    script::{self, Kind, Release, Script},
+    secret::{self, Digest, Secret},
+    time::Timestamp,
+};
+use bootmint_image_factory::host::Host;
+
+/// What a machine shows to be known.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// The digest of the token that it came with.
+    Token(Digest),
+    /// Nothing: only its facts.
+    Nothing,
+}
+
+/// What was decided for a boot.
+struct Decision {
+    script: Script,
+    action: &'static str,
+    begins: Option<NewAttempt>,
+}
+
+impl App {
+    /// Answers a machine that asks what to do.
+    pub async fn boot(
+        &self,
+        proof: &Proof,
+        facts: &Facts,
+        peer: &str,
+        now: Timestamp,
+    ) -> Result<Script, AppError> {
+        for _ in 0..RACES {
+            let Some(host) = self.find(proof, facts).await? else {
+                return self.unknown(facts, peer, now).await;
+            };
+            let boot = |action| BootRow {
+                at: now,
+                host: host.host.name.clone(),
+                action,
+                peer: peer.to_owned(),
+                facts: facts.to_json(),
+            };
+            if let Some(script) = self.answer_boot(&host, boot, now).await? {
+                return Ok(script);
+            }
+        }
+        match self.find(proof, facts).await? {
+            Some(host) => Err(AppError::Contended(host.host.name)),
+            None => self.unknown(facts, peer, now).await,
+        }
+    }
+
+    async fn find(&self, proof: &Proof, facts: &Facts) -> Result<Option<StoredHost>, AppError> {
+        match proof {
+            Proof::Token(digest) => Ok(self.store.host_by_token(digest).await?),
+            Proof::Nothing if self.config.tokenless == Tokenless::Identify => {
+                Ok(self.store.host_by_ids(facts.mac(), facts.uuid()).await?)
+            }
+            Proof::Nothing => Ok(None),
+        }
+    }
+
+    /// A machine that is no host: it is remembered, and boots its disk even if that fails.
+    async fn unknown(&self, facts: &Facts, peer: &str, now: Timestamp) -> Result<Script, AppError> {
+        let id = Digest::of(facts.identity(peer).as_bytes());
+        match self.store.record_discovered(&id, now, peer, &facts.to_json()).await {
+            Ok(true) => tracing::info!(peer, mac = facts.get("mac"), "unknown machine"),
+            Ok(false) => tracing::warn!(peer, "unknown machine; too many to remember it"),
+            Err(error) => tracing::warn!(peer, %error, "unknown machine not remembered"),
+        }
+        Ok(script::local(None))
+    }
+
+    /// Decides once; none if the host had changed meanwhile.
+    async fn answer_boot(
+        &self,
+        stored: &StoredHost,
+        boot: impl Fn(&'static str) -> BootRow,
+        now: Timestamp,
+    ) -> Result<Option<Script>, AppError> {
+        let host = &stored.host;
+        let event = Event::Boot { attempt: secret::new_attempt()? };
+        let (next, action) = machine::step(stored.state, event, &self.policy(host), now)
+            .map_err(|source| AppError::Refused { host: host.name.clone(), source })?;
+        let decision = self.decide(host, action)?;
+        let boot = boot(decision.action);
+        if next == stored.state {
+            // The machine must not wait for a log that cannot be written.
+            if let Err(error) = self.store.record_boot(&boot).await {
+                tracing::warn!(host = %host.name, %error, "boot not recorded");
+            }
+        } else {
+            let change = Change {
+                host: &host.name,
+                generation: stored.generation,
+                was: stored.state,
+                becomes: next,
+                event: event.name(),
+                actor: Actor::machine(),
+                at: now,
+                ends: decision.begins.is_some().then_some(Outcome::Superseded),
+                begins: decision.begins,
+                note: String::new(),
+                boot: Some(boot),
+            };
+            if self.store.commit(&change).await? == Committed::Stale {
+                return Ok(None);
+            }
+        }
+        tracing::info!(host = %host.name, action = decision.action, state = next.name(), "boot");
+        Ok(Some(decision.script))
+    }
+
+    /// Renders what `action` needs: all of it, before anything is changed.
+    fn decide(&self, host: &Host, action: Action) -> Result<Decision, AppError> {
+        match action {
+            // Of the state machine every boot is told something; if it were not, this is safe.
+            Action::Local | Action::Nothing => {
+                Ok(Decision { script: self.ordinary(host)?, action: "local", begins: None })
+            }
+            Action::Hold => Ok(Decision {
+                script: script::hold(host, self.config.hold),
+                action: "hold",
+                begins: None,
+            }),
+            Action::Install { attempt, deadline } => {
+                let profile = self.os(host)?;
+                let secret = Secret::random()?;
+                let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
+                let script = script::run(profile, host, &release)?;
+                for file in profile.answers() {
+                    script::answer(profile, file, host, &release)?;
+                }
+                let begins = NewAttempt {
+                    id: attempt,
+                    secret: Digest::of(secret.reveal().as_bytes()),
+                    profile: profile.name().to_string(),
+                    due: deadline,
+                };
+                Ok(Decision { script, action: "install", begins: Some(begins) })
+            }
+        }
+    }
+
+    /// What a host boots when it does not install: its disk, or what its variable says.
+    pub(super) fn ordinary(&self, host: &Host) -> Result<Script, AppError> {
+        let Some((_, name)) = host.vars.iter().find(|(name, _)| name.as_str() == BOOT) else {
+            return Ok(script::local(Some(host)));
+        };
+        let profile = self.profiles.get(name.as_str())?;
+        if matches!(profile.kind(), Kind::Install(_)) {
+            let profile = profile.name().to_string();
+            return Err(AppError::InstallerAsBoot { host: host.name.clone(), profile });
+        }
+        let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
+        let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
+        Ok(script::run(profile, host, &release)?)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the server does: handlers and commands call this, this calls the database.
+
+mod answers;
+mod boots;
+mod error;
+mod facts;
+mod orders;
+mod sweep;
+
+pub use answers::Report;
+pub use boots::Proof;
+pub use error::AppError;
+pub use facts::Facts;
+pub use orders::{Order, Text};
+
+use crate::{
+    config::Config,
+    db::{Actor, Imported, Store},
+    machine::Policy,
+    script::{Profile, Profiles},
+    secret::Digest,
+    time::Timestamp,
+};
+use bootmint_image_factory::host::Host;
+
+/// How often a decision is made anew because the host changed meanwhile.
+const RACES: usize = 64;
+/// The variable by which a host names its OS profile.
+const OS: &str = "os";
+/// The variable by which a host names what it boots when it does not install.
+const BOOT: &str = "boot";
+
+/// The application: configuration, profiles, database.
+#[derive(Debug)]
+pub struct App {
+    config: Config,
+    profiles: Profiles,
+    store: Store,
+}
+
+impl App {
+    /// Reads the profiles and opens the database.
+    pub async fn open(config: Config) -> Result<Self, AppError> {
+        let profiles = Profiles::load(&config.profiles)?;
+        let store = Store::open(&config.database, config.connections).await?;
+        Ok(Self { config, profiles, store })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The OS profile that an install of `host` would use.
+    fn os(&self, host: &Host) -> Result<&Profile, AppError> {
+        let own = host.vars.iter().find(|(name, _)| name.as_str() == OS);
+        match (own, &self.config.os) {
+            (Some((_, name)), _) => Ok(self.profiles.get(name.as_str())?),
+            (None, Some(name)) => Ok(self.profiles.get(name.as_str())?),
+            (None, None) => Err(AppError::NoProfile(host.name.clone())),
+        }
+    }
+
+    /// The policy that holds for `host`: its profile's, as far as there is one.
+    fn policy(&self, host: &Host) -> Policy {
+        let site = self.config.policy;
+        self.os(host).map_or(site, |profile| profile.policy(&site))
+    }
+
+    /// Adds and updates hosts. Those without a token of their own get the one that follows from
+    /// the token key, as the factory gives it to their tickets.
+    pub async fn import(
+        &self,
+        hosts: &[Host],
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, AppError> {
+        let mut entries = Vec::with_capacity(hosts.len());
+        for host in hosts {
+            let token = match &host.token {
+                Some(token) => token.clone(),
+                None => self.config.token_key.token(&host.name)?,
+            };
+            entries.push((host.clone(), Some(Digest::of_token(&token))));
+        }
+        Ok(self.store.import(&entries, actor, now).await?)
+    }
+}

@@ -1,0 +1,48 @@
+//! The sweeper: ends what time has ended. Any number of replicas may run it side by side.
+
+use super::{App, AppError};
+use crate::{
+    db::{Actor, Change, Committed},
+    machine::{self, Event},
+    time::Timestamp,
+};
+
+/// How many hosts are read at a time.
+const BATCH: i64 = 100;
+
+impl App {
+    /// Ends armings and attempts whose time is over at `now`; returns how many.
+    pub async fn sweep(&self, now: Timestamp) -> Result<usize, AppError> {
+        let mut ended = 0_usize;
+        for stored in self.store.due(now, BATCH).await? {
+            let name = &stored.host.name;
+            let policy = self.policy(&stored.host);
+            let Ok((next, _)) = machine::step(stored.state, Event::Deadline, &policy, now) else {
+                continue;
+            };
+            let change = Change {
+                host: name,
+                generation: stored.generation,
+                was: stored.state,
+                becomes: next,
+                event: Event::Deadline.name(),
+                actor: Actor::clock(),
+                at: now,
+                begins: None,
+                ends: None,
+                note: String::new(),
+                boot: None,
+            };
+            if self.store.commit(&change).await? == Committed::Done {
+                tracing::info!(host = %name, was = stored.state.name(), state = next.name(), "time is over");
+                ended = ended.saturating_add(1);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Forgets boots that are older than is wanted.
+    pub async fn forget(&self, now: Timestamp) -> Result<u64, AppError> {
+        Ok(self.store.forget(now.before(self.config.keep_boots)).await?)
+    }
+}

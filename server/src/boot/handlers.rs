@@ -1,0 +1,99 @@
+//! From requests to the application, and back.
+
+use super::listener::Peer;
+use crate::{
+    app::{App, AppError, Facts, Proof, Report},
+    script::Script,
+    secret::Digest,
+    time::Timestamp,
+};
+use axum::{
+    Extension, Form,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+type Fields = Vec<(String, String)>;
+
+/// `GET|POST /boot/<token>`: the facts come in the query or as a form.
+pub(super) async fn boot(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    Path(token): Path<String>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, AppError> {
+    answer_boot(&app, Proof::Token(Digest::of(token.as_bytes())), &peer, &fields).await
+}
+
+/// `GET|POST /boot`.
+pub(super) async fn boot_without_token(
+    State(app): State<Arc<App>>,
+    Extension(peer): Extension<Peer>,
+    Form(fields): Form<Fields>,
+) -> Result<Response, AppError> {
+    answer_boot(&app, Proof::Nothing, &peer, &fields).await
+}
+
+async fn answer_boot(
+    app: &App,
+    proof: Proof,
+    peer: &Peer,
+    fields: &Fields,
+) -> Result<Response, AppError> {
+    let facts = Facts::from_form(fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let script = app.boot(&proof, &facts, &peer.to_string(), Timestamp::now()).await?;
+    Ok(plain(&script))
+}
+
+fn plain(script: &Script) -> Response {
+    text(script.as_str().to_owned())
+}
+
+/// Text that no cache may keep: it may hold a secret, and is another one next time.
+fn text(text: String) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    (headers, text).into_response()
+}
+
+/// What an installer sends with its report.
+#[derive(Deserialize)]
+pub(super) struct ReportForm {
+    secret: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// `POST /attempt/<id>/<heartbeat|done|fail>`.
+pub(super) async fn report(
+    State(app): State<Arc<App>>,
+    Path((id, report)): Path<(String, String)>,
+    Form(form): Form<ReportForm>,
+) -> Result<Response, AppError> {
+    let report = match report.as_str() {
+        "heartbeat" => Report::Heartbeat,
+        "done" => Report::Done,
+        "fail" => Report::Fail,
+        _ => return Ok(StatusCode::NOT_FOUND.into_response()),
+    };
+    let id = id.parse().map_err(|_| AppError::UnknownAttempt)?;
+    app.report(id, &form.secret, report, &form.message, Timestamp::now()).await?;
+    Ok(text("noted\n".to_owned()))
+}
+
+/// `GET /answer/<secret>/<file>`.
+pub(super) async fn answer(
+    State(app): State<Arc<App>>,
+    Path((secret, file)): Path<(String, String)>,
+) -> Result<Response, AppError> {
+    app.answer(&secret, &file, Timestamp::now()).await.map(text)
+}
+
+/// `GET /readyz`: whether the database answers.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, AppError> {
+    app.store().ping().await?;
+    Ok("ready\n")
+}

@@ -1,0 +1,62 @@
+//! The boot listener: what a booting machine needs, and nothing else.
+//!
+//! Tokens and secrets stand in paths, so no path is ever logged: only its route.
+
+mod handlers;
+mod listener;
+mod status;
+
+pub use listener::{Limits, serve};
+
+use crate::{app::App, time::Seconds};
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tower_http::services::ServeDir;
+
+/// The largest request body, in bytes: a form of facts.
+const MAX_BODY: usize = 8 << 10;
+
+/// The routes of the boot listener.
+pub fn router(app: Arc<App>) -> Router {
+    let files = ServeDir::new(&app.config().files).append_index_html_on_directories(false);
+    let patience = app.config().request_time;
+    Router::new()
+        .route("/boot", get(handlers::boot_without_token).post(handlers::boot_without_token))
+        .route("/boot/{token}", get(handlers::boot).post(handlers::boot))
+        .route("/attempt/{id}/{report}", post(handlers::report))
+        .route("/answer/{secret}/{file}", get(handlers::answer))
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(handlers::ready))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .nest_service("/files", files)
+        .layer(middleware::from_fn_with_state(patience, watch))
+        .with_state(app)
+}
+
+/// Ends a request that takes too long before its answer begins, and logs its route.
+async fn watch(State(patience): State<Seconds>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let limit = Duration::from_secs(patience.get().into());
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "this took too long: try again\n").into_response()
+        }
+    };
+    let (status, took) = (response.status().as_u16(), start.elapsed());
+    tracing::debug!(%method, route, status, took = ?took, "request");
+    response
+}

@@ -1,0 +1,32 @@
+//! `bootmint init`.
+
+use super::ui::Ui;
+use crate::{app::App, config};
+use anyhow::Context;
+use std::path::PathBuf;
+
+/// Arguments of `bootmint init`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The folder to make
+    folder: PathBuf,
+}
+
+pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
+    let made = config::init(&args.folder).context("making the server's folder")?;
+    let config = config::load(&made.config, []).context("reading the new configuration")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = App::open(config).await.context("making the database")?;
+        app.store().close().await;
+        anyhow::Ok(())
+    })?;
+    ui.line(format_args!("made {}", args.folder.display()));
+    ui.line(format_args!("next: export BOOTMINT_CONFIG={}", made.config.display()));
+    ui.line("      bootmint hosts import FEED && bootmint serve");
+    ui.line(format_args!(
+        "mint images with the key in {}",
+        made.config.with_file_name("token.key").display()
+    ));
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The command line. Until there is a client for the server's interface, the commands work on
+//! the database of the configuration themselves; that is safe beside a running server.
+
+mod audit;
+mod config;
+mod hosts;
+mod init;
+mod orders;
+mod render;
+mod serve;
+mod ui;
+
+use crate::{app::App, config::Config, db::Actor};
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use ui::Ui;
+
+/// Answers machines that boot from Bootmint's images
+#[derive(Parser)]
+#[command(name = "bootmint", version, about)]
+pub struct Cli {
+    /// The configuration file
+    #[arg(
+        long,
+        global = true,
+        env = "BOOTMINT_CONFIG",
+        default_value = "bootmint.toml",
+        value_name = "FILE"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Makes a folder with configuration, token key, secrets and OS profiles
+    Init(init::Args),
+    /// Checks the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Answers machines until it is told to stop
+    Serve,
+    /// Imports and shows hosts
+    #[command(subcommand)]
+    Hosts(hosts::Command),
+    /// Allows one install of a host: its disk will be wiped
+    Arm(orders::ArmArgs),
+    /// Takes an arming back
+    Disarm(orders::HostArgs),
+    /// Makes a host wait for a person at every boot
+    Hold(orders::HostArgs),
+    /// Lets a held host go on: it boots its local disk
+    Release(orders::HostArgs),
+    /// Shows every text that a host would be sent, with the secrets of its answer files
+    Render(render::Args),
+    /// Shows or verifies the audit log
+    Audit(audit::Args),
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let ui = Ui;
+    let config = || load(&cli.config);
+    match cli.command {
+        Command::Init(args) => init::run(&args, &ui),
+        Command::Config(command) => config::run(&command, &cli.config, &ui),
+        Command::Serve => serve::run(config()?),
+        Command::Hosts(command) => {
+            with_app(config()?, async |app| hosts::run(&command, app, &ui).await)
+        }
+        Command::Arm(args) => with_app(config()?, async |app| orders::arm(args, app, &ui).await),
+        Command::Disarm(args) => with_app(config()?, async |app| {
+            orders::run(args, crate::app::Order::Disarm, app, &ui).await
+        }),
+        Command::Hold(args) => with_app(config()?, async |app| {
+            orders::run(args, crate::app::Order::Hold, app, &ui).await
+        }),
+        Command::Release(args) => with_app(config()?, async |app| {
+            orders::run(args, crate::app::Order::Release, app, &ui).await
+        }),
+        Command::Render(args) => {
+            with_app(config()?, async |app| render::run(&args, app, &ui).await)
+        }
+        Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),
+    }
+}
+
+fn load(file: &std::path::Path) -> anyhow::Result<Config> {
+    // Variables that are no text are none of ours.
+    let environment = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    crate::config::load(file, environment).context("reading the configuration")
+}
+
+/// Runs a command on the database of the configuration.
+fn with_app(
+    config: Config,
+    command: impl AsyncFnOnce(&App) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = App::open(config).await.context("opening the database")?;
+        let result = command(&app).await;
+        app.store().close().await;
+        result
+    })
+}
+
+/// Who runs the command, for the audit log: what the system calls them.
+fn actor() -> Actor {
+    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|key| std::env::var(key).ok());
+    Actor::person(name.as_deref().unwrap_or("unknown"))
+}
