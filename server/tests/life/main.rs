@@ -1,7 +1,11 @@
 //! The life of machines, told by a client that speaks exactly what tickets and installers send,
 //! to a real listener on loopback.
 
+#[cfg(test)]
 mod client;
+#[cfg(test)]
+mod install;
+#[cfg(test)]
 mod site;
 
 use bootmint_server::{
@@ -11,26 +15,8 @@ use bootmint_server::{
     time::{Seconds, Timestamp},
 };
 use client::Answer;
+use install::Install;
 use site::Site;
-
-/// The attempt and the secret that an install script carries.
-struct Install {
-    attempt: AttemptId,
-    secret: String,
-}
-
-impl Install {
-    /// Reads them from where the installer would: the failure report and the answer's URL.
-    fn read(answer: &Answer) -> Self {
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let after = |text: &str| {
-            let at = answer.body.find(text).unwrap_or_else(|| panic!("no {text}: {}", answer.body));
-            let rest = &answer.body[at + text.len()..];
-            rest[..32].to_owned()
-        };
-        Self { attempt: after("/attempt/").parse().unwrap(), secret: after("/answer/") }
-    }
-}
 
 fn is_local(answer: &Answer) -> bool {
     answer.status == 200

@@ -1,8 +1,8 @@
 //! A site: configuration, hosts, and a server on loopback.
 
 use crate::{
-    Install,
     client::{self, Answer},
+    install::Install,
 };
 use bootmint_image_factory::{
     feed::{self, Defaults, FeedFormat},

@@ -65,6 +65,19 @@ contract!(
     the_audit_chain_shows_what_was_touched,
 );
 
+#[tokio::test]
+async fn others_cannot_read_the_embedded_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let fresh = sqlite();
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let Address::Sqlite(path) = &fresh.address else { panic!("not SQLite") };
+    for entry in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+    }
+}
+
 fn entry(host: &Host) -> (Host, Option<Digest>) {
     (host.clone(), host.token.as_ref().map(Digest::of_token))
 }

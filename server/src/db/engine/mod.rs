@@ -14,7 +14,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{path::Path, str::FromStr, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration};
 
 /// How long a statement waits for a connection or a lock.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -159,9 +159,11 @@ impl Engine {
 }
 
 async fn open_sqlite(path: &Path, connections: u32) -> Result<Engine, DbError> {
+    // SQLite would make it readable by all; the files beside it take its mode.
+    let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    drop(made.map_err(sqlx::Error::Io)?);
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
         .foreign_keys(true)
         .journal_mode(SqliteJournalMode::Wal)
         // A transition that was answered must survive a power cut: it is fsynced.
@@ -176,7 +178,7 @@ async fn open_sqlite(path: &Path, connections: u32) -> Result<Engine, DbError> {
     let readers = SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(PATIENCE)
-        .connect_with(options.read_only(true).create_if_missing(false))
+        .connect_with(options.read_only(true))
         .await?;
     Ok(Engine::Sqlite { writer, readers })
 }
