@@ -5,6 +5,7 @@ use crate::{
     ui::Ui,
 };
 use anyhow::Context;
+use bootmint_ipxe_src::{cache::Cache, pin::Pins, source};
 use std::time::Instant;
 use xshell::{Cmd, Shell, cmd};
 
@@ -21,6 +22,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     if args.install_deps {
         deps::install(Task::Tests, ui)?;
     }
+    let skipped = skipped()?;
     let shell = Shell::new()?;
     let no_warnings = "-Dwarnings";
     let steps: [(&str, Cmd<'_>); 4] = [
@@ -45,5 +47,19 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         command.run().with_context(|| format!("running the CI step \"{name}\""))?;
         ui.note(format_args!("ci: {name}: passed in {:.0} s", start.elapsed().as_secs_f64()));
     }
+    // Last, so that nobody overlooks it: the test runner keeps the output of tests that pass.
+    if let Some(skipped) = skipped {
+        ui.warn(skipped);
+    }
     Ok(())
+}
+
+/// What this machine cannot test, in one sentence.
+fn skipped() -> anyhow::Result<Option<&'static str>> {
+    let pins = Pins::load(None)?;
+    let there = source::locate(&Cache::open(None)?, pins.get(None)?).is_some();
+    Ok((!there).then_some(
+        "SKIPPED: nothing was compiled, all boots ran on the distribution's iPXE: its source is \
+         not in the cache (cargo xtask source fetch, or source import)",
+    ))
 }

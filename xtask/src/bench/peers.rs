@@ -88,12 +88,12 @@ pub(super) fn genisoimage(
         "DEFAULT ipxe\nLABEL ipxe\n KERNEL ipxe.krn\n INITRD autoexec.ipx\n",
     )?;
     let (esp, script, efi) = (tree.join("esp.img"), tree.join("autoexec.ipx"), &binaries.efi);
-    let kib = (fs::metadata(efi)?.len() / 1024 + 128).next_multiple_of(64).to_string();
+    let sectors = (fs::metadata(efi)?.len() / 512 + 256).next_multiple_of(64).to_string();
     let measured = measure("genisoimage + mtools, per host", count, &out, |n| {
         fs::write(&script, ticket(hosts, n)?)?;
         let _ = fs::remove_file(&esp); // there is none before the first image
         let iso = out.join(format!("{n}.iso"));
-        cmd!(shell, "mformat -C -i {esp} -T {kib} -h 1 -s 2 ::").quiet().run()?;
+        cmd!(shell, "mformat -C -i {esp} -T {sectors} -h 1 -s 2 ::").quiet().run()?;
         cmd!(shell, "mmd -i {esp} ::/EFI ::/EFI/BOOT").quiet().run()?;
         cmd!(shell, "mcopy -i {esp} {efi} ::/EFI/BOOT/BOOTX64.EFI").quiet().run()?;
         cmd!(shell, "mcopy -i {esp} {script} ::/autoexec.ipxe").quiet().run()?;

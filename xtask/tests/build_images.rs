@@ -1,0 +1,213 @@
+//! `cargo xtask build-images` and `images` as their users meet them: exit codes, messages, files.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use bootmint_image_factory::{
+    firmware::{
+        BinaryManifest, Capabilities, Capability, FirmwareManifest, MANIFEST, Provider, SCHEMA,
+        sha256_hex,
+    },
+    format::Platform,
+};
+use serde_json::Value;
+use std::{fs, os::unix::fs::FileExt, path::Path};
+use xshell::{Shell, cmd};
+
+const HOSTS: &str = "\
+name,mac,address,gateway,site
+a1,52:54:00:00:00:01,192.0.2.1/24,192.0.2.254,berlin
+a2,52:54:00:00:00:02,192.0.2.2/24,192.0.2.254,berlin
+b1,52:54:00:00:00:03,192.0.2.3/24,192.0.2.254,
+";
+
+/// A folder with a feed, and firmware that passes for real until something boots it.
+struct Bench {
+    folder: tempfile::TempDir,
+}
+
+/// How a run ended.
+struct Ended {
+    ok: bool,
+    out: String,
+    err: String,
+}
+
+impl Bench {
+    fn new(hosts: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("hosts.csv"), hosts).unwrap();
+        let bench = Self { folder };
+        bench.firmware(Capability::ALL.into());
+        bench
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn firmware(&self, capabilities: Capabilities) {
+        let mut kernel = vec![7_u8; 60_000];
+        kernel[0x1f1] = 1;
+        kernel[0x1fe..0x208].copy_from_slice(b"\x55\xaa\xeb\x66HdrS\x07\x02");
+        kernel[0x211] = 1;
+        let efi = [b"MZ".as_slice(), &[9; 50_000]].concat();
+        let folder = self.path("firmware");
+        fs::create_dir_all(&folder).unwrap();
+        let binary = |platform: Platform, bytes: &[u8]| {
+            fs::write(folder.join(platform.file_name()), bytes).unwrap();
+            BinaryManifest {
+                platform,
+                file: platform.file_name().into(),
+                size: bytes.len() as u64,
+                sha256: sha256_hex(bytes),
+                capabilities: capabilities.clone(),
+                slot: None,
+            }
+        };
+        let manifest = FirmwareManifest {
+            schema: SCHEMA,
+            profile: "test".into(),
+            provider: Provider::Prebuilt,
+            ipxe_version: "2.0.0".into(),
+            key: "test".into(),
+            notes: vec![],
+            binaries: vec![binary(Platform::Bios, &kernel), binary(Platform::EfiX64, &efi)],
+        };
+        fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    }
+
+    fn xtask(&self, args: &[&str]) -> Ended {
+        let shell = Shell::new().unwrap();
+        shell.change_dir(self.folder.path());
+        let program = env!("CARGO_BIN_EXE_xtask");
+        let run = cmd!(shell, "{program} {args...}").env("BOOTMINT_CACHE", self.path("cache"));
+        let ended = run.quiet().ignore_status().output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended { ok: ended.status.success(), out: text(ended.stdout), err: text(ended.stderr) }
+    }
+
+    fn build(&self, more: &[&str]) -> Ended {
+        let args = ["build-images", "--hosts", "hosts.csv", "--server", "http://192.0.2.250"];
+        let firmware = ["--firmware", "prebuilt", "--prebuilt", "firmware"];
+        self.xtask(&[&args[..], &firmware, more].concat())
+    }
+
+    fn manifest(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
+    }
+}
+
+fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+#[test]
+fn a_feed_becomes_images_and_a_second_run_writes_nothing() {
+    let bench = Bench::new(HOSTS);
+    let first = bench.build(&["--format", "iso,usb"]);
+    assert!(first.ok, "{}", first.err);
+    for file in ["berlin/a1.iso", "berlin/a2.usb.img", "b1.iso", "SHA256SUMS", "manifest.json"] {
+        assert!(exists(&bench.path("out").join(file)), "{file}");
+    }
+    let shell = Shell::new().unwrap();
+    shell.change_dir(bench.path("out"));
+    cmd!(shell, "sha256sum --check --quiet SHA256SUMS").quiet().run().unwrap();
+    assert!(bench.xtask(&["images", "verify"]).out.contains("6 images hold what"));
+
+    let again = bench.build(&["--format", "iso,usb", "--json"]);
+    let report: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&report["written"], &report["unchanged"]), (&0.into(), &6.into()));
+    assert_eq!(report["manifest-changed"], false);
+}
+
+#[test]
+fn a_bad_feed_gives_all_its_faults_and_writes_nothing() {
+    let bench = Bench::new(
+        "name,address,gateway\nweb,192.0.2.1/24,10.0.0.1\nweb,192.0.2.1/24,\nx y,192.0.2.9/33,\n",
+    );
+    let ended = bench.build(&[]);
+    assert!(!ended.ok);
+    for place in ["hosts.csv:2:18: ", "hosts.csv:3:1: ", "hosts.csv:3:5: ", "hosts.csv:4:1: "] {
+        assert!(ended.err.contains(place), "{place} is missing in\n{}", ended.err);
+    }
+    assert!(!exists(&bench.path("out")));
+}
+
+#[test]
+fn what_the_firmware_or_the_slot_cannot_hold_is_refused_before_anything_is_written() {
+    let lacking = Bench::new("name,address,vlan\nweb,192.0.2.1/24,7\n");
+    lacking.firmware([Capability::Ticket, Capability::Http].into());
+    let ended = lacking.build(&[]);
+    let wanted = "hosts.csv:2:1: host \"web\": a NIC is in a VLAN, but the bios firmware lacks";
+    assert!(!ended.ok && ended.err.contains(wanted), "{}", ended.err);
+    assert!(!exists(&lacking.path("out")));
+
+    let columns: Vec<String> = (0..64).map(|n| format!("v{n}")).collect();
+    let values = vec!["x".repeat(255); 64];
+    let text =
+        format!("name,address,{}\nweb,192.0.2.1/24,{}\n", columns.join(","), values.join(","));
+    let large = Bench::new(&text);
+    let ended = large.build(&[]);
+    assert!(!ended.ok && ended.err.contains("iso image: the ticket needs "), "{}", ended.err);
+    assert!(!exists(&large.path("out")));
+}
+
+#[test]
+fn two_images_never_share_a_name() {
+    let bench = Bench::new(HOSTS);
+    let ended = bench.build(&["--name", "{site}.{ext}"]);
+    assert!(!ended.ok && ended.err.contains("gives \"berlin.iso\" to host"), "{}", ended.err);
+    assert!(!exists(&bench.path("out")));
+}
+
+#[test]
+fn shards_together_make_the_whole_run() {
+    let bench = Bench::new(HOSTS);
+    for shard in ["1/2", "2/2"] {
+        let ended = bench.build(&["--shard", shard]);
+        assert!(ended.ok, "{}", ended.err);
+    }
+    let count = |name| bench.manifest(name)["images"].as_array().unwrap().len();
+    assert_eq!(count("out/manifest.1-of-2.json") + count("out/manifest.2-of-2.json"), 3);
+    assert!(bench.xtask(&["images", "verify", "out"]).out.contains("3 images hold what"));
+}
+
+#[test]
+fn a_site_image_holds_its_hosts() {
+    let bench = Bench::new(&HOSTS.replace(",\n", ",paris\n"));
+    let ended = bench.build(&["--site-images"]);
+    assert!(ended.ok, "{}", ended.err);
+    let shown = bench.xtask(&["images", "show", "out/berlin.iso"]).out;
+    assert!(shown.contains("host a1 192.0.2.1\n") && shown.contains("host a2 192.0.2.2\n"));
+    assert!(!shown.contains("b1"), "{shown}");
+    assert!(exists(&bench.path("out/paris.iso")));
+}
+
+#[test]
+fn tokens_follow_from_the_key_and_stay_out_of_everything_but_the_ticket() {
+    let bench = Bench::new(HOSTS);
+    fs::write(bench.path("key"), "0123456789abcdef0123456789abcdef").unwrap();
+    let ended = bench.build(&["--token-key", "key"]);
+    assert!(ended.ok, "{}", ended.err);
+    let shown = bench.xtask(&["images", "show", "--ticket", "out/b1.iso"]).out;
+    let url = shown.lines().find(|line| line.starts_with("set bootmint-url ")).unwrap();
+    let token = url.rsplit('/').next().unwrap();
+    assert_eq!(token.len(), 64);
+    let manifest = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+    assert!(manifest.contains(&sha256_hex(token.as_bytes())));
+    assert!(!(manifest + &ended.out + &ended.err).contains(token));
+    assert!(!bench.xtask(&["images", "show", "out/b1.iso"]).out.contains(token));
+}
+
+#[test]
+fn verify_finds_what_was_altered_and_what_nobody_vouches_for() {
+    let bench = Bench::new(HOSTS);
+    assert!(bench.build(&[]).ok);
+    let image = fs::File::options().write(true).open(bench.path("out/b1.iso")).unwrap();
+    image.write_all_at(b"!", 40_000).unwrap();
+    fs::copy(bench.path("out/berlin/a1.iso"), bench.path("out/berlin/old.iso")).unwrap();
+    let ended = bench.xtask(&["images", "verify"]);
+    assert!(!ended.ok);
+    assert!(ended.out.contains("b1.iso: has SHA-256 "), "{}", ended.out);
+    assert!(ended.err.contains("old.iso is an image that no manifest names"), "{}", ended.err);
+    assert!(ended.err.contains("1 of 3 images are not what the manifest says"), "{}", ended.err);
+}
