@@ -80,6 +80,17 @@ const TOOLS: &[Tool] = &[
     program("git", Task::Images, "git", "git"),
     file(&["/usr/include/lzma.h"], Task::Images, "liblzma-dev", "xz-devel"),
     file(&["/usr/include/stdio.h"], Task::Images, "libc6-dev", "glibc-devel"),
+    file(
+        &[
+            "/usr/lib/postgresql/15/bin/initdb",
+            "/usr/lib/postgresql/17/bin/initdb",
+            "/usr/lib/postgresql/18/bin/initdb",
+            "/usr/bin/initdb",
+        ],
+        Task::Tests,
+        "postgresql",
+        "postgresql-server",
+    ),
     program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
     file(
         &[

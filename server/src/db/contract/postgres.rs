@@ -24,7 +24,9 @@ pub(super) async fn fresh() -> Option<Fresh<()>> {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start)).await.unwrap();
     let Some(server) = server else {
-        println!("SKIPPED: PostgreSQL is not installed (Debian: postgresql-15)");
+        println!(
+            "SKIPPED: PostgreSQL is not installed (Debian: postgresql, Fedora: postgresql-server)"
+        );
         return None;
     };
     let database = format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed));
@@ -83,7 +85,12 @@ fn start() -> Option<Server> {
 
 /// Where the newest installed server's programs are.
 fn programs() -> Option<PathBuf> {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    // Debian has a folder for each version, others have one version in the usual place.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let bins = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
-    bins.filter(|bin| bin.join("postgres").exists()).max()
+    let newest = bins.filter(|bin| bin.join("initdb").exists()).max();
+    newest.or_else(|| {
+        let usual = PathBuf::from("/usr/bin");
+        usual.join("initdb").exists().then_some(usual)
+    })
 }
