@@ -61,9 +61,14 @@ impl Lab {
         Ok(Disk { path, writes: Writes::Discarded })
     }
 
+    /// Where the log of what this test calls `label` goes.
+    pub fn log(&self, label: &str) -> PathBuf {
+        self.logs.join(format!("{}-{label}.log", self.name))
+    }
+
     /// Starts a machine; `label` tells this test's machines apart in the logs.
     pub fn start(&self, label: &str, machine: &Machine) -> anyhow::Result<Guest> {
-        Guest::start(machine, &self.logs.join(format!("{}-{label}.log", self.name)))
+        Guest::start(machine, &self.log(label))
     }
 }
 

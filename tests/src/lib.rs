@@ -8,6 +8,7 @@ pub mod boot_server;
 pub mod disks;
 pub mod firmware;
 pub mod guest;
+pub mod hyperv;
 pub mod images;
 pub mod lab;
 pub mod run;

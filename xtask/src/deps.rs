@@ -102,6 +102,8 @@ const TOOLS: &[Tool] = &[
         "ovmf",
         "edk2-ovmf",
     ),
+    file(&["/usr/include/slirp/libslirp.h"], Task::Tests, "libslirp-dev", "libslirp-devel"),
+    program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),
     program("isoinfo", Task::Tests, "genisoimage", "genisoimage"),
     program("sgdisk", Task::Tests, "gdisk", "gdisk"),
