@@ -208,9 +208,10 @@ pub fn pad(script: &str, capacity: u64) -> Result<Vec<u8>, PadError> {
     }
     let mut bytes = Vec::with_capacity(size);
     bytes.extend_from_slice(script.as_bytes());
+    // Lines end where they end in every ticket, so that images differ in as few blocks as can be.
     while bytes.len() < size {
-        let line = FILL_LINE.min(size - bytes.len());
-        bytes.resize(bytes.len() + line - 1, b'#');
+        let end = (bytes.len() + 1).next_multiple_of(FILL_LINE).min(size);
+        bytes.resize(end - 1, b'#');
         bytes.push(b'\n');
     }
     Ok(bytes)

@@ -3,12 +3,14 @@
 use crate::manifest::{Head, ImageEntry, ManifestWriter};
 use rustix::fs as rfs;
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{self, File, TryLockError},
     io::{self, BufWriter},
     num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
+    sync::{Mutex, PoisonError},
 };
 
 /// One part of a run that is split over several machines: part `index` of `of`, from 1.
@@ -85,6 +87,8 @@ pub struct Output {
     folder: PathBuf,
     work: PathBuf,
     shard: Shard,
+    /// Folders that were made: asking the system each time would cost as much as an image.
+    made: Mutex<BTreeSet<PathBuf>>,
     /// Held until the run ends; the system lets go of it however that comes about.
     lock: File,
 }
@@ -108,7 +112,8 @@ impl Output {
             fs::remove_dir_all(&work).map_err(io_error("removing", &work))?;
         }
         fs::create_dir(&work).map_err(io_error("making the folder", &work))?;
-        Ok(Self { folder: folder.to_owned(), work, shard, lock })
+        let made = Mutex::default();
+        Ok(Self { folder: folder.to_owned(), work, shard, made, lock })
     }
 
     /// The folder for temporary files, on the output's file system.
@@ -119,9 +124,13 @@ impl Output {
     /// Where an image named `file` goes; its folder is made.
     pub fn place(&self, file: &str) -> Result<PathBuf, OutputError> {
         let path = self.folder.join(file);
-        if let Some(parent) = path.parent() {
+        let Some(parent) = path.parent() else { return Ok(path) };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if !made.contains(parent) {
             fs::create_dir_all(parent).map_err(io_error("making the folder", parent))?;
+            made.insert(parent.to_owned());
         }
+        drop(made);
         Ok(path)
     }
 

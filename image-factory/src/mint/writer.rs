@@ -13,7 +13,7 @@ use crate::{
 use rustix::{fs as rfs, io::Errno};
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read},
+    io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -63,6 +63,12 @@ pub enum WriteError {
         /// What is wrong with it.
         source: ReadBackError,
     },
+    /// The template's own file does not hold what was written to it.
+    #[error("{} does not read as it was written: the disk is at fault, nothing was published", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+    },
     /// The written image does not hold its host's identity.
     #[error("{} holds another identity than its host's: the disk or this program is at fault, nothing was published", path.display())]
     Identity {
@@ -88,7 +94,12 @@ impl<'t> Writer<'t> {
     pub fn new(template: &'t Template, work: &Path) -> Result<Self, WriteError> {
         let path = work.join(template.key());
         fs::write(&path, template.bytes()).map_err(io_error("writing", &path))?;
-        let original = File::open(&path).map_err(io_error("opening", &path))?;
+        let mut original = File::open(&path).map_err(io_error("opening", &path))?;
+        let mut written = Vec::with_capacity(template.bytes().len());
+        original.read_to_end(&mut written).map_err(io_error("reading", &path))?;
+        if written != template.bytes() {
+            return Err(WriteError::Template { path });
+        }
         let reflink = can_reflink(&original, work).map_err(io_error("probing", work))?;
         Ok(Self {
             template,
@@ -147,10 +158,32 @@ impl<'t> Writer<'t> {
                 .map_err(|error| fail("cloning the template into")(error.into()))?,
             None => self.write_sparse(&file, stamp.size()).map_err(fail("writing"))?,
         }
-        for slot in self.template.slots().slots() {
-            file.write_all_at(stamp.fill(), slot.region.offset).map_err(fail("writing"))?;
+        self.fill_slots(&file, stamp).map_err(fail("writing"))?;
+        match self.method() {
+            Method::Reflink => check(Cloned { file: &file, stamp, at: 0 }, stamp, expected, path),
+            Method::Sparse => check(&file, stamp, expected, path),
         }
-        check(&file, stamp, expected, path)
+    }
+
+    /// Writes the blocks of the slots that differ from the template's: the fill behind a ticket is
+    /// there already, and on a clone an unwritten block stays shared.
+    fn fill_slots(&self, file: &File, stamp: &Stamp<'_>) -> io::Result<()> {
+        for slot in self.template.slots().slots() {
+            let mut at = slot.region.offset;
+            let mut rest = stamp.fill();
+            while !rest.is_empty() {
+                let room = BLOCK - usize::try_from(at % BLOCK as u64).unwrap_or(0);
+                let (block, behind) = rest.split_at(room.min(rest.len()));
+                let start = usize::try_from(at).unwrap_or(usize::MAX);
+                let old = self.template.bytes().get(start..start.saturating_add(block.len()));
+                if old != Some(block) {
+                    file.write_all_at(block, at)?;
+                }
+                at += block.len() as u64;
+                rest = behind;
+            }
+        }
+        Ok(())
     }
 
     fn write_sparse(&self, file: &File, size: u64) -> io::Result<()> {
@@ -163,14 +196,57 @@ impl<'t> Writer<'t> {
     }
 }
 
+/// A clone as it is read back: its slots from the file, the blocks that it shares with the
+/// template's file from memory, as that file was compared with the template when it was written.
+/// Reading shared blocks again would fetch them from the disk for every single image.
+struct Cloned<'a> {
+    file: &'a File,
+    stamp: &'a Stamp<'a>,
+    at: u64,
+}
+
+impl Read for Cloned<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let run = self
+            .stamp
+            .runs()
+            .find(|(start, run)| (*start..start + run.len() as u64).contains(&self.at));
+        let Some((start, run)) = run else { return Ok(0) };
+        let from = usize::try_from(self.at - start).unwrap_or(run.len());
+        let len = buffer.len().min(run.len().saturating_sub(from));
+        let Some(buffer) = buffer.get_mut(..len) else { return Ok(0) };
+        let slots = self.stamp.template().slots().slots();
+        let read = if slots.iter().any(|slot| slot.region.offset == start) {
+            self.file.read_at(buffer, self.at)?
+        } else {
+            buffer.copy_from_slice(run.get(from..from + len).unwrap_or_default());
+            len
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for Cloned<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.stamp.size().checked_add_signed(by),
+        }
+        .ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
 /// Reads an image back through its file systems and compares what iPXE would run.
 fn check(
-    file: &File,
+    image: impl Read + Seek,
     stamp: &Stamp<'_>,
     expected: &[Identity],
     path: &Path,
 ) -> Result<(), WriteError> {
-    let read = read_back::read_back(file, stamp.template().format())
+    let read = read_back::read_back(image, stamp.template().format())
         .map_err(|source| WriteError::ReadBack { path: path.to_owned(), source })?;
     let minted = slot::unpad(stamp.fill()).ok();
     let right = |ticket: &FoundTicket| {
