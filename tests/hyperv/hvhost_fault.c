@@ -29,6 +29,7 @@ static const struct {
 	{ "packet-overlong", FAULT_PACKET_OVERLONG },
 	{ "packet-type", FAULT_PACKET_TYPE },
 	{ "packet-underlength", FAULT_PACKET_UNDERLENGTH },
+	{ "packet-empty", FAULT_PACKET_EMPTY },
 	{ "init-silent", FAULT_INIT_SILENT },
 	{ "init-status", FAULT_INIT_STATUS },
 	{ "init-type", FAULT_INIT_TYPE },

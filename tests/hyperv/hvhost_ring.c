@@ -107,6 +107,8 @@ static void spoil ( struct packet *header ) {
 		header->type = 0x7777;
 	if ( fault_hits ( FAULT_PACKET_UNDERLENGTH ) )
 		header->units = ( header->header_units - 1 );
+	if ( fault_hits ( FAULT_PACKET_EMPTY ) )
+		header->units = 0;
 }
 
 /** Sends a packet to the guest; fails when the ring has no room now */

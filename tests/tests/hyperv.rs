@@ -250,3 +250,18 @@ fn the_pinned_driver_stops_at_packets_that_it_refuses() -> anyhow::Result<()> {
     assert_eq!(server.requests(), []);
     Ok(())
 }
+
+/// iPXE 2.0.0 does not compare a packet's length with its header's, and crashes at one of no length.
+/// Later versions do; a pin that has that belongs here no more, and the fault among [`FAULTS`].
+#[test]
+fn the_pinned_driver_crashes_at_a_packet_without_length() -> anyhow::Result<()> {
+    let Some(lab) = Lab::open("hyperv-crash")? else { return Ok(()) };
+    let Some(simulator) = Simulator::open("hyperv-crash")? else { return Ok(()) };
+    let server = BootServer::start()?;
+    let ticket = ticket(MAC, &server, &images::impatient())?;
+    let behaviour = Behaviour { mac: MAC, fault: Some("packet-empty") };
+    let crash = ("default action of signal 11 (SIGSEGV)", 0);
+    let text = simulator.boot_until_repeated(&lab, "empty", &ticket, behaviour, crash)?;
+    assert!(text.contains("vmbus_consume") || text.contains("vmbus_poll"), "{text}");
+    Ok(())
+}
