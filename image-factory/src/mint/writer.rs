@@ -158,32 +158,39 @@ impl<'t> Writer<'t> {
                 .map_err(|error| fail("cloning the template into")(error.into()))?,
             None => self.write_sparse(&file, stamp.size()).map_err(fail("writing"))?,
         }
-        self.fill_slots(&file, stamp).map_err(fail("writing"))?;
+        let changed = self.changed_blocks(stamp);
+        for &(at, ref block) in &changed {
+            file.write_all_at(block, at).map_err(fail("writing"))?;
+        }
         match self.method() {
-            Method::Reflink => check(Cloned { file: &file, stamp, at: 0 }, stamp, expected, path),
+            Method::Reflink => {
+                let changed = changed.iter().map(|(at, _)| *at).collect();
+                check(Cloned { file: &file, stamp, changed, at: 0 }, stamp, expected, path)
+            }
             Method::Sparse => check(&file, stamp, expected, path),
         }
     }
 
-    /// Writes the blocks of the slots that differ from the template's: the fill behind a ticket is
-    /// there already, and on a clone an unwritten block stays shared.
-    fn fill_slots(&self, file: &File, stamp: &Stamp<'_>) -> io::Result<()> {
+    /// The blocks that differ from the template's, with their offsets: on a clone, others stay
+    /// shared. They are whole, as writing a part of one would first read it from the disk.
+    fn changed_blocks(&self, stamp: &Stamp<'_>) -> Vec<(u64, Vec<u8>)> {
+        let mut changed = Vec::new();
         for slot in self.template.slots().slots() {
-            let mut at = slot.region.offset;
-            let mut rest = stamp.fill();
-            while !rest.is_empty() {
-                let room = BLOCK - usize::try_from(at % BLOCK as u64).unwrap_or(0);
-                let (block, behind) = rest.split_at(room.min(rest.len()));
+            let end = slot.region.offset.saturating_add(slot.region.len);
+            let mut at = slot.region.offset / BLOCK as u64 * BLOCK as u64;
+            while at < end {
+                let mut block = vec![0; BLOCK];
+                let len = stamp.read_at(at, &mut block);
+                block.truncate(len);
                 let start = usize::try_from(at).unwrap_or(usize::MAX);
                 let old = self.template.bytes().get(start..start.saturating_add(block.len()));
-                if old != Some(block) {
-                    file.write_all_at(block, at)?;
+                if old != Some(&block) {
+                    changed.push((at, block));
                 }
-                at += block.len() as u64;
-                rest = behind;
+                at += BLOCK as u64;
             }
         }
-        Ok(())
+        changed
     }
 
     fn write_sparse(&self, file: &File, size: u64) -> io::Result<()> {
@@ -196,31 +203,25 @@ impl<'t> Writer<'t> {
     }
 }
 
-/// A clone as it is read back: its slots from the file, the blocks that it shares with the
-/// template's file from memory, as that file was compared with the template when it was written.
-/// Reading shared blocks again would fetch them from the disk for every single image.
+/// A clone as it is read back: the blocks that were written from the file, those that it shares
+/// with the template's file from memory, as that file was compared with the template when it was
+/// written. Reading shared blocks again would fetch them from the disk for every single image.
 struct Cloned<'a> {
     file: &'a File,
     stamp: &'a Stamp<'a>,
+    changed: Vec<u64>,
     at: u64,
 }
 
 impl Read for Cloned<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let run = self
-            .stamp
-            .runs()
-            .find(|(start, run)| (*start..start + run.len() as u64).contains(&self.at));
-        let Some((start, run)) = run else { return Ok(0) };
-        let from = usize::try_from(self.at - start).unwrap_or(run.len());
-        let len = buffer.len().min(run.len().saturating_sub(from));
+        let within = usize::try_from(self.at % BLOCK as u64).unwrap_or(0);
+        let len = buffer.len().min(BLOCK - within);
         let Some(buffer) = buffer.get_mut(..len) else { return Ok(0) };
-        let slots = self.stamp.template().slots().slots();
-        let read = if slots.iter().any(|slot| slot.region.offset == start) {
+        let read = if self.changed.contains(&(self.at - within as u64)) {
             self.file.read_at(buffer, self.at)?
         } else {
-            buffer.copy_from_slice(run.get(from..from + len).unwrap_or_default());
-            len
+            self.stamp.read_at(self.at, buffer)
         };
         self.at += read as u64;
         Ok(read)
