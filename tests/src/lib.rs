@@ -13,4 +13,5 @@ pub mod images;
 pub mod lab;
 pub mod run;
 pub mod serial;
+pub mod server;
 pub mod vlan;

@@ -1,0 +1,151 @@
+//! The companion server as a person runs it: `bootmint init`, its commands, `bootmint serve`.
+
+use crate::{run, serial::Serial};
+use anyhow::{Context, ensure};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use xtask::qemu::CommandLine;
+
+/// What stands before the address in the line that says that the server listens.
+const LISTENING: &str = "serving address=127.0.0.1:";
+/// How long the server may take until it answers, and to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder that `bootmint init` made.
+#[derive(Debug)]
+pub struct Site {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Site {
+    /// Makes the site `folder` with the server's `program`.
+    pub fn init(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+        let site = Self { program: program.to_owned(), folder: folder.to_owned() };
+        run::tool(site.program()?, ["init".as_ref(), folder])?;
+        Ok(site)
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes a file into it, and the folders above.
+    pub fn put(&self, path: &str, bytes: impl AsRef<[u8]>) -> anyhow::Result<()> {
+        let path = self.folder.join(path);
+        fs::create_dir_all(path.parent().context("a site's file lies in it")?)?;
+        fs::write(&path, bytes).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Runs a command of the server's to its end; what it said.
+    pub fn command(&self, args: &[&str]) -> anyhow::Result<String> {
+        let config = self.config();
+        let config = config.to_str().context("a scratch folder's name is UTF-8")?;
+        let said = run::tool(self.program()?, ["--config", config].iter().chain(args))?;
+        Ok(String::from_utf8(said)?)
+    }
+
+    /// The state that a host is in.
+    pub fn state(&self, host: &str) -> anyhow::Result<String> {
+        let shown = self.command(&["hosts", "show", host])?;
+        let state = shown.lines().find_map(|line| line.strip_prefix("state "));
+        Ok(state.with_context(|| format!("no state in: {shown}"))?.trim().to_owned())
+    }
+
+    /// Starts the server on this computer's loopback, on `port` or a free one, with more
+    /// `settings` in its environment; it writes to `log`.
+    pub fn serve(
+        &self,
+        port: Option<u16>,
+        settings: &[&str],
+        log: &Path,
+    ) -> anyhow::Result<RunningServer> {
+        let listen = format!("BOOTMINT_BOOT__LISTEN=127.0.0.1:{}", port.unwrap_or(0));
+        let mut line = CommandLine { program: "env", args: vec![listen.into()] };
+        line.args.extend(settings.iter().map(Into::into));
+        line.args.extend([self.program.clone().into(), "--config".into(), self.config().into()]);
+        line.args.push("serve".into());
+        let (process, output) = run::Background::start(&line)?;
+        let output = Serial::read(output, log)?;
+        let deadline = Instant::now() + PATIENCE;
+        let port = loop {
+            output.wait_for(LISTENING, deadline).context("starting the server")?;
+            // The line is written at once, but may be read in pieces.
+            if let Some(port) = listening_port(&output.text()) {
+                break port;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let server = RunningServer { port, _process: process, _output: output };
+        let ready = server.request("GET", "/readyz", "")?;
+        ensure!(ready.0 == 200, "the server is not ready: {ready:?}");
+        Ok(server)
+    }
+
+    fn program(&self) -> anyhow::Result<&str> {
+        self.program.to_str().context("a target folder's name is UTF-8")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("bootmint.toml")
+    }
+}
+
+/// The port in the line that says that the server listens, once that line is whole.
+fn listening_port(text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once(LISTENING)?;
+    let (port, _) = rest.split_once('\n')?;
+    port.trim().parse().ok()
+}
+
+/// A running server. It is killed when this is dropped, without a chance to put things in order.
+#[derive(Debug)]
+pub struct RunningServer {
+    port: u16,
+    _process: run::Background,
+    _output: Serial,
+}
+
+impl RunningServer {
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Sends one request with a form; status and body of the answer.
+    pub fn request(&self, method: &str, path: &str, form: &str) -> anyhow::Result<(u16, String)> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        )?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).with_context(|| format!("asking for {path}"))?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("a cut answer")?;
+        let status = head.split(' ').nth(1).context("an answer without a status")?;
+        Ok((status.parse()?, body.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_read_from_a_whole_line_only() {
+        let text = "INFO serving address=127.0.0.1:40123\n";
+        for end in 0..text.len() {
+            assert_eq!(listening_port(&text[..end]), None, "{}", &text[..end]);
+        }
+        assert_eq!(listening_port(text), Some(40123));
+    }
+}

@@ -1,0 +1,238 @@
+//! The life of a machine with its image always attached: it installs once for each permission,
+//! and boots its own disk in all other cases. The server is the real one, and so is every answer.
+
+use anyhow::Context;
+use bootmint_image_factory::{
+    firmware::{Capability, Firmware},
+    format::{Format, Platform},
+    ticket::{Patience, TokenKey},
+};
+use bootmint_tests::{
+    disks, firmware,
+    guest::SWITCHED_OFF,
+    images,
+    lab::{self, Lab},
+    server::{RunningServer, Site},
+};
+use std::{
+    fs,
+    num::NonZeroU8,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use xtask::qemu::{Board, Disk, Image, Machine, Medium, Model, Nic, UserNet, Wire};
+
+const HOST: &str = "web-01";
+const MAC: &str = "52:54:00:aa:00:01";
+/// What each boot of the image begins with.
+const TICKET: &str = "Bootmint: host web-01";
+/// The attempts of the second part of the life stall after this time.
+const SOON: &str = "BOOTMINT_POLICY__DEADLINE_SECONDS=2";
+/// How long the server may take to notice that.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A machine, the site that it belongs to, and where its story is written.
+struct Life {
+    lab: Lab,
+    site: Site,
+    reports_itself: bool,
+    image: PathBuf,
+    disk: Disk,
+}
+
+impl Life {
+    /// A site that knows the machine, and the machine's image, minted from the same feed.
+    fn begin(lab: Lab, firmware: &Firmware) -> anyhow::Result<(Self, RunningServer)> {
+        let program = Path::new(env!("CARGO_BIN_EXE_bootmint-tested"));
+        let site = Site::init(program, &lab.folder().join("site"))?;
+        let bios = firmware.binary(Platform::Bios).context("firmware for BIOS")?;
+        site.put("files/tiny/ipxe.lkrn", &bios.bytes)?;
+        site.put("files/tiny/start.ipxe", include_str!("../fixtures/installer/start.ipxe"))?;
+        let profile = include_str!("../fixtures/installer/profile.toml");
+        site.put("profiles/tiny/profile.toml", profile)?;
+        let answers = include_str!("../fixtures/installer/install.ipxe");
+        site.put("profiles/tiny/install.ipxe", answers)?;
+        let server = site.serve(None, &[], &lab.log("server"))?;
+
+        let feed = format!(
+            "name,mac,address,gateway,server,os\n\
+             {HOST},{MAC},192.0.2.10/24,192.0.2.1,http://192.0.2.1:{},tiny\n",
+            server.port()
+        );
+        site.put("hosts.csv", &feed)?;
+        let path = site.folder().join("hosts.csv");
+        site.command(&["hosts", "import", path.to_str().context("UTF-8")?])?;
+        let mut hosts = images::hosts(&feed)?;
+        let key = TokenKey::new(&fs::read(site.folder().join("token.key"))?)?;
+        for host in &mut hosts {
+            host.token = Some(key.token(&host.name)?);
+        }
+        let patience =
+            Patience { attempts: NonZeroU8::MIN.saturating_add(1), ..Patience::default() };
+        let image = images::mint(lab.folder(), firmware, Format::Iso, &hosts, &patience)?;
+        let disk = lab.local_disk("inner")?;
+        let reports_itself = bios.about.capabilities.contains(&Capability::Params);
+        Ok((Self { lab, site, reports_itself, image, disk }, server))
+    }
+
+    fn machine(&self) -> anyhow::Result<Machine> {
+        let wire = Wire::User(UserNet {
+            network: [192, 0, 2, 0].into(),
+            prefix: 24,
+            gateway: [192, 0, 2, 1].into(),
+            ipv6: None,
+        });
+        Ok(Machine {
+            image: Some(Image { path: self.image.clone(), medium: Medium::Cd }),
+            disks: vec![self.disk.clone()],
+            nics: vec![Nic { mac: MAC.parse()?, model: Model::Virtio, wire }],
+            ..Machine::new(Board::Bios)
+        })
+    }
+
+    /// A boot that installs, up to the report. A machine that can't POST is helped with what it
+    /// read in its answer file.
+    fn installs(&self, label: &str, server: &RunningServer) -> anyhow::Result<()> {
+        let guest = self.lab.start(label, &self.machine()?)?;
+        guest.expect("INSTALLER of web-01 has its answers")?;
+        let text = guest.expect_exit(SWITCHED_OFF)?;
+        assert!(text.contains("installing a tiny installer on web-01"), "{text}");
+        assert!(!text.contains("LOCAL-DISK"), "{text}");
+        if self.reports_itself {
+            assert!(text.contains("INSTALLER reported that it is done"), "{text}");
+        } else {
+            assert_eq!(self.site.state(HOST)?, "installing");
+            let word = |key: &str| text.lines().find_map(|line| line.trim().strip_prefix(key));
+            let report = word("REPORT ").context("no REPORT on the console")?;
+            let secret = word("SECRET ").context("no SECRET on the console")?;
+            let base = format!("http://192.0.2.1:{}", server.port());
+            let path = report.strip_prefix(&base).context("the report goes to the server")?;
+            let done = server.request("POST", &format!("{path}/done"), &format!("secret={secret}"));
+            assert_eq!(done?.0, 200);
+        }
+        assert_eq!(self.site.state(HOST)?, "installed");
+        Ok(())
+    }
+
+    /// A boot that ends on the machine's own disk; its console.
+    fn boots_its_disk(&self, label: &str) -> anyhow::Result<String> {
+        let guest = self.lab.start(label, &self.machine()?)?;
+        guest.expect(&disks::bios_marker("inner", 0x80))?;
+        let text = guest.expect_exit(disks::BIOS_EXIT)?;
+        assert_eq!(text.matches(TICKET).count(), 1, "the image was booted again: {text}");
+        assert!(!text.contains("INSTALLER"), "{text}");
+        Ok(text)
+    }
+
+    /// The server told the machine to boot its disk.
+    fn is_told_local(&self, label: &str) -> anyhow::Result<()> {
+        let text = self.boots_its_disk(label)?;
+        assert!(text.contains("web-01 boots its local disk"), "{text}");
+        Ok(())
+    }
+
+    fn arm(&self) -> anyhow::Result<()> {
+        self.site.command(&["arm", HOST, "--confirm", HOST])?;
+        assert_eq!(self.site.state(HOST)?, "armed");
+        Ok(())
+    }
+
+    /// An install that is cut off, as by a power failure, and missed by the server in time.
+    fn is_cut_off(&self) -> anyhow::Result<()> {
+        self.site.put("files/tiny/start.ipxe", include_str!("../fixtures/installer/hang.ipxe"))?;
+        let guest = self.lab.start("cut-off", &self.machine()?)?;
+        guest.expect("INSTALLER hangs")?;
+        guest.stop();
+        let deadline = Instant::now() + PATIENCE;
+        while self.site.state(HOST)? != "stalled" {
+            assert!(Instant::now() < deadline, "it never stalls");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
+    /// The audit log is whole and tells exactly this life.
+    fn audit_tells_it(&self) -> anyhow::Result<()> {
+        let verified = self.site.command(&["audit", "verify"])?;
+        let log = self.site.command(&["audit"])?;
+        let mut changes = Vec::new();
+        for line in log.lines() {
+            // Number, time and actor; host, event and state before; state after and details.
+            let (before, after) = line.split_once(" -> ").context("an audit row")?;
+            let words = before.split_whitespace().skip(3).chain(["->"]);
+            let words = words.chain(after.split_whitespace().take(1));
+            changes.push(words.collect::<Vec<_>>().join(" "));
+        }
+        let install = |was: &str| format!("web-01 boot {was} -> installing");
+        let expected = [
+            "web-01 import -> new".to_owned(),
+            install("new"),
+            "web-01 done installing -> installed".to_owned(),
+            "web-01 arm installed -> armed".to_owned(),
+            install("armed"),
+            "web-01 done installing -> installed".to_owned(),
+            "web-01 arm installed -> armed".to_owned(),
+            install("armed"),
+            "web-01 deadline installing -> stalled".to_owned(),
+        ];
+        assert_eq!(changes, expected, "{log}");
+        assert!(verified.contains("9 rows"), "{verified}");
+        Ok(())
+    }
+
+    /// The server saw each boot that reached it, and which machine it was.
+    fn boots_are_remembered(&self) -> anyhow::Result<()> {
+        let shown = self.site.command(&["hosts", "show", HOST])?;
+        let boots: Vec<_> = shown.lines().filter(|line| line.starts_with("boot ")).collect();
+        let mut actions: Vec<_> =
+            boots.iter().filter_map(|line| line.split_whitespace().nth(2)).collect();
+        actions.reverse();
+        assert_eq!(actions, ["install", "local", "install", "install", "local", "local"]);
+        let mac = format!("\"mac\":\"{MAC}\"");
+        assert!(boots.iter().all(|line| line.contains(&mac)), "{shown}");
+        Ok(())
+    }
+}
+
+fn life(lab: Lab, firmware: &Firmware) -> anyhow::Result<()> {
+    let (life, server) = Life::begin(lab, firmware)?;
+    life.installs("first", &server)?;
+    life.is_told_local("second")?;
+    life.arm()?;
+    life.installs("again", &server)?;
+
+    // The server is killed and comes back: it has forgotten nothing.
+    let port = server.port();
+    drop(server);
+    let text = life.boots_its_disk("no-server")?;
+    assert!(text.contains("the server gave no usable answer"), "{text}");
+    let server = life.site.serve(Some(port), &[SOON], &life.lab.log("server-again"))?;
+    assert_eq!(life.site.state(HOST)?, "installed");
+
+    life.arm()?;
+    life.is_cut_off()?;
+    life.is_told_local("after-stall")?;
+    life.is_told_local("after-stall-again")?;
+    assert_eq!(life.site.state(HOST)?, "stalled");
+    drop(server);
+    life.boots_are_remembered()?;
+    life.audit_tells_it()
+}
+
+#[test]
+fn bios_with_compiled_firmware() -> anyhow::Result<()> {
+    let name = "life-compiled";
+    let Some(lab) = Lab::open(name)? else { return Ok(()) };
+    let Some(firmware) = firmware::compiled()? else {
+        lab::skip(name, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
+        return Ok(());
+    };
+    life(lab, &firmware)
+}
+
+#[test]
+fn bios_with_the_distributions_firmware() -> anyhow::Result<()> {
+    let name = "life-prebuilt";
+    let Some(lab) = Lab::open(name)? else { return Ok(()) };
+    life(lab, &firmware::any()?)
+}
