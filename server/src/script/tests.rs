@@ -89,7 +89,8 @@ fn what_an_installer_cannot_do_is_refused_with_the_reason() {
 #[test]
 fn answer_files_hold_the_secrets_and_the_way_to_report() {
     let (_folder, profiles) = shipped();
-    let (host, secret, secrets) = (testing::full_host(), Secret::placeholder(), secrets());
+    let (mut host, secret, secrets) = (testing::full_host(), Secret::placeholder(), secrets());
+    host.vars.insert("mirror-host".parse().unwrap(), "mirror.example".parse().unwrap());
     for name in ["kali", "debian"] {
         let profile = profiles.get(name).unwrap();
         assert_eq!(profile.answers().collect::<Vec<_>>(), ["preseed.cfg"]);
@@ -103,6 +104,15 @@ fn answer_files_hold_the_secrets_and_the_way_to_report() {
     let kali = profiles.get("kali").unwrap();
     let missing = answer(kali, "profile.toml", &host, &release(&secret, &secrets));
     assert!(matches!(missing, Err(ScriptError::NoAnswer { .. })));
+}
+
+#[test]
+fn a_debian_host_without_a_mirror_is_refused_with_what_to_do() {
+    let (_folder, profiles) = shipped();
+    let (host, secret, secrets) = (testing::full_host(), Secret::placeholder(), secrets());
+    let debian = profiles.get("debian").unwrap();
+    let error = answer(debian, "preseed.cfg", &host, &release(&secret, &secrets)).unwrap_err();
+    assert!(format!("{:#}", anyhow::Error::from(error)).contains("the variable mirror-host"));
 }
 
 #[test]
