@@ -1,7 +1,7 @@
 //! Shows the progress of builds and downloads: a bar on a terminal, plain lines elsewhere.
 
 use crate::ui::{Progress as Bar, Ui, Unit};
-use bootmint_ipxe_src::progress::Progress;
+use bootmint_ipxe_src::{progress::Progress, run::Said};
 
 /// Progress shown through the [`Ui`].
 #[derive(Debug)]
@@ -34,6 +34,14 @@ impl Progress for BuildProgress<'_> {
         self.bar = None; // takes the bar away before the line is written
         self.ui.note(sentence);
         sentence.clone_into(&mut self.sentence);
+    }
+
+    fn said(&mut self, said: Said<'_>) {
+        // What a command says goes to its log; that it runs is for the reader.
+        if let Said::Command(command) = said {
+            self.bar = None;
+            self.ui.note(format_args!("$ {command}"));
+        }
     }
 
     fn bytes(&mut self, done: u64, total: Option<u64>) {

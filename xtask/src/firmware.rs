@@ -5,7 +5,7 @@ use anyhow::Context;
 use bootmint_drivers::Selection;
 use bootmint_image_factory::firmware::FirmwareManifest;
 use bootmint_ipxe_src::{
-    cache::Cache,
+    cache::{Cache, VARIABLE},
     firmware::{self, BuildOptions, Chosen, Policy, Wish},
     pin::Pins,
     profile::{self, Profile},
@@ -25,8 +25,8 @@ pub struct Args {
 /// Where sources, work trees and firmware are kept; other commands flatten this in.
 #[derive(clap::Args, Clone, Debug)]
 pub struct CacheArgs {
-    /// The cache folder
-    #[arg(long, global = true, env = "BOOTMINT_CACHE", value_name = "DIR")]
+    /// The cache folder [default: ~/.cache/bootmint]
+    #[arg(long, global = true, env = VARIABLE, value_name = "DIR")]
     cache: Option<PathBuf>,
 }
 

@@ -1,12 +1,10 @@
 //! Gets iPXE's pinned source into the cache, and proves that it is the pinned one.
 
-use crate::ui::{Progress, Ui, Unit};
+use crate::{build_progress::BuildProgress, firmware::CacheArgs, ui::Ui};
 use anyhow::Context;
 use bootmint_ipxe_src::{
-    cache::{Cache, VARIABLE},
+    cache::Cache,
     pin::{Pin, Pins},
-    progress,
-    run::Said,
     source::{self, GIT_VARIABLE, Mirrors, Origin, SourceTree, TARBALL_VARIABLE},
 };
 use clap::Subcommand;
@@ -17,17 +15,16 @@ use std::path::PathBuf;
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    from: CacheArgs,
+    from: PinArgs,
     #[command(subcommand)]
     command: Command,
 }
 
 /// Which pin, and where the cache is.
 #[derive(clap::Args)]
-struct CacheArgs {
-    /// The cache folder [default: ~/.cache/bootmint]
-    #[arg(long, global = true, value_name = "DIR", env = VARIABLE)]
-    cache: Option<PathBuf>,
+struct PinArgs {
+    #[command(flatten)]
+    cache: CacheArgs,
     /// The pin, by its name in the pin file [default: the file's default]
     #[arg(long, global = true, value_name = "NAME")]
     pin: Option<String>,
@@ -66,17 +63,17 @@ struct ImportArgs {
 
 /// Runs `cargo xtask source`.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
-    let cache = Cache::open(args.from.cache)?;
+    let cache = args.from.cache.open()?;
     let pins = Pins::load(args.from.pin_file.as_deref())?;
     let pin = pins.get(args.from.pin.as_deref())?;
     match args.command {
         Command::Fetch(mirrors) => {
             let mirrors = Mirrors { git: mirrors.git, tarball: mirrors.tarball };
-            report(&source::fetch(&cache, pin, &mirrors, &mut Watch::new(ui))?, ui)
+            report(&source::fetch(&cache, pin, &mirrors, &mut BuildProgress::new(ui))?, ui)
         }
         Command::Import(args) => {
             let from = Origin::parse(&args.from)?;
-            let tree = source::import(&cache, pin, &from, &mut Watch::new(ui))
+            let tree = source::import(&cache, pin, &from, &mut BuildProgress::new(ui))
                 .with_context(|| format!("importing {}", pin.name))?;
             report(&tree, ui)
         }
@@ -131,39 +128,4 @@ fn report(tree: &SourceTree, ui: &Ui) -> anyhow::Result<()> {
         path: path.clone(),
         present: true,
     })
-}
-
-/// Shows the library's progress: steps as notes, bytes as a bar, commands as they are.
-pub struct Watch<'a> {
-    ui: &'a Ui,
-    bar: Option<Progress>,
-}
-
-impl<'a> Watch<'a> {
-    /// Shows progress through `ui`.
-    pub fn new(ui: &'a Ui) -> Self {
-        Self { ui, bar: None }
-    }
-}
-
-impl progress::Progress for Watch<'_> {
-    fn step(&mut self, sentence: &str) {
-        self.bar = None;
-        self.ui.note(sentence);
-    }
-
-    fn bytes(&mut self, done: u64, total: Option<u64>) {
-        let total = total.unwrap_or(0);
-        let bar =
-            self.bar.get_or_insert_with(|| self.ui.progress("downloading", Unit::Bytes, total));
-        bar.set_total(total);
-        bar.set(done);
-    }
-
-    fn said(&mut self, said: Said<'_>) {
-        match said {
-            Said::Command(command) => self.ui.note(format_args!("$ {command}")),
-            Said::Line(line) => self.ui.note(format_args!("  {line}")),
-        }
-    }
 }
