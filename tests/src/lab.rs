@@ -15,7 +15,7 @@ use xtask::{
 /// Set to 1, lets tests whose tools are missing pass with a loud line instead of failing.
 pub const ALLOW_SKIP: &str = "BOOTMINT_ALLOW_SKIP";
 
-/// One test's workplace; its scratch folder vanishes with it, its logs stay.
+/// One test's scratch space: its folder vanishes with it, its logs stay.
 #[derive(Debug)]
 pub struct Lab {
     name: String,
@@ -24,7 +24,7 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A workplace for the test `name`; none when tools are missing and that is allowed.
+    /// A scratch space for the test `name`; none when tools are missing and that is allowed.
     pub fn open(name: &str) -> anyhow::Result<Option<Self>> {
         let missing = deps::missing(deps::Task::Tests);
         if !missing.is_empty() {

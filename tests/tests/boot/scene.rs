@@ -37,9 +37,9 @@ pub(crate) struct Host {
 /// The usual host.
 pub(crate) const WEB: Host = Host { name: "web-01", mac: "52:54:00:aa:00:01", ip: "192.0.2.10" };
 
-/// A test's workplace, server and firmware.
+/// A test's lab, server and firmware.
 pub(crate) struct Scene {
-    /// The workplace.
+    /// The lab.
     pub(crate) lab: Lab,
     /// The server, which gives [`ANSWER`] to whoever asks.
     pub(crate) server: BootServer,
