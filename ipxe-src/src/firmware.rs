@@ -1,9 +1,9 @@
 //! From source and profile to firmware: built once, found by its key ever after.
 //!
-//! What goes in is written down as [`recipe`] inputs, whose digest is the firmware's key. A
+//! What goes in is written down as `recipe` inputs, whose digest is the firmware's key. A
 //! firmware with that key in the cache is taken as it is; otherwise every target is compiled in a
-//! work tree of its own ([`worktree`], [`make`], [`closure`]), what the binary can do is read from
-//! it ([`capability`]), and the result is published in one step ([`store`]).
+//! work tree of its own (`worktree`, `make`, `closure`), what the binary can do is read from
+//! it (`capability`), and the result is published in one step (`store`).
 
 mod capability;
 mod choose;

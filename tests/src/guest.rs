@@ -40,7 +40,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Starts `machine` when one of the [`MACHINES`] places is free; its serial log goes to `log`.
+    /// Starts `machine` when one of the `MACHINES` places is free; its serial log goes to `log`.
     pub fn start(machine: &Machine, log: &Path) -> anyhow::Result<Self> {
         ensure!(machine.operator == Operator::Program, "a test's machine is watched by a program");
         let line = machine.command()?;

@@ -87,7 +87,7 @@ pub enum MintError {
     Interrupted(u64),
 }
 
-/// Mints `jobs` into `output`, and records each in `draft`. Takes memory for [`WINDOW`] images at
+/// Mints `jobs` into `output`, and records each in `draft`. Takes memory for 512 images at
 /// a time. `minted` is told of each; `stop` ends the batch between two images. The first job that
 /// is an error ends it too, after those before it.
 pub fn mint<'a, 't: 'a, E: From<MintError>>(
