@@ -82,8 +82,9 @@ pub enum WriteError {
 pub struct Writer<'t> {
     template: &'t Template,
     work: PathBuf,
-    /// The template's file, where clones of it can be made.
-    original: Option<File>,
+    /// Files of the template, where clones can be made: one per thread, since file systems clone
+    /// one file for one caller at a time. Empty elsewhere.
+    originals: Vec<File>,
     segments: Vec<(usize, usize)>,
     serial: AtomicU64,
 }
@@ -92,19 +93,20 @@ impl<'t> Writer<'t> {
     /// A writer for `template` that keeps its temporary files in the folder `work`, which must be
     /// on the output's file system.
     pub fn new(template: &'t Template, work: &Path) -> Result<Self, WriteError> {
-        let path = work.join(template.key());
-        fs::write(&path, template.bytes()).map_err(io_error("writing", &path))?;
-        let mut original = File::open(&path).map_err(io_error("opening", &path))?;
-        let mut written = Vec::with_capacity(template.bytes().len());
-        original.read_to_end(&mut written).map_err(io_error("reading", &path))?;
-        if written != template.bytes() {
-            return Err(WriteError::Template { path });
+        let mut originals = vec![write_template(template, &work.join(template.key()))?];
+        let reflink = originals.first().map(|original| can_reflink(original, work));
+        if reflink.transpose().map_err(io_error("probing", work))? == Some(true) {
+            for thread in 1..rayon::current_num_threads() {
+                let path = work.join(format!("{}.thread{thread}", template.key()));
+                originals.push(write_template(template, &path)?);
+            }
+        } else {
+            originals.clear();
         }
-        let reflink = can_reflink(&original, work).map_err(io_error("probing", work))?;
         Ok(Self {
             template,
             work: work.to_owned(),
-            original: reflink.then_some(original),
+            originals,
             segments: segments(template),
             serial: AtomicU64::new(0),
         })
@@ -117,7 +119,7 @@ impl<'t> Writer<'t> {
 
     /// How it writes here.
     pub fn method(&self) -> Method {
-        if self.original.is_some() { Method::Reflink } else { Method::Sparse }
+        if self.originals.is_empty() { Method::Sparse } else { Method::Reflink }
     }
 
     /// Makes the file at `path` hold `stamp`, unless it does already. The file is read back and
@@ -153,7 +155,8 @@ impl<'t> Writer<'t> {
         let mut options = OpenOptions::new();
         let file =
             options.read(true).write(true).create_new(true).open(path).map_err(fail("creating"))?;
-        match &self.original {
+        let thread = rayon::current_thread_index().unwrap_or(0) % self.originals.len().max(1);
+        match self.originals.get(thread) {
             Some(original) => rfs::ioctl_ficlone(&file, original)
                 .map_err(|error| fail("cloning the template into")(error.into()))?,
             None => self.write_sparse(&file, stamp.size()).map_err(fail("writing"))?,
@@ -200,6 +203,19 @@ impl<'t> Writer<'t> {
             file.write_all_at(bytes, start as u64)?;
         }
         Ok(())
+    }
+}
+
+/// Writes the template to a file of its own, and compares what the file then holds.
+fn write_template(template: &Template, path: &Path) -> Result<File, WriteError> {
+    fs::write(path, template.bytes()).map_err(io_error("writing", path))?;
+    let mut file = File::open(path).map_err(io_error("opening", path))?;
+    let mut written = Vec::with_capacity(template.bytes().len());
+    file.read_to_end(&mut written).map_err(io_error("reading", path))?;
+    if written == template.bytes() {
+        Ok(file)
+    } else {
+        Err(WriteError::Template { path: path.to_owned() })
     }
 }
 
