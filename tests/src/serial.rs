@@ -167,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_line_that_ends_says_what_was_missing_and_what_was_there() {
-        let (serial, _log) = read(b"Booting\r\n\r\nNo bootable device.\r\n");
+        let (serial, _log) = read(b"Booting\r\n\r\nPowering off.\r\n");
         let error = serial.wait_for("SENTINEL", soon()).unwrap_err().to_string();
         assert_eq!(
             error,
             "the serial line ended before \"SENTINEL\" stood on it; its last words:\n    \
-             | Booting\n    | No bootable device."
+             | Booting\n    | Powering off."
         );
     }
 
