@@ -6,31 +6,12 @@
 #include "defs.inc"
 #include "geometry.inc"
 
-	.code16
-	.arch	i386
-	.text
-	.globl	_start
-
 	.macro	FIRST_BLOCK
 	movl	FIRST_COPY + 432, %eax
 	.endm
 	.macro	FIRST_GEOMETRY
 	BIOS_GEOMETRY
 	.endm
-
-_start:	cli
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$FIRST_STACK, %sp
-	sti
-	cld
-	movw	$LOADER, %si		/* out of the way of the loader */
-	movw	$FIRST_COPY, %di
-	movw	$256, %cx
-	rep movsw
-	ljmp	$0, $first
 
 #include "first.inc"
 #include "text.inc"

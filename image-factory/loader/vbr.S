@@ -7,10 +7,6 @@
 #include "defs.inc"
 #include "geometry.inc"
 
-	.code16
-	.arch	i386
-	.text
-	.globl	_start
 	.equ	BPB_SECTORS,	FIRST_COPY + 24
 	.equ	BPB_HEADS,	FIRST_COPY + 26
 	.equ	BPB_HIDDEN,	FIRST_COPY + 28
@@ -27,20 +23,6 @@
 	BIOS_GEOMETRY
 8:
 	.endm
-
-_start:	cli
-	xorw	%ax, %ax
-	movw	%ax, %ds
-	movw	%ax, %es
-	movw	%ax, %ss
-	movw	$FIRST_STACK, %sp
-	sti
-	cld
-	movw	$LOADER, %si		/* out of the way of the loader */
-	movw	$FIRST_COPY, %di
-	movw	$256, %cx
-	rep movsw
-	ljmp	$0, $first
 
 #include "first.inc"
 #include "text.inc"
