@@ -1,13 +1,19 @@
 //! `cargo xtask build-images` and `images` as their users meet them: exit codes, messages, files.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "a test that cannot go on has failed; not every test program uses all of its helpers"
+)]
+
+#[path = "../../image-factory/tests/common/fake.rs"]
+mod fake;
 
 use bootmint_image_factory::{
-    firmware::{
-        BinaryManifest, Capabilities, Capability, FirmwareManifest, MANIFEST, Provider, SCHEMA,
-        sha256_hex,
-    },
+    firmware::{Capabilities, Capability, sha256_hex},
     format::Platform,
 };
+use fake::Fake;
 use serde_json::Value;
 use std::{fs, os::unix::fs::FileExt, path::Path};
 use xshell::{Shell, cmd};
@@ -45,34 +51,9 @@ impl Bench {
     }
 
     fn firmware(&self, capabilities: Capabilities) {
-        let mut kernel = vec![7_u8; 60_000];
-        kernel[0x1f1] = 1;
-        kernel[0x1fe..0x208].copy_from_slice(b"\x55\xaa\xeb\x66HdrS\x07\x02");
-        kernel[0x211] = 1;
-        let efi = [b"MZ".as_slice(), &[9; 50_000]].concat();
-        let folder = self.path("firmware");
-        fs::create_dir_all(&folder).unwrap();
-        let binary = |platform: Platform, bytes: &[u8]| {
-            fs::write(folder.join(platform.file_name()), bytes).unwrap();
-            BinaryManifest {
-                platform,
-                file: platform.file_name().into(),
-                size: bytes.len() as u64,
-                sha256: sha256_hex(bytes),
-                capabilities: capabilities.clone(),
-                slot: None,
-            }
-        };
-        let manifest = FirmwareManifest {
-            schema: SCHEMA,
-            profile: "test".into(),
-            provider: Provider::Prebuilt,
-            ipxe_version: "2.0.0".into(),
-            key: "test".into(),
-            notes: vec![],
-            binaries: vec![binary(Platform::Bios, &kernel), binary(Platform::EfiX64, &efi)],
-        };
-        fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+        let platforms = &[Platform::Bios, Platform::EfiX64];
+        let fake = Fake { kernel: 60_000, efi: 50_000, platforms, capabilities };
+        fake.write(&self.path("firmware"));
     }
 
     fn xtask(&self, args: &[&str]) -> Ended {

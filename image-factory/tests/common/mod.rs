@@ -1,10 +1,10 @@
 //! A firmware that only looks like one, and other people's tools to look at images with.
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub, reason = "helpers of tests")]
 
+pub mod fake;
+
 use bootmint_image_factory::{
-    firmware::{
-        BinaryManifest, Firmware, FirmwareManifest, MANIFEST, Provider, SCHEMA, sha256_hex,
-    },
+    firmware::{Capabilities, Firmware},
     format::{Format, Platform},
     layout::{BiosLoader, Laid, Spec, lay_out},
 };
@@ -12,37 +12,9 @@ use std::{env, fs, io::ErrorKind, path::Path, process::Command};
 
 /// A firmware for all platforms, whose binaries have about the sizes of real ones.
 pub fn firmware() -> Firmware {
-    let folder = tempfile::tempdir().unwrap();
-    let mut kernel: Vec<u8> = (0..351_727u32).map(|at| (at / 7) as u8).collect();
-    kernel[0x1f1] = 4;
-    kernel[0x1fe..0x208].copy_from_slice(b"\x55\xaa\xeb\x46HdrS\x07\x02");
-    kernel[0x211] = 1;
-    let mut efi: Vec<u8> = (0..996_864u32).map(|at| (at / 5) as u8).collect();
-    efi[..2].copy_from_slice(b"MZ");
-    let binaries =
-        [(Platform::Bios, &kernel), (Platform::EfiX64, &efi), (Platform::EfiArm64, &efi)];
-    let binaries = binaries.map(|(platform, bytes)| {
-        fs::write(folder.path().join(platform.file_name()), bytes).unwrap();
-        BinaryManifest {
-            platform,
-            file: platform.file_name().into(),
-            size: bytes.len() as u64,
-            sha256: sha256_hex(bytes),
-            capabilities: Default::default(),
-            slot: None,
-        }
-    });
-    let manifest = FirmwareManifest {
-        schema: SCHEMA,
-        profile: "test".into(),
-        provider: Provider::Prebuilt,
-        ipxe_version: "2.0.0".into(),
-        key: "k".into(),
-        notes: vec![],
-        binaries: binaries.to_vec(),
-    };
-    fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
-    Firmware::load(folder.path()).unwrap()
+    let platforms = &[Platform::Bios, Platform::EfiX64, Platform::EfiArm64];
+    let capabilities = Capabilities::default();
+    fake::Fake { kernel: 351_727, efi: 996_864, platforms, capabilities }.load()
 }
 
 /// A template of `format` for `platforms`, in a file.
