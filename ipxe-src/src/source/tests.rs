@@ -1,5 +1,10 @@
 use super::*;
 use crate::{pin::Pins, run::Invocation};
+use std::{
+    net::{TcpListener, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// A small git repository with one commit, a pin for it, and a cache.
 struct Fixture {
@@ -121,6 +126,57 @@ fn a_named_mirror_is_the_only_place_asked() {
     assert_eq!(tree.path, fixture.cache.source(&fixture.pin.tree));
     // The cache answers now; nobody is asked.
     fetch(&fixture.cache, &fixture.pin, &gone, &mut ()).unwrap();
+}
+
+/// A git server, as an upstream or a mirror is one; ends with the test.
+struct Daemon {
+    url: String,
+    pid: PathBuf,
+}
+
+impl Daemon {
+    /// Serves the repositories in `folder`.
+    fn start(folder: &Path) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let pid = folder.join("daemon.pid");
+        Invocation::new("git")
+            .args(["daemon", "--detach", "--export-all", "--listen=127.0.0.1"])
+            .arg(format!("--port={port}"))
+            .arg(format!("--pid-file={}", pid.display()))
+            .arg(format!("--base-path={}", folder.display()))
+            .stream(&mut |_| ())
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "git daemon does not listen");
+            thread::sleep(Duration::from_millis(20));
+        }
+        Self { url: format!("git://127.0.0.1:{port}"), pid }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let pid = fs::read_to_string(&self.pid).unwrap();
+        Invocation::new("kill").arg(pid.trim()).stream(&mut |_| ()).unwrap();
+    }
+}
+
+#[test]
+fn a_server_gives_the_pinned_commit_alone() {
+    let fixture = fixture();
+    let repository = fixture.path("repository");
+    // The pin is neither the newest commit nor the only one.
+    fs::write(repository.join("src/Makefile"), "newer:\n").unwrap();
+    git(&repository, &["commit", "-q", "-a", "-m", "newer"]);
+    git(fixture.folder.path(), &["clone", "-q", "--bare", "repository", "bare.git"]);
+    let daemon = Daemon::start(fixture.folder.path());
+    let mirrors = Mirrors { git: Some(format!("{}/bare.git", daemon.url)), tarball: None };
+    let tree = fetch(&fixture.cache, &fixture.pin, &mirrors, &mut ()).unwrap();
+    assert_eq!(fs::read(tree.path.join("src/Makefile")).unwrap(), b"all:\n");
+    verify(&fixture.cache, &fixture.pin).unwrap();
 }
 
 #[test]
