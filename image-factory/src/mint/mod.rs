@@ -1,10 +1,11 @@
 //! Minting: stamps become files, many at a time, safely.
 //!
-//! Every file is written under a temporary name in a work folder of the output, read back through
-//! its own file system, and renamed. A file that already holds what it should is left alone, so an
+//! Every file is written without a name or under a temporary one, read back through its own file
+//! system, and only then named. A file that already holds what it should is left alone, so an
 //! interrupted run goes on where it stopped, and a run with nothing to do writes nothing.
 
 mod batch;
+mod fresh;
 mod names;
 mod output;
 mod writer;

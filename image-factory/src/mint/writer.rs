@@ -4,6 +4,7 @@
 //! slots written over, which costs the slots' bytes only. Elsewhere the parts of the template that
 //! are not zero are written, and the rest is left as a hole.
 
+use super::fresh::{Fresh, Naming};
 use crate::{
     layout::read_back::{self, FoundTicket, ReadBackError},
     slot,
@@ -12,7 +13,7 @@ use crate::{
 };
 use rustix::{fs as rfs, io::Errno};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -85,6 +86,7 @@ pub struct Writer<'t> {
     /// Files of the template, where clones can be made: one per thread, since file systems clone
     /// one file for one caller at a time. Empty elsewhere.
     originals: Vec<File>,
+    naming: Naming,
     segments: Vec<(usize, usize)>,
     serial: AtomicU64,
 }
@@ -107,6 +109,7 @@ impl<'t> Writer<'t> {
             template,
             work: work.to_owned(),
             originals,
+            naming: Naming::probe(work).map_err(io_error("probing", work))?,
             segments: segments(template),
             serial: AtomicU64::new(0),
         })
@@ -135,31 +138,29 @@ impl<'t> Writer<'t> {
         }
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let temporary = self.work.join(format!("{}.{serial}", self.template.key()));
-        let result = self.write_new(stamp, expected, &temporary).and_then(|()| {
-            fs::rename(&temporary, path).map_err(io_error("renaming an image to", path))
-        });
-        if result.is_err() {
-            // The first error counts; the work folder is removed at the end of the run anyway.
-            let _ = fs::remove_file(&temporary);
-        }
-        result.map(|()| Outcome::Written)
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let fresh = Fresh::create(self.naming, folder, temporary)
+            .map_err(io_error("making a file for", path))?;
+        self.fill(stamp, expected, fresh.file(), path)?;
+        fresh.publish(path).map_err(io_error("giving an image its name", path))?;
+        Ok(Outcome::Written)
     }
 
-    fn write_new(
+    /// Makes `file`, which is new and is to be the image at `path`, hold `stamp`.
+    fn fill(
         &self,
         stamp: &Stamp<'_>,
         expected: &[Identity],
+        file: &File,
         path: &Path,
     ) -> Result<(), WriteError> {
         let fail = |action| io_error(action, path);
-        let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create_new(true).open(path).map_err(fail("creating"))?;
         let thread = rayon::current_thread_index().unwrap_or(0) % self.originals.len().max(1);
         match self.originals.get(thread) {
-            Some(original) => rfs::ioctl_ficlone(&file, original)
+            Some(original) => rfs::ioctl_ficlone(file, original)
                 .map_err(|error| fail("cloning the template into")(error.into()))?,
-            None => self.write_sparse(&file, stamp.size()).map_err(fail("writing"))?,
+            None => self.write_sparse(file, stamp.size()).map_err(fail("writing"))?,
         }
         let changed = self.changed_blocks(stamp);
         for &(at, ref block) in &changed {
@@ -168,9 +169,9 @@ impl<'t> Writer<'t> {
         match self.method() {
             Method::Reflink => {
                 let changed = changed.iter().map(|(at, _)| *at).collect();
-                check(Cloned { file: &file, stamp, changed, at: 0 }, stamp, expected, path)
+                check(Cloned { file, stamp, changed, at: 0 }, stamp, expected, path)
             }
-            Method::Sparse => check(&file, stamp, expected, path),
+            Method::Sparse => check(file, stamp, expected, path),
         }
     }
 
