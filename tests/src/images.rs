@@ -39,9 +39,21 @@ pub fn mint(
     hosts: &[Host],
     patience: &Patience,
 ) -> anyhow::Result<PathBuf> {
+    mint_with(folder, firmware, format, hosts, patience, BiosLoader::Own)
+}
+
+/// As [`mint`], with a BIOS loader of choice.
+pub fn mint_with(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    hosts: &[Host],
+    patience: &Patience,
+    bios_loader: BiosLoader<'_>,
+) -> anyhow::Result<PathBuf> {
     let subject = match hosts {
-        [host] => Subject::Host(host),
-        hosts => Subject::Site(hosts),
+        [host] => Subject::from(host.clone()),
+        hosts => Subject::Site(hosts.to_vec()),
     };
     let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
     let about: Vec<_> =
@@ -56,7 +68,7 @@ pub fn mint(
         firmware,
         platforms: &platforms,
         slot_capacity: SLOT,
-        bios_loader: BiosLoader::Own,
+        bios_loader,
     })?;
     let expected: Vec<_> = hosts.iter().map(|host| HostEntry::new(host).identity()).collect();
     let name = hosts.first().context("an image is for one host or more")?.name.to_string();

@@ -15,6 +15,9 @@ use xtask::{
 /// Set to 1, lets tests whose tools are missing pass with a loud line instead of failing.
 pub const ALLOW_SKIP: &str = "BOOTMINT_ALLOW_SKIP";
 
+/// The Debian packages of what machines need.
+pub const MACHINES: [&str; 2] = ["qemu-system-x86", "ovmf"];
+
 /// One test's scratch space: its folder vanishes with it, its logs stay.
 #[derive(Debug)]
 pub struct Lab {
@@ -24,9 +27,16 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// A scratch space for the test `name`; none when tools are missing and that is allowed.
+    /// A scratch space for the test `name`, which starts machines; none when tools are missing and
+    /// that is allowed.
     pub fn open(name: &str) -> anyhow::Result<Option<Self>> {
-        let missing = deps::missing(deps::Task::Tests);
+        Self::with(name, &MACHINES)
+    }
+
+    /// A scratch space for the test `name`, which needs the tools of these Debian packages, and
+    /// machines only if they are among them.
+    pub fn with(name: &str, packages: &[&str]) -> anyhow::Result<Option<Self>> {
+        let missing = deps::missing_of(packages)?;
         if !missing.is_empty() {
             let list: Vec<_> = missing.iter().map(ToString::to_string).collect();
             let list = list.join("; ");

@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+/// The Debian packages of what builds, runs and watches the simulation.
+const TOOLS: [&str; 5] = ["gcc", "libslirp-dev", "make", "perl", "valgrind"];
 /// The card's address; the first three bytes are Microsoft's.
 const MAC: &str = "00:15:5d:00:00:07";
 /// Not the address that the simulated network offers by DHCP, which is 10.0.2.15.
@@ -41,7 +43,7 @@ fn ticket(mac: &str, server: &BootServer, patience: &Patience) -> anyhow::Result
 
 #[test]
 fn a_ticket_brings_up_the_synthetic_card_and_runs_its_answer() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("hyperv")? else { return Ok(()) };
+    let Some(lab) = Lab::with("hyperv", &TOOLS)? else { return Ok(()) };
     let Some(simulator) = Simulator::open("hyperv")? else { return Ok(()) };
     let server = BootServer::start()?;
     // Larger than the receive buffer and both rings, so that all of them wrap around.
@@ -75,7 +77,7 @@ fn a_ticket_brings_up_the_synthetic_card_and_runs_its_answer() -> anyhow::Result
 
 #[test]
 fn a_ticket_for_another_card_leaves_this_one_alone() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("hyperv-other")? else { return Ok(()) };
+    let Some(lab) = Lab::with("hyperv-other", &TOOLS)? else { return Ok(()) };
     let Some(simulator) = Simulator::open("hyperv-other")? else { return Ok(()) };
     let server = BootServer::start()?;
     let ticket = ticket("00:15:5d:00:00:08", &server, &images::impatient())?;
@@ -151,7 +153,7 @@ const FAULTS: &[(&str, &str, End)] = &[
 
 #[test]
 fn a_host_that_misbehaves_ends_in_one_clear_line_and_the_local_disk() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("hyperv-faults")? else { return Ok(()) };
+    let Some(lab) = Lab::with("hyperv-faults", &TOOLS)? else { return Ok(()) };
     let Some(simulator) = Simulator::open("hyperv-faults")? else { return Ok(()) };
     let queue = Mutex::new(FAULTS.iter());
     let failures = Mutex::new(Vec::new());
@@ -233,7 +235,7 @@ const STUCK: &[(&str, &str)] = &[
 
 #[test]
 fn the_pinned_driver_stops_at_packets_that_it_refuses() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("hyperv-stuck")? else { return Ok(()) };
+    let Some(lab) = Lab::with("hyperv-stuck", &TOOLS)? else { return Ok(()) };
     let Some(simulator) = Simulator::open("hyperv-stuck")? else { return Ok(()) };
     // While it waits for one NVSP answer, the driver looks a thousand times at most.
     const FOR_EVER: usize = 1500;
@@ -255,7 +257,7 @@ fn the_pinned_driver_stops_at_packets_that_it_refuses() -> anyhow::Result<()> {
 /// Later versions do; a pin that has that belongs here no more, and the fault among [`FAULTS`].
 #[test]
 fn the_pinned_driver_crashes_at_a_packet_without_length() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("hyperv-crash")? else { return Ok(()) };
+    let Some(lab) = Lab::with("hyperv-crash", &TOOLS)? else { return Ok(()) };
     let Some(simulator) = Simulator::open("hyperv-crash")? else { return Ok(()) };
     let server = BootServer::start()?;
     let ticket = ticket(MAC, &server, &images::impatient())?;

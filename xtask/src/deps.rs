@@ -212,6 +212,17 @@ pub fn missing(task: Task) -> Vec<Tool> {
     TOOLS.iter().filter(|tool| tool.task <= task && !tool.is_there()).copied().collect()
 }
 
+/// Those tools of these Debian packages that are not there. A package that this module does not
+/// know is an error: nobody would install it.
+pub fn missing_of(packages: &[&str]) -> anyhow::Result<Vec<Tool>> {
+    let known = |package: &&&str| TOOLS.iter().any(|tool| tool.debian == **package);
+    if let Some(unknown) = packages.iter().find(|package| !known(package)) {
+        bail!("the package {unknown} is not among those that are installed for tests");
+    }
+    let wanted = |tool: &&Tool| packages.contains(&tool.debian) && !tool.is_there();
+    Ok(TOOLS.iter().filter(wanted).copied().collect())
+}
+
 fn packages(tools: &[Tool], name: impl Fn(&Tool) -> &'static str) -> Vec<&'static str> {
     let mut names: Vec<_> = tools.iter().map(name).collect();
     names.sort_unstable();
@@ -227,6 +238,12 @@ mod tests {
     fn a_program_of_every_system_is_found_and_a_made_up_one_is_not() {
         assert!(on_path("sh").is_some());
         assert!(on_path("no-such-program-of-any-system").is_none());
+    }
+
+    #[test]
+    fn a_test_asks_for_packages_that_are_installed_for_tests() {
+        assert!(missing_of(&["gcc", "ovmf"]).is_ok());
+        assert!(missing_of(&["gcc", "gc"]).unwrap_err().to_string().contains("package gc is not"));
     }
 
     #[test]

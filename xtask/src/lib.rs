@@ -10,6 +10,7 @@ pub mod feed_input;
 pub mod firmware;
 pub mod hosts;
 pub mod images;
+pub mod isolinux;
 pub mod qemu;
 pub mod source;
 pub mod ui;

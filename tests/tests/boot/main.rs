@@ -2,6 +2,7 @@
 
 mod compiled;
 mod fallback;
+mod isolinux;
 mod local_disk;
 mod media;
 mod network;

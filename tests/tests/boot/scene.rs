@@ -1,6 +1,8 @@
 //! The scene of most boot tests: one network, whose gateway is this computer with the boot server.
 
-use bootmint_image_factory::{firmware::Firmware, format::Format, ticket::Patience};
+use bootmint_image_factory::{
+    firmware::Firmware, format::Format, layout::BiosLoader, ticket::Patience,
+};
 use bootmint_tests::{
     boot_server::{BootServer, Reply, Request},
     firmware,
@@ -9,7 +11,10 @@ use bootmint_tests::{
     lab::{self, Lab},
 };
 use std::{path::PathBuf, time::Duration};
-use xtask::qemu::{Board, Image, Machine, Medium, Model, Nic, UserNet, Wire};
+use xtask::{
+    isolinux,
+    qemu::{Board, Image, Machine, Medium, Model, Nic, UserNet, Wire},
+};
 
 /// The CSV columns that the scene's feeds start with.
 const HEADER: &str = "name,mac,address,gateway,server";
@@ -53,6 +58,13 @@ impl Scene {
         Self::with(lab, firmware::any()?).map(Some)
     }
 
+    /// The scene of a test that needs the tools of more Debian packages than machines do.
+    pub(crate) fn with_tools(name: &str, packages: &[&str]) -> anyhow::Result<Option<Self>> {
+        let packages = [&lab::MACHINES, packages].concat();
+        let Some(lab) = Lab::with(name, &packages)? else { return Ok(None) };
+        Self::with(lab, firmware::any()?).map(Some)
+    }
+
     /// The scene of a test about compiled firmware; none, loudly, where there is no source.
     pub(crate) fn compiled(name: &str) -> anyhow::Result<Option<Self>> {
         let Some(lab) = Lab::open(name)? else { return Ok(None) };
@@ -85,6 +97,18 @@ impl Scene {
     ) -> anyhow::Result<PathBuf> {
         let hosts = images::hosts(feed)?;
         images::mint(self.lab.folder(), &self.firmware, format, &hosts, patience)
+    }
+
+    /// As [`Scene::image`], an ISO that isolinux starts on a BIOS.
+    pub(crate) fn isolinux_image(
+        &self,
+        feed: &str,
+        patience: &Patience,
+    ) -> anyhow::Result<PathBuf> {
+        let (hosts, files) = (images::hosts(feed)?, isolinux::read()?);
+        let loader = BiosLoader::Isolinux { files: &files };
+        let folder = self.lab.folder();
+        images::mint_with(folder, &self.firmware, Format::Iso, &hosts, patience, loader)
     }
 
     /// A machine that is `host`, with the image in `path` attached as `medium`.

@@ -1,7 +1,7 @@
 //! What others do for the same result, measured on the same file system in the same run.
 
 use super::{disk, mint::Measured};
-use crate::{deps::on_path, ui::Ui};
+use crate::{deps::on_path, isolinux, ui::Ui};
 use anyhow::Context;
 use bootmint_image_factory::{
     firmware::Firmware,
@@ -12,12 +12,6 @@ use bootmint_image_factory::{
 };
 use std::{fs, path::Path};
 use xshell::{Shell, cmd};
-
-/// Where Debian and Fedora put what a BIOS CD of the usual kind needs.
-const ISOLINUX: [(&str, &str); 2] = [
-    ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32"),
-    ("/usr/share/syslinux/isolinux.bin", "/usr/share/syslinux/ldlinux.c32"),
-];
 
 /// `cp` of the template, one process per image.
 pub(super) fn cp_each(
@@ -68,10 +62,9 @@ pub(super) fn genisoimage(
     scratch: &Path,
     ui: &Ui,
 ) -> anyhow::Result<Vec<Measured>> {
-    let isolinux = ISOLINUX.iter().find(|(a, b)| Path::new(a).exists() && Path::new(b).exists());
     let there =
         ["genisoimage", "mformat", "mmd", "mcopy"].iter().all(|name| on_path(name).is_some());
-    let (Some((isolinux, ldlinux)), true) = (isolinux, there) else {
+    let (Some(isolinux), true) = (isolinux::find(), there) else {
         ui.warn("genisoimage, mtools or isolinux is missing: their figures are left out");
         return Ok(vec![]);
     };
@@ -80,8 +73,8 @@ pub(super) fn genisoimage(
     let tree = out.join("tree");
     fs::create_dir_all(&tree)?;
     let binaries = Binaries::write(firmware, &out)?;
-    fs::copy(isolinux, tree.join("isolinux.bin"))?;
-    fs::copy(ldlinux, tree.join("ldlinux.c32"))?;
+    fs::copy(isolinux.isolinux, tree.join("isolinux.bin"))?;
+    fs::copy(isolinux.ldlinux, tree.join("ldlinux.c32"))?;
     fs::copy(&binaries.bios, tree.join("ipxe.krn"))?;
     fs::write(
         tree.join("isolinux.cfg"),
