@@ -1,12 +1,12 @@
 //! Minting as a whole: stamps, files, manifest, and what an interrupted or damaged run leaves.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test that cannot go on has failed")]
+
+#[path = "common/fake.rs"]
+mod fake;
 
 use bootmint_image_factory::{
     feed::{self, Defaults, FeedFormat},
-    firmware::{
-        BinaryManifest, Capability, Firmware, FirmwareManifest, MANIFEST, Provider, SCHEMA,
-        sha256_hex,
-    },
+    firmware::{Capability, sha256_hex},
     format::{Format, Platform},
     host::Host,
     layout::BiosLoader,
@@ -16,6 +16,7 @@ use bootmint_image_factory::{
     ticket::{Facts, Patience, Ticket, identities},
     verify,
 };
+use fake::Fake;
 use proptest::prelude::*;
 use std::{
     fs,
@@ -28,42 +29,12 @@ use std::{
     },
 };
 
-/// Bytes that pass for a BIOS binary and an EFI binary: nothing here boots them.
-fn firmware() -> Firmware {
-    let folder = tempfile::tempdir().unwrap();
-    let mut kernel: Vec<u8> = (0..120_000_u32).map(|at| (at / 7) as u8).collect();
-    kernel[0x1f1] = 1;
-    kernel[0x1fe..0x208].copy_from_slice(b"\x55\xaa\xeb\x66HdrS\x07\x02");
-    kernel[0x211] = 1;
-    let efi = [b"MZ".as_slice(), &[7; 90_000]].concat();
-    let mut binaries = Vec::new();
-    for (platform, bytes) in [(Platform::Bios, &kernel), (Platform::EfiX64, &efi)] {
-        fs::write(folder.path().join(platform.file_name()), bytes).unwrap();
-        binaries.push(BinaryManifest {
-            platform,
-            file: platform.file_name().into(),
-            size: bytes.len() as u64,
-            sha256: sha256_hex(bytes),
-            capabilities: Capability::ALL.into(),
-            slot: None,
-        });
-    }
-    let manifest = FirmwareManifest {
-        schema: SCHEMA,
-        profile: "test".into(),
-        provider: Provider::Prebuilt,
-        ipxe_version: "2.0.0".into(),
-        key: "test".into(),
-        notes: vec![],
-        binaries,
-    };
-    fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
-    Firmware::load(folder.path()).unwrap()
-}
-
 fn template(format: Format) -> Template {
-    let firmware = firmware();
-    let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+    let targets = &[Platform::Bios, Platform::EfiX64];
+    let capabilities = Capability::ALL.into();
+    let fake = Fake { kernel: 120_000, efi: 90_000, platforms: targets, capabilities };
+    let firmware = fake.load();
+    let platforms = template::platforms(format, targets);
     Template::new(&Recipe {
         format,
         firmware: &firmware,
@@ -100,21 +71,21 @@ fn run(out: &Path, hosts: &[Host], stop_after: usize) -> Result<(Tally, bool), M
         templates: vec![TemplateEntry::new(iso(), "test")],
     };
     let mut draft = output.manifest(&head)?;
-    let jobs = hosts.iter().map(|host| {
+    let job = |host: &&Host| {
         Ok::<_, MintError>(Job {
             writer: &writer,
             file: format!("site/{}.iso", host.name),
-            subject: Subject::Host(host),
+            subject: Subject::from(Host::clone(host)),
             facts: Facts::Post,
         })
-    });
+    };
     let (stop, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let minted = |_: &_, _| {
         if count.fetch_add(1, Ordering::Relaxed) + 1 >= stop_after {
             stop.store(true, Ordering::Relaxed);
         }
     };
-    let tally = mint::mint(&output, jobs, &Patience::default(), &mut draft, &minted, &stop)?;
+    let tally = mint::mint(&output, hosts, &job, &Patience::default(), &mut draft, &minted, &stop)?;
     Ok((tally, draft.publish()?))
 }
 

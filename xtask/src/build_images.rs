@@ -3,29 +3,34 @@
 mod lot;
 mod plan;
 mod report;
+mod subjects;
 
 use crate::{
     deps::{self, Task},
     feed_input::{self, Request},
     firmware::{CacheArgs, FirmwareArgs},
-    ui::{Ui, Unit},
+    ui::{self, Ui},
 };
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
     feed::{Defaults, FeedFormat},
     format::Format,
-    host::{Host, ServerUrl},
+    host::ServerUrl,
+    manifest::ImageEntry,
     mint::{self, NameTemplate, Output, Shard, Writer},
     ticket::{Patience, TokenKey},
 };
 use lot::Lots;
-use plan::{Plan, Subjects};
+use plan::Plan;
+pub(crate) use report::Report;
 use std::{
+    ffi::OsStr,
     num::{NonZeroU8, NonZeroU16},
-    path::PathBuf,
-    sync::atomic::AtomicBool,
+    path::{Path, PathBuf},
+    sync::{Once, atomic::AtomicBool},
     time::Instant,
 };
+use subjects::{Subjects, Unit, Usual};
 
 /// Arguments of `cargo xtask build-images`.
 #[derive(clap::Args)]
@@ -77,17 +82,47 @@ pub struct Args {
     cache: CacheArgs,
 }
 
+impl Args {
+    /// The arguments of a run that a benchmark measures.
+    pub(crate) fn for_benchmark(
+        hosts: &Path,
+        out: &Path,
+        firmware: &FirmwareArgs,
+        cache: &CacheArgs,
+    ) -> anyhow::Result<Self> {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let line: [&OsStr; 5] = [
+            "build-images".as_ref(),
+            "--hosts".as_ref(),
+            hosts.as_ref(),
+            "--out".as_ref(),
+            out.as_ref(),
+        ];
+        let args = <Line as clap::Parser>::try_parse_from(line)?.args;
+        Ok(Self { firmware: firmware.clone(), cache: cache.clone(), ..args })
+    }
+}
+
 /// Runs `cargo xtask build-images`.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
+    build(args, ui, &|_| ())?.show(ui)
+}
+
+/// Builds the images, tells `minted` of each, and says what was done.
+pub(crate) fn build(
+    args: Args,
+    ui: &Ui,
+    minted: &(dyn Fn(&ImageEntry) + Sync),
+) -> anyhow::Result<Report> {
     let start = Instant::now();
     if args.install_deps {
         deps::install(Task::Images, ui)?;
     }
-    let mut hosts = read_hosts(&args, ui)?;
-    if args.site_images {
-        plan::sort_by_site(&mut hosts);
-    }
-    let subjects = Subjects::new(&hosts, args.site_images, &args.formats, args.firmware.profile());
+    let subjects = read_feed(&args, ui)?;
     let patience = Patience {
         attempts: args.attempts,
         request: args.request_timeout,
@@ -106,46 +141,53 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         .map(|template| Writer::new(template, output.work()))
         .collect::<Result<_, _>>()?;
     let mut draft = output.manifest(&plan.head())?;
-    let progress = ui.progress("minting", Unit::Count, plan.count(args.shard) as u64);
+    let progress = ui.progress("minting", ui::Unit::Count, plan.count(args.shard) as u64);
     let tally = mint::mint(
         &output,
-        plan.jobs(&writers, args.shard),
+        plan.images(args.shard),
+        &|image| plan.job(&writers, *image),
         &patience,
         &mut draft,
-        &|_, _| progress.add(1),
+        &|entry, _| {
+            progress.add(1);
+            minted(entry);
+        },
         stop_on_interrupt()?,
     )?;
     progress.finish();
     let changed = draft.publish()?;
     let done = (tally, changed);
-    report::Report::new(&args.out, args.shard, &plan, &writers, done, start.elapsed()).show(ui)
+    Ok(Report::new(&args.out, args.shard, &plan, &writers, done, start.elapsed()))
 }
 
-/// The checked hosts of the feed, each with its token where there is a key.
-fn read_hosts(args: &Args, ui: &Ui) -> anyhow::Result<Vec<Host>> {
+/// Checks the feed, and gives its hosts tokens where there is a key.
+fn read_feed(args: &Args, ui: &Ui) -> anyhow::Result<Subjects> {
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
-    let mut hosts =
-        Request::new(&args.hosts, args.feed_format, &args.feed).load()?.hosts(&defaults)?;
-    let Some(path) = &args.token_key else {
-        if hosts.iter().any(|host| host.token.is_none()) {
-            ui.note("hosts without a token ask the server by name alone: give --token-key FILE, or a token in the feed");
-        }
-        return Ok(hosts);
-    };
+    let input = Request::new(&args.hosts, args.feed_format, &args.feed).load()?;
+    let unit = if args.site_images { Unit::Site } else { Unit::Host };
+    let usual = Usual { profile: args.firmware.profile(), formats: &args.formats };
+    let key = args.token_key.as_deref().map(token_key).transpose()?;
+    let subjects = Subjects::check(input, &defaults, unit, &usual, key)?;
+    if subjects.some_without_token() {
+        ui.note("hosts without a token ask the server by name alone: give --token-key FILE, or a token in the feed");
+    }
+    Ok(subjects)
+}
+
+fn token_key(path: &Path) -> anyhow::Result<TokenKey> {
     let reading = || format!("reading the token key {}", path.display());
     let secret = std::fs::read(path).with_context(reading)?;
-    let key = TokenKey::new(&secret).with_context(reading)?;
-    for host in hosts.iter_mut().filter(|host| host.token.is_none()) {
-        host.token = Some(key.token(&host.name)?);
-    }
-    Ok(hosts)
+    TokenKey::new(&secret).with_context(reading)
 }
 
 /// A flag that Ctrl-C raises, so that a run ends between two images.
 fn stop_on_interrupt() -> anyhow::Result<&'static AtomicBool> {
     static STOP: AtomicBool = AtomicBool::new(false);
+    static WATCH: Once = Once::new(); // a benchmark runs several times in one process
     let raise = || STOP.store(true, std::sync::atomic::Ordering::Relaxed);
-    match ctrlc::set_handler(raise) {
+    let mut watched = Ok(());
+    WATCH.call_once(|| watched = ctrlc::set_handler(raise));
+    match watched {
         Ok(()) => Ok(&STOP),
         Err(error) => bail!("cannot watch for Ctrl-C: {error}"),
     }

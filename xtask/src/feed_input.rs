@@ -1,9 +1,10 @@
-//! Where a feed's bytes come from: a file, standard input, or an HTTP server.
+//! Where a feed's bytes come from: a file, standard input, or an HTTP server. They go to a temporary
+//! file first, so that a feed of any size takes no memory, and what was checked is what is minted.
 
 use anyhow::{Context, bail, ensure};
 use bootmint_image_factory::{
     fault::Faults,
-    feed::{self, Defaults, FeedFormat, MAX_BYTES},
+    feed::{Defaults, Feed, FeedFormat, MAX_BYTES},
     host::Host,
 };
 use reqwest::{
@@ -13,7 +14,8 @@ use reqwest::{
     redirect::{Attempt, Policy},
 };
 use std::{
-    env, fs,
+    env,
+    fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
@@ -58,9 +60,9 @@ impl Request {
     }
 
     /// Gets the feed.
-    pub fn load(&self) -> anyhow::Result<Feed> {
+    pub fn load(&self) -> anyhow::Result<Input> {
         let lower = self.feed.to_ascii_lowercase();
-        let (name, bytes, told) = if self.feed == "-" {
+        let (name, file, told) = if self.feed == "-" {
             ("stdin".to_owned(), limited(io::stdin().lock(), "standard input")?, None)
         } else if lower.starts_with("http://") || lower.starts_with("https://") {
             self.download()?
@@ -72,10 +74,10 @@ impl Request {
         let Some(format) = self.format.or(told) else {
             bail!("{name} does not tell its format; name it: csv, json, ndjson or toml");
         };
-        Ok(Feed { bytes, format, name })
+        Ok(Input { file, format, name })
     }
 
-    fn download(&self) -> anyhow::Result<(String, Vec<u8>, Option<FeedFormat>)> {
+    fn download(&self) -> anyhow::Result<(String, File, Option<FeedFormat>)> {
         let mut url = Url::parse(&self.feed).context("reading the feed's address")?;
         let no_user = url.username().is_empty() && url.password().is_none();
         ensure!(no_user, "a feed's address holds no password; put a token into {TOKEN_VARIABLE}");
@@ -102,8 +104,8 @@ impl Request {
             bail!("{url} answered {status}{hint}");
         }
         let told = told(&answer).or_else(|| FeedFormat::of_path(Path::new(url.path())));
-        let bytes = limited(answer, url.as_str())?;
-        Ok((url.to_string(), bytes, told))
+        let file = limited(answer, url.as_str())?;
+        Ok((url.to_string(), file, told))
     }
 
     fn client(&self, url: &Url) -> anyhow::Result<Client> {
@@ -152,30 +154,34 @@ fn told(answer: &Response) -> Option<FeedFormat> {
     FeedFormat::of_content_type(answer.headers().get(CONTENT_TYPE)?.to_str().ok()?)
 }
 
-fn limited(from: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(MAX_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("reading {name}"))?;
-    ensure!(bytes.len() <= MAX_BYTES, "{name} has more than {} MiB; split it", MAX_BYTES >> 20);
-    Ok(bytes)
+/// What `from` gives, in a file without a name, which vanishes with its handle.
+fn limited(from: impl Read, name: &str) -> anyhow::Result<File> {
+    let mut file = tempfile::tempfile().context("making a temporary file for the feed")?;
+    let bytes = io::copy(&mut from.take(MAX_BYTES as u64 + 1), &mut file)
+        .with_context(|| format!("reading {name} into a temporary file"))?;
+    ensure!(bytes <= MAX_BYTES as u64, "{name} has more than {} MiB; split it", MAX_BYTES >> 20);
+    Ok(file)
 }
 
-/// A feed's bytes.
-#[derive(Clone, Debug)]
-pub struct Feed {
-    /// The bytes as they came.
-    pub bytes: Vec<u8>,
+/// A feed as it came.
+#[derive(Debug)]
+pub struct Input {
+    /// Its bytes.
+    pub file: File,
     /// Their format.
     pub format: FeedFormat,
     /// What faults call the feed.
     pub name: String,
 }
 
-impl Feed {
-    /// Reads and checks all hosts.
-    pub fn hosts(&self, defaults: &Defaults) -> Result<Vec<Host>, Faults> {
-        feed::parse(&self.bytes, self.format, &self.name, defaults)
+impl Input {
+    /// Checks all hosts and shows each to `visit`.
+    pub fn check(
+        self,
+        defaults: &Defaults,
+        visit: &mut dyn FnMut(&Host),
+    ) -> Result<Feed<'static>, Faults> {
+        Feed::check(self.file, self.format, &self.name, defaults, visit)
     }
 }
 
@@ -185,6 +191,7 @@ mod tests {
     use std::{
         io::{BufRead, BufReader, Write},
         net::TcpListener,
+        os::unix::fs::FileExt,
         thread::{self, JoinHandle},
     };
 
@@ -214,7 +221,9 @@ mod tests {
              connection: close\r\n\r\nname\n",
         );
         let feed = request(&format!("{address}?key=private")).load().unwrap();
-        assert_eq!((feed.format, feed.bytes.as_slice()), (FeedFormat::Csv, b"name\n".as_slice()));
+        let mut text = [0; 6];
+        assert_eq!(feed.file.read_at(&mut text, 0).unwrap(), 5);
+        assert_eq!((feed.format, &text), (FeedFormat::Csv, b"name\n\0"));
         assert_eq!(feed.name, address);
         assert!(server.join().unwrap().contains("authorization: bearer secret"));
     }

@@ -52,18 +52,19 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 fn check(args: CheckArgs, ui: &Ui) -> anyhow::Result<()> {
     let feed = Request::new(&args.feed, args.format, &args.input).load()?;
     let defaults = Defaults { server: args.server, ..Defaults::default() };
-    match feed.hosts(&defaults) {
-        Ok(hosts) => {
-            let summary = Summary::new(&hosts);
-            ui.result(format_args!("{}: {summary}", feed.name));
-            ui.json(&Report { feed: &feed.name, summary, faults: &[] })
+    let (name, mut summary) = (feed.name.clone(), Summary::default());
+    let checked = feed.check(&defaults, &mut |host| summary.add(host));
+    match checked {
+        Ok(_) => {
+            ui.result(format_args!("{name}: {summary}"));
+            ui.json(&Report { feed: &name, summary, faults: &[] })
         }
         Err(faults) => {
             ui.result(&faults);
             let list = faults.as_slice();
-            ui.json(&Report { feed: &feed.name, summary: Summary::default(), faults: list })?;
+            ui.json(&Report { feed: &name, summary: Summary::default(), faults: list })?;
             let plural = if faults.len() == 1 { "fault" } else { "faults" };
-            bail!("{} has {} {plural}", feed.name, faults.len())
+            bail!("{name} has {} {plural}", faults.len())
         }
     }
 }
@@ -89,17 +90,12 @@ struct Summary {
 }
 
 impl Summary {
-    fn new(hosts: &[Host]) -> Self {
-        let nics = || hosts.iter().flat_map(|host| &host.nics);
-        let mut sites = BTreeMap::new();
-        for site in hosts.iter().filter_map(|host| host.site.as_ref()) {
-            *sites.entry(site.to_string()).or_default() += 1;
-        }
-        Self {
-            hosts: hosts.len(),
-            interfaces: nics().count(),
-            dhcp: nics().filter(|nic| nic.addressing == Addressing::Dhcp).count(),
-            sites,
+    fn add(&mut self, host: &Host) {
+        self.hosts += 1;
+        self.interfaces += host.nics.len();
+        self.dhcp += host.nics.iter().filter(|nic| nic.addressing == Addressing::Dhcp).count();
+        if let Some(site) = &host.site {
+            *self.sites.entry(site.to_string()).or_default() += 1;
         }
     }
 }
@@ -122,14 +118,15 @@ impl std::fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bootmint_image_factory::feed;
+    use bootmint_image_factory::feed::Feed;
 
     #[test]
     fn a_summary_counts_hosts_interfaces_and_sites() {
         let csv = "name,address,dhcp,site,server\na,,yes,x,http://192.0.2.1\nb,192.0.2.5/24,,x,http://192.0.2.1\n";
-        let hosts =
-            feed::parse(csv.as_bytes(), FeedFormat::Csv, "f", &Defaults::default()).unwrap();
-        let text = Summary::new(&hosts).to_string();
+        let mut summary = Summary::default();
+        let mut add = |host: &Host| summary.add(host);
+        Feed::check(csv.as_bytes(), FeedFormat::Csv, "f", &Defaults::default(), &mut add).unwrap();
+        let text = summary.to_string();
         assert_eq!(text, "2 hosts, 2 interfaces (1 by DHCP), 1 site; no faults");
     }
 }

@@ -7,20 +7,21 @@ use super::{
     raw::{Cell, HostField, ListField, NicField, RawHost},
     source::{Source, Spot},
     values::{Shared, Values},
-    whole::{Owner, Seen},
+    whole::{Kind, Seen},
 };
 use crate::{
     fault::Fault,
     format::Format,
     host::{Host, HostName, MAX_DNS, MAX_VARS, Mac, Nic, Text, Token, Uuid, VarName},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
-/// Turns raw hosts into hosts and gathers every fault.
+/// Turns raw hosts into hosts, hands each on, and gathers every fault.
 pub(super) struct Checker<'s> {
     source: &'s Source<'s>,
-    defaults: Defaults,
-    hosts: Vec<Host>,
+    defaults: Cow<'s, Defaults>,
+    /// Takes each host without faults, and where it can be read again.
+    sink: &'s mut dyn FnMut(u32, Host),
     faults: Vec<Fault>,
     count: usize,
     /// Whether the feed has a default server that was refused.
@@ -29,12 +30,32 @@ pub(super) struct Checker<'s> {
     shared: Shared,
 }
 
+/// What remains when all hosts were checked.
+pub(super) struct Checked {
+    /// The defaults with the feed's own.
+    pub(super) defaults: Defaults,
+    /// All faults.
+    pub(super) faults: Vec<Fault>,
+    /// What was seen.
+    pub(super) seen: Seen,
+}
+
 impl<'s> Checker<'s> {
     /// A checker for hosts of `source`, which have `defaults` unless they say otherwise.
-    pub(super) fn new(source: &'s Source<'s>, defaults: Defaults) -> Self {
-        let (hosts, faults) = (Vec::new(), Vec::new());
-        let (seen, shared) = (Seen::default(), Shared::default());
-        Self { source, defaults, hosts, faults, count: 0, default_refused: false, seen, shared }
+    pub(super) fn new(
+        source: &'s Source<'s>,
+        defaults: &'s Defaults,
+        seen: Seen,
+        sink: &'s mut dyn FnMut(u32, Host),
+    ) -> Self {
+        let (defaults, shared) = (Cow::Borrowed(defaults), Shared::default());
+        let faults = Vec::new();
+        Self { source, defaults, sink, faults, count: 0, default_refused: false, seen, shared }
+    }
+
+    /// Where the hosts stand.
+    pub(super) fn source(&self) -> &'s Source<'s> {
+        self.source
     }
 
     /// Adds a fault that a reader found.
@@ -42,9 +63,15 @@ impl<'s> Checker<'s> {
         self.faults.push(fault);
     }
 
-    /// The hosts without faults, and all faults.
-    pub(super) fn finish(self) -> (Vec<Host>, Vec<Fault>) {
-        (self.hosts, self.faults)
+    /// Ends the check. A source that could not be read has that one fault.
+    pub(super) fn finish(mut self) -> Checked {
+        if let Some(failure) = self.source.failure() {
+            self.faults = vec![failure];
+        } else if self.count == 0 && self.faults.is_empty() {
+            let help = "docs/feeds.md shows what a feed looks like";
+            self.fault(Fault::new(self.source.start(), "the feed holds no host").help(help));
+        }
+        Checked { defaults: self.defaults.into_owned(), faults: self.faults, seen: self.seen }
     }
 
     /// Checks one host; false when the feed holds too many.
@@ -70,7 +97,9 @@ impl<'s> Checker<'s> {
         }
         let faults = values.finish();
         if faults.is_empty() {
-            self.hosts.extend(host);
+            if let (Some(host), Some(raw)) = (host, raw) {
+                (self.sink)(raw.spot.offset(), host);
+            }
         } else {
             self.faults.extend(faults.into_iter().map(|fault| fault.of(name.as_ref())));
         }
@@ -91,7 +120,7 @@ impl<'s> Checker<'s> {
             let help = "move them from the defaults to their hosts";
             values.fault(nic.spot, "interfaces belong to one host", help);
         }
-        self.defaults = self.common(&mut values, raw);
+        self.defaults = Cow::Owned(self.common(&mut values, raw));
         self.default_refused = raw.get(F::Server).is_some() && self.defaults.server.is_none();
         self.faults.extend(values.finish());
     }
@@ -99,7 +128,7 @@ impl<'s> Checker<'s> {
     /// The fields that defaults have too: from `raw`, or else from the defaults so far.
     fn common(&mut self, values: &mut Values<'_>, raw: &RawHost<'_>) -> Defaults {
         use HostField as F;
-        let (old, shared) = (&self.defaults, &mut self.shared);
+        let (old, shared) = (&*self.defaults, &mut self.shared);
         Defaults {
             server: values.or(raw.get(F::Server), &old.server, |t| shared.servers.get(t)),
             domain: values.or(raw.get(F::Domain), &old.domain, |t| shared.domains.get(t)),
@@ -128,8 +157,7 @@ impl<'s> Checker<'s> {
             return None;
         };
         let name: HostName = values.take(cell, str::parse)?;
-        let owner = Owner { host: Some(name.clone()), spot: cell.spot };
-        self.seen.names.note(values, &format!("name \"{name}\""), name.clone(), owner);
+        self.seen.note(values, (Kind::Name, &name), Some(&name), cell.spot);
         Some(name)
     }
 
@@ -180,22 +208,20 @@ impl<'s> Checker<'s> {
         raw: &RawHost<'_>,
         name: Option<&HostName>,
     ) -> Identity {
-        let owner = |cell: &Cell<'_>| Owner { host: name.cloned(), spot: cell.spot };
         let asset = raw.get(HostField::Asset).and_then(|cell| values.text(cell, "asset"));
         let serial = raw.get(HostField::Serial).and_then(|cell| {
             let serial = values.text(cell, "serial")?;
-            let label = format!("serial \"{serial}\"");
-            self.seen.serials.note(values, &label, serial.clone(), owner(cell));
+            self.seen.note(values, (Kind::Serial, &serial), name, cell.spot);
             Some(serial)
         });
         let uuid = raw.get(HostField::Uuid).and_then(|cell| {
             let uuid: Uuid = values.take(cell, str::parse)?;
-            self.seen.uuids.note(values, &format!("uuid {uuid}"), uuid, owner(cell));
+            self.seen.note(values, (Kind::Uuid, uuid), name, cell.spot);
             Some(uuid)
         });
         let token = raw.get(HostField::Token).and_then(|cell| {
             let token: Token = values.take(cell, str::parse)?;
-            self.seen.tokens.note(values, "the token", token.clone(), owner(cell));
+            self.seen.note(values, (Kind::Token, token.as_str()), name, cell.spot);
             Some(token)
         });
         Identity { asset, serial, uuid, token }
@@ -203,7 +229,6 @@ impl<'s> Checker<'s> {
 
     /// Compares the interfaces' addresses with those of the hosts before.
     fn note_nics(&mut self, values: &mut Values<'_>, raw: &RawHost<'_>, name: Option<&HostName>) {
-        let owner = |cell: &Cell<'_>| Owner { host: name.cloned(), spot: cell.spot };
         let mut own: Vec<Mac> = Vec::new(); // one port may carry several VLANs of the same host
         for nic in &raw.nics {
             if let Some(cell) = nic.get(NicField::Mac)
@@ -211,19 +236,17 @@ impl<'s> Checker<'s> {
                 && !own.contains(&mac)
             {
                 own.push(mac);
-                self.seen.macs.note(values, &format!("mac {mac}"), mac, owner(cell));
+                self.seen.note(values, (Kind::Mac, mac), name, cell.spot);
             }
             if let Some(cell) = nic.get(NicField::Address)
                 && let Ok((address, _)) = parse_v4(&cell.text)
             {
-                let label = format!("address {address}");
-                self.seen.addresses.note(values, &label, address.into(), owner(cell));
+                self.seen.note(values, (Kind::Address, address), name, cell.spot);
             }
             if let Some(cell) = nic.get(NicField::Address6)
                 && let Ok((address, _)) = parse_v6(&cell.text)
             {
-                let label = format!("address6 {address}");
-                self.seen.addresses.note(values, &label, address.into(), owner(cell));
+                self.seen.note(values, (Kind::Address6, address), name, cell.spot);
             }
         }
     }

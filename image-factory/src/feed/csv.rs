@@ -3,21 +3,21 @@
 use super::{
     check::Checker,
     raw::{Cell, HostField, ListField, NicField, RawHost, RawNic, meant},
-    source::{Source, Spot},
+    source::{Piece, Source, Spot},
 };
 use crate::{
     fault::Fault,
     host::{MAX_NICS, VarName, quoted},
 };
 use csv::{ReaderBuilder, StringRecord};
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Read};
 
 /// What marks a column as a variable whatever its name resembles.
 const VARIABLE: &str = "var.";
 
 /// What a column holds.
 #[derive(Debug, PartialEq)]
-enum Column {
+pub(super) enum Column {
     Field(HostField),
     List(ListField),
     /// A field of the interface with this index.
@@ -25,38 +25,60 @@ enum Column {
     Variable(VarName),
 }
 
-/// Reads all hosts of `source` into `checker`. A fault in the header ends the reading, since no
-/// line could be understood.
-pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .comment(Some(b'#'))
-        .from_reader(source.text.as_bytes());
+/// Reads all hosts of `source` into `checker` and tells the columns. A fault in the header ends
+/// the reading, since no line could be understood.
+pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) -> Vec<Column> {
+    let mut reader = reader(source.reader(0));
     let mut record = StringRecord::new();
     let mut columns = None;
     loop {
         match reader.read_record(&mut record) {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return columns.unwrap_or_default(),
             Err(error) => {
-                return checker.fault(Fault::new(source.start(), format!("CSV: {error}")));
+                checker.fault(Fault::new(source.start(), format!("CSV: {error}")));
+                return columns.unwrap_or_default();
             }
         }
-        let start = record.position().map_or(0, |at| at.byte());
-        let start = u32::try_from(start).unwrap_or(u32::MAX);
+        let start = start(&record, 0);
         match &columns {
             None => match header(&record, start, source) {
                 Ok(known) => columns = Some(known),
-                Err(faults) => return faults.into_iter().for_each(|fault| checker.fault(fault)),
+                Err(faults) => {
+                    faults.into_iter().for_each(|fault| checker.fault(fault));
+                    return Vec::new();
+                }
             },
-            Some(columns) => {
-                if !row(&record, start, columns, source, checker) {
-                    return;
+            Some(known) => {
+                if !row(&record, start, known, source, checker) {
+                    return columns.unwrap_or_default();
                 }
             }
         }
     }
+}
+
+/// Checks again the one host at the start of `piece`, which was found to be one before.
+pub(super) fn again(
+    piece: Piece<'_>,
+    columns: &[Column],
+    source: &Source<'_>,
+    checker: &mut Checker<'_>,
+) {
+    let mut record = StringRecord::new();
+    if let Ok(true) = reader(piece.text.as_bytes()).read_record(&mut record) {
+        row(&record, start(&record, piece.base), columns, source, checker);
+    }
+}
+
+fn reader<R: Read>(from: R) -> csv::Reader<R> {
+    ReaderBuilder::new().has_headers(false).flexible(true).comment(Some(b'#')).from_reader(from)
+}
+
+/// Where a record starts, when what it was read from starts at byte `base`.
+fn start(record: &StringRecord, base: u32) -> u32 {
+    let start = record.position().map_or(0, csv::Position::byte);
+    u32::try_from(start + u64::from(base)).unwrap_or(u32::MAX)
 }
 
 /// The place of field `index` of the record that starts at `record`.

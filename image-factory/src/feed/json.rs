@@ -3,23 +3,31 @@
 use super::{
     check::Checker,
     raw::Cell,
-    source::{Source, Spot},
+    source::{Piece, Source, Spot, offset_u32},
     table,
     tree::{MAX_DEPTH, Node, Value},
+    walk::Walk,
 };
 use crate::fault::Fault;
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, io::BufRead};
 
 /// Reads a document: an array of hosts, or an object with `hosts` and perhaps `defaults`.
 pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
-    let Some(raw) = slice(source.text, source, checker) else { return };
-    match raw.get().as_bytes().first() {
-        Some(b'[') => hosts(raw, source, checker),
-        Some(b'{') => document(raw, source, checker),
-        _ => {
-            let at = source.locate(spot(raw.get(), source));
+    // First the syntax, to the end: what comes after relies on it.
+    if let Err(error) = serde_json::from_reader::<_, IgnoredAny>(source.reader(0)) {
+        let at = source.line_start(error.line()) + error.column().saturating_sub(1);
+        return checker.fault(syntax(source, at, &error));
+    }
+    match Walk::new(source.reader(0), 0).next() {
+        Some((at, b'[')) => hosts(at, source, checker),
+        Some((at, b'{')) => document(at, source, checker),
+        other => {
+            let at = source.locate(Spot::Offset(other.map_or(0, |(at, _)| at)));
             let help = "write [{\"name\": ...}, ...] or {\"defaults\": {...}, \"hosts\": [...]}";
             checker.fault(Fault::new(at, "a feed is an array or an object").help(help));
         }
@@ -28,74 +36,114 @@ pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
 
 /// Reads one host a line; blank lines are skipped.
 pub(super) fn read_lines(source: &Source<'_>, checker: &mut Checker<'_>) {
-    for line in source.text.lines().filter(|line| !line.trim().is_empty()) {
-        if let Some(raw) = slice(line, source, checker)
-            && !table::host(&node(raw, source, MAX_DEPTH), source, checker)
-        {
+    let (mut reader, mut base, mut line) = (source.reader(0), 0, Vec::new());
+    loop {
+        line.clear();
+        // A source that cannot be read remembers that itself.
+        let Ok(1..) = reader.read_until(b'\n', &mut line) else { return };
+        let text = str::from_utf8(&line).unwrap_or_default();
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let piece = Piece { text: text.strip_suffix('\r').unwrap_or(text), base };
+        if !piece.text.trim().is_empty() && !host(piece, source, checker) {
             return;
         }
+        base += offset_u32(line.len());
     }
 }
 
-fn document(raw: &RawValue, source: &Source<'_>, checker: &mut Checker<'_>) {
-    let Ok(Members(members)) = serde_json::from_str(raw.get()) else { return };
+/// Checks again the one host at the start of `piece`, which was found to be one before.
+pub(super) fn again(piece: Piece<'_>, checker: &mut Checker<'_>) {
+    if let Some(Ok(raw)) =
+        serde_json::Deserializer::from_str(piece.text).into_iter::<&RawValue>().next()
+    {
+        table::host(&node(raw, &piece, MAX_DEPTH), checker);
+    }
+}
+
+/// Reads the object at byte `from`. The hosts come last, as defaults may stand behind them.
+fn document(from: u32, source: &Source<'_>, checker: &mut Checker<'_>) {
+    let mut walk = Walk::new(source.reader(from), from);
+    walk.enter();
     let mut list = None;
-    let mut seen: Vec<Cow<'_, str>> = Vec::new();
-    for (key, value) in members {
-        let key = cell(key, source);
-        if seen.contains(&key.text) {
+    let mut seen: Vec<String> = Vec::new();
+    while let Some((at, _)) = walk.next() {
+        let key = take(&mut walk);
+        let piece = Piece { text: &key, base: at };
+        let Ok(raw) = serde_json::from_str(piece.text) else { return };
+        let key = cell(raw, &piece);
+        let Some((at, first)) = walk.next() else { return };
+        if seen.iter().any(|seen| *seen == key.text) {
             checker.fault(table::twice(&key, source));
+            walk.value(|_| ());
             continue;
         }
         match &*key.text {
-            "defaults" => table::defaults(&node(value, source, MAX_DEPTH), source, checker),
-            "hosts" => list = Some(value),
-            _ => checker.fault(table::unknown(&key, &["defaults", "hosts"], source)),
+            "defaults" => {
+                let text = take(&mut walk);
+                let piece = Piece { text: &text, base: at };
+                let Ok(raw) = serde_json::from_str(piece.text) else { return };
+                table::defaults(&node(raw, &piece, MAX_DEPTH), checker);
+            }
+            "hosts" => {
+                list = Some((at, first));
+                walk.value(|_| ());
+            }
+            _ => {
+                checker.fault(table::unknown(&key, &["defaults", "hosts"], source));
+                walk.value(|_| ());
+            }
         }
-        seen.push(key.text);
+        seen.push(key.text.into_owned());
     }
-    match list {
-        Some(list) if list.get().starts_with('[') => hosts(list, source, checker),
-        Some(other) => {
-            let at = source.locate(spot(other.get(), source));
-            checker.fault(Fault::new(at, "hosts must be a list").help("write \"hosts\": [...]"));
-        }
-        None => {
-            let at = source.locate(spot(raw.get(), source));
-            checker.fault(Fault::new(at, "hosts is missing").help("write \"hosts\": [...]"));
-        }
-    }
+    let (at, message) = match list {
+        Some((at, b'[')) => return hosts(at, source, checker),
+        Some((at, _)) => (at, "hosts must be a list"),
+        None => (from, "hosts is missing"),
+    };
+    let at = source.locate(Spot::Offset(at));
+    checker.fault(Fault::new(at, message).help("write \"hosts\": [...]"));
 }
 
-fn hosts(raw: &RawValue, source: &Source<'_>, checker: &mut Checker<'_>) {
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-    for item in items {
-        if !table::host(&node(item, source, MAX_DEPTH), source, checker) {
+/// Reads the array of hosts at byte `from`.
+fn hosts(from: u32, source: &Source<'_>, checker: &mut Checker<'_>) {
+    let mut walk = Walk::new(source.reader(from), from);
+    walk.enter();
+    while let Some((base, _)) = walk.next() {
+        let text = take(&mut walk);
+        if !host(Piece { text: &text, base }, source, checker) {
             return;
         }
     }
 }
 
-fn spot(part: &str, source: &Source<'_>) -> Spot {
-    Spot::Offset(source.offset_of(part))
+/// The text of the value before which the walk stands.
+fn take(walk: &mut Walk<impl BufRead>) -> String {
+    let mut bytes = Vec::new();
+    walk.value(|byte| bytes.push(byte));
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// The one JSON value in `text`, a slice of the source; its syntax is checked to its end.
-fn slice<'a>(
-    text: &'a str,
-    source: &Source<'_>,
-    checker: &mut Checker<'_>,
-) -> Option<&'a RawValue> {
-    serde_json::from_str(text)
-        .map_err(|error| {
-            let start = source.offset_of(text) as usize;
-            let inside = byte_at(text, error.line(), error.column());
-            let message = error.to_string();
-            let what = message.rsplit_once(" at line ").map_or(&*message, |(what, _)| what);
-            let fault = Fault::new(source.at_byte(start + inside), format!("JSON: {what}"));
-            checker.fault(fault.help("correct the syntax here or just before"));
-        })
-        .ok()
+/// Checks the host that `piece` is; false when the feed's limits say that reading ends here.
+fn host(piece: Piece<'_>, source: &Source<'_>, checker: &mut Checker<'_>) -> bool {
+    match serde_json::from_str::<&RawValue>(piece.text) {
+        Ok(raw) => table::host(&node(raw, &piece, MAX_DEPTH), checker),
+        Err(error) => {
+            let inside = byte_at(piece.text, error.line(), error.column());
+            checker.fault(syntax(source, piece.base as usize + inside, &error));
+            true
+        }
+    }
+}
+
+fn spot(part: &str, piece: &Piece<'_>) -> Spot {
+    Spot::Offset(piece.offset_of(part))
+}
+
+fn syntax(source: &Source<'_>, at: usize, error: &serde_json::Error) -> Fault {
+    let message = error.to_string();
+    let what = message.rsplit_once(" at line ").map_or(&*message, |(what, _)| what);
+    let fault = Fault::new(source.at_byte(at), format!("JSON: {what}"));
+    fault.help("correct the syntax here or just before")
 }
 
 /// The byte of `text` that serde_json means by a line and a column, both from 1.
@@ -105,7 +153,7 @@ fn byte_at(text: &str, line: usize, column: usize) -> usize {
 }
 
 /// The value with all its parts; anything below `depth` levels is not looked at.
-fn node<'a>(raw: &'a RawValue, source: &Source<'_>, depth: usize) -> Node<'a> {
+fn node<'a>(raw: &'a RawValue, piece: &Piece<'_>, depth: usize) -> Node<'a> {
     let text = raw.get();
     let value = match text.as_bytes().first() {
         _ if depth == 0 => Value::Other("a deep structure"),
@@ -113,14 +161,14 @@ fn node<'a>(raw: &'a RawValue, source: &Source<'_>, depth: usize) -> Node<'a> {
             Ok(Members(members)) => Value::Table(
                 members
                     .into_iter()
-                    .map(|(key, value)| (cell(key, source), node(value, source, depth - 1)))
+                    .map(|(key, value)| (cell(key, piece), node(value, piece, depth - 1)))
                     .collect(),
             ),
             Err(_) => Value::Other("a broken object"),
         },
         Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(text) {
             Ok(items) => {
-                Value::List(items.into_iter().map(|v| node(v, source, depth - 1)).collect())
+                Value::List(items.into_iter().map(|v| node(v, piece, depth - 1)).collect())
             }
             Err(_) => Value::Other("a broken array"),
         },
@@ -130,12 +178,12 @@ fn node<'a>(raw: &'a RawValue, source: &Source<'_>, depth: usize) -> Node<'a> {
         Some(b'n') => Value::Null,
         _ => Value::Number(Cow::Borrowed(text)),
     };
-    Node { spot: spot(text, source), value }
+    Node { spot: spot(text, piece), value }
 }
 
-fn cell<'a>(key: &'a RawValue, source: &Source<'_>) -> Cell<'a> {
+fn cell<'a>(key: &'a RawValue, piece: &Piece<'_>) -> Cell<'a> {
     let text = string(key.get()).unwrap_or(Cow::Borrowed(key.get()));
-    Cell { text, spot: spot(key.get(), source) }
+    Cell { text, spot: spot(key.get(), piece) }
 }
 
 /// The content of a string with its quotes; nothing where an escape makes no character.

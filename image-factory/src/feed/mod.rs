@@ -2,19 +2,22 @@
 //!
 //! Each reader turns its syntax into raw hosts whose cells remember where they stand;
 //! `check` turns those into hosts, `whole` compares hosts with each other, and every fault
-//! that either finds is reported at once. Nothing here does I/O.
+//! that either finds is reported at once. Nothing here does I/O but by [`Bytes`].
 
 mod address;
+mod bytes;
 mod check;
 mod csv;
 mod json;
 mod network;
+mod pass;
 mod raw;
 mod source;
 mod table;
 mod toml;
 mod tree;
 mod values;
+mod walk;
 mod whole;
 
 #[cfg(test)]
@@ -22,12 +25,15 @@ mod bad_feeds;
 #[cfg(test)]
 mod tests;
 
+pub use bytes::Bytes;
+pub use pass::Feed;
+
 use crate::{
-    fault::{Fault, Faults},
+    fault::Faults,
     format::{Format, named},
     host::{DomainName, Host, Name, SerialConsole, ServerUrl, Text, VarName},
 };
-use check::Checker;
+use pass::read_checked;
 use source::Source;
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::Path, str::FromStr};
 
@@ -114,7 +120,7 @@ pub struct Defaults {
     pub vars: BTreeMap<VarName, Text>,
 }
 
-/// Reads and checks a whole feed.
+/// Reads and checks a whole feed, and holds all its hosts; see [`Feed`] for large ones.
 ///
 /// `file` is what faults call the feed. A host's own values win over the feed's defaults, and
 /// those over `defaults`. On error every fault of the feed is there, except that a syntax error
@@ -125,18 +131,8 @@ pub fn parse(
     file: &str,
     defaults: &Defaults,
 ) -> Result<Vec<Host>, Faults> {
-    let source = Source::new(bytes, file)?;
-    let mut checker = Checker::new(&source, defaults.clone());
-    match format {
-        FeedFormat::Csv => csv::read(&source, &mut checker),
-        FeedFormat::Json => json::read(&source, &mut checker),
-        FeedFormat::Ndjson => json::read_lines(&source, &mut checker),
-        FeedFormat::Toml => toml::read(&source, &mut checker),
-    }
-    let (hosts, mut faults) = checker.finish();
-    if hosts.is_empty() && faults.is_empty() {
-        let help = "docs/feeds.md shows what a feed looks like";
-        faults.push(Fault::new(source.start(), "the feed holds no host").help(help));
-    }
-    Faults::new(faults).or(hosts)
+    let source = Source::new(Box::new(bytes), file)?;
+    let mut hosts = Vec::new();
+    read_checked(&source, format, defaults, &mut |_, host| hosts.push(host))?;
+    Ok(hosts)
 }

@@ -17,16 +17,16 @@ const NICS: &str = "nics";
 const VARS: &str = "vars";
 
 /// Checks the host in `node`; false when the feed's limits say that reading ends here.
-pub(super) fn host(node: &Node<'_>, source: &Source<'_>, checker: &mut Checker<'_>) -> bool {
+pub(super) fn host(node: &Node<'_>, checker: &mut Checker<'_>) -> bool {
     let mut faults = Vec::new();
-    let raw = Reader { source, faults: &mut faults }.host(node, "a host");
+    let raw = Reader { source: checker.source(), faults: &mut faults }.host(node, "a host");
     checker.host_with(raw.as_ref(), faults)
 }
 
 /// Takes the feed's defaults from `node`.
-pub(super) fn defaults(node: &Node<'_>, source: &Source<'_>, checker: &mut Checker<'_>) {
+pub(super) fn defaults(node: &Node<'_>, checker: &mut Checker<'_>) {
     let mut faults = Vec::new();
-    let raw = Reader { source, faults: &mut faults }.host(node, "defaults");
+    let raw = Reader { source: checker.source(), faults: &mut faults }.host(node, "defaults");
     faults.into_iter().for_each(|fault| checker.fault(fault));
     if let Some(raw) = raw {
         checker.defaults(&raw);

@@ -1,6 +1,6 @@
 //! What feeds are accepted, what hosts they give, and that nothing dangerous or broken gets by.
 
-use super::{Defaults, FeedFormat, MAX_BYTES, MAX_TOML_BYTES, parse};
+use super::{Defaults, Feed, FeedFormat, MAX_BYTES, MAX_TOML_BYTES, parse};
 use crate::{
     format::Format,
     host::{Addressing, Host},
@@ -75,6 +75,71 @@ gateway = "192.0.2.1"
 mac = "52:54:00:12:34:59"
 dhcp = true
 "#;
+
+/// Many hosts, so that a feed is read in several pieces.
+fn many(format: FeedFormat) -> String {
+    let host = |n: u32| {
+        let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
+        let note = format!("[x], {n}{}", ",]".repeat(n as usize % 90));
+        (format!("h{n}"), format!("{address}/8"), note)
+    };
+    let hosts = (1..=2000).map(host);
+    let json = |(name, address, note): (String, String, String)| {
+        format!(r#"{{"name": "{name}", "vars": {{"note": "{note}"}}, "address": "{address}"}}"#)
+    };
+    match format {
+        FeedFormat::Csv => {
+            let rows = hosts.map(|(name, address, note)| format!("{name},{address},\"{note}\"\n"));
+            format!("name,address,note\n{}", rows.collect::<Vec<_>>().join("# a comment\n\n,,\n"))
+        }
+        FeedFormat::Json => {
+            let hosts = hosts.map(json).collect::<Vec<_>>().join(" ,\n");
+            format!(r#"{{"hosts": [{hosts}], "defaults": {{"site": "berlin"}}}}"#)
+        }
+        FeedFormat::Ndjson => hosts.map(json).collect::<Vec<_>>().join("\n\n  "),
+        FeedFormat::Toml => {
+            let hosts = hosts.map(|(name, address, note)| {
+                format!("[[host]]\nname = '{name}'\naddress = '{address}'\nvars.note = '{note}'\n")
+            });
+            hosts.collect()
+        }
+    }
+}
+
+#[test]
+fn hosts_that_are_read_again_are_the_same_in_any_order() {
+    let defaults =
+        Defaults { server: Some("http://10.255.0.1".parse().unwrap()), ..Defaults::default() };
+    for format in FeedFormat::ALL {
+        for text in [many(format), "\u{feff}".to_owned() + &many(format).replace('\n', "\r\n")] {
+            let wanted = parse(text.as_bytes(), format, "f", &defaults).unwrap();
+            let mut file = tempfile::tempfile().unwrap();
+            std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+            let mut shown = Vec::new();
+            let mut visit = |host: &Host| shown.push(format!("{host:?}"));
+            let feed = Feed::check(file, format, "f", &defaults, &mut visit).unwrap();
+            assert_eq!((feed.count(), shown.len(), wanted.len()), (2000, 2000, 2000), "{format}");
+            for index in (0..2000).rev() {
+                let again = format!("{:?}", feed.host(index).unwrap());
+                assert_eq!(again, format!("{:?}", wanted[index]));
+                assert_eq!(again, shown[index]);
+            }
+            assert!(feed.host(2000).unwrap_err().to_string().contains("host 2001 of the feed"));
+        }
+    }
+}
+
+#[test]
+fn hosts_far_apart_are_compared() {
+    let text = many(FeedFormat::Csv) + "h7,10.0.0.7/8,\nh2001,10.0.9.9/8,\n";
+    let defaults =
+        Defaults { server: Some("http://10.255.0.1".parse().unwrap()), ..Defaults::default() };
+    let faults = parse(text.as_bytes(), FeedFormat::Csv, "f", &defaults).unwrap_err().to_string();
+    let lines: Vec<_> = faults.lines().collect();
+    assert_eq!(lines.len(), 2, "{faults}");
+    assert!(lines[0].contains("name \"h7\" is also that of host \"h7\" at f:"), "{faults}");
+    assert!(lines[1].contains("address 10.0.0.7 is also that of host \"h7\" at f:"), "{faults}");
+}
 
 /// A host without its place, which differs from format to format.
 fn content(host: Host) -> String {

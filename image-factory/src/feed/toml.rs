@@ -17,13 +17,14 @@ use toml::{
 
 /// Reads all hosts of `source` into `checker`. Syntax errors end the reading.
 pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
-    if source.text.len() > MAX_TOML_BYTES {
+    if source.len() > MAX_TOML_BYTES {
         let message = format!("the feed has more than {MAX_TOML_BYTES} bytes");
         checker
             .fault(Fault::new(source.start(), message).help("use NDJSON or CSV for large feeds"));
         return;
     }
-    let (document, errors) = DeTable::parse_recoverable(source.text);
+    let text = source.text(0..source.len());
+    let (document, errors) = DeTable::parse_recoverable(&text);
     for error in &errors {
         let at = source.at_byte(error.span().map_or(0, |span| span.start));
         let fault = Fault::new(at, format!("TOML: {}", error.message().replace('\n', ", ")));
@@ -36,7 +37,7 @@ pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
     for (key, value) in document.get_ref() {
         let key = cell(key);
         match &*key.text {
-            "defaults" => table::defaults(&node(value, MAX_DEPTH), source, checker),
+            "defaults" => table::defaults(&node(value, MAX_DEPTH), checker),
             "host" => hosts = Some(value),
             _ => checker.fault(table::unknown(&key, &["defaults", "host"], source)),
         }
@@ -48,7 +49,7 @@ pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) {
         return;
     };
     for item in items.iter() {
-        if !table::host(&node(item, MAX_DEPTH), source, checker) {
+        if !table::host(&node(item, MAX_DEPTH), checker) {
             return;
         }
     }

@@ -23,24 +23,31 @@ pub struct Job<'a, 't> {
     /// Its path below the output folder.
     pub file: String,
     /// Whom it is for.
-    pub subject: Subject<'a>,
+    pub subject: Subject,
     /// How facts travel.
     pub facts: Facts,
 }
 
 /// Whom an image is for.
 #[derive(Clone, Debug)]
-pub enum Subject<'a> {
+pub enum Subject {
     /// One host.
-    Host(&'a Host),
+    Host(Box<Host>),
     /// The hosts of a site; the image picks the right one.
-    Site(&'a [Host]),
+    Site(Vec<Host>),
 }
 
-impl Subject<'_> {
-    fn hosts(&self) -> &[Host] {
+impl From<Host> for Subject {
+    fn from(host: Host) -> Self {
+        Self::Host(Box::new(host))
+    }
+}
+
+impl Subject {
+    /// Its hosts: one, or those of a site.
+    pub fn hosts(&self) -> &[Host] {
         match self {
-            Self::Host(host) => std::slice::from_ref(*host),
+            Self::Host(host) => std::slice::from_ref(host),
             Self::Site(hosts) => hosts,
         }
     }
@@ -87,31 +94,33 @@ pub enum MintError {
     Interrupted(u64),
 }
 
-/// Mints `jobs` into `output`, and records each in `draft`. Takes memory for 512 images at
-/// a time. `minted` is told of each; `stop` ends the batch between two images. The first job that
-/// is an error ends it too, after those before it.
-pub fn mint<'a, 't: 'a, E: From<MintError>>(
+/// Mints an image into `output` for each of `items`, of which `job` makes one image's job, and
+/// records each in `draft`. Takes memory for 512 images at a time. `minted` is told of each;
+/// `stop` ends the batch between two images. The first that fails ends it too, after those before
+/// it.
+pub fn mint<'a, 't: 'a, I: Send + Sync, E: From<MintError> + Send>(
     output: &Output,
-    jobs: impl IntoIterator<Item = Result<Job<'a, 't>, E>>,
+    items: impl IntoIterator<Item = I>,
+    job: &(dyn Fn(&I) -> Result<Job<'a, 't>, E> + Sync),
     patience: &Patience,
     draft: &mut ManifestDraft<'_>,
     minted: &(dyn Fn(&ImageEntry, Outcome) + Sync),
     stop: &AtomicBool,
 ) -> Result<Tally, E> {
     let mut tally = Tally::default();
-    let mut jobs = jobs.into_iter();
+    let mut items = items.into_iter();
     loop {
-        let window: Vec<_> = jobs.by_ref().take(WINDOW).collect::<Result<_, E>>()?;
+        let window: Vec<_> = items.by_ref().take(WINDOW).collect();
         if window.is_empty() {
             return Ok(tally);
         }
         let results: Vec<_> = window
             .par_iter()
-            .map(|job| {
+            .map(|item| {
                 if stop.load(Ordering::Relaxed) {
-                    return Err(MintError::Interrupted(0));
+                    return Err(Ended::Interrupted);
                 }
-                let (entry, outcome) = mint_one(output, job, patience)?;
+                let (entry, outcome) = mint_one(output, &job(item)?, patience).map_err(E::from)?;
                 minted(&entry, outcome);
                 Ok((entry, outcome))
             })
@@ -120,12 +129,24 @@ pub fn mint<'a, 't: 'a, E: From<MintError>>(
     }
 }
 
-fn record(
-    results: Vec<Result<(ImageEntry, Outcome), MintError>>,
+/// Why an image was not minted.
+enum Ended<E> {
+    Interrupted,
+    Failed(E),
+}
+
+impl<E> From<E> for Ended<E> {
+    fn from(error: E) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn record<E: From<MintError>>(
+    results: Vec<Result<(ImageEntry, Outcome), Ended<E>>>,
     draft: &mut ManifestDraft<'_>,
     tally: &mut Tally,
-) -> Result<(), MintError> {
-    let mut failed = None;
+) -> Result<(), E> {
+    let mut ended = None;
     for result in results {
         match result {
             Ok((entry, outcome)) => {
@@ -134,21 +155,19 @@ fn record(
                     Outcome::Written => tally.written += 1,
                     Outcome::Unchanged => tally.unchanged += 1,
                 }
-                draft.image(&entry)?;
+                draft.image(&entry).map_err(MintError::from)?;
             }
             // A real error says more than the interruption of the others.
-            Err(error) => match failed {
-                None | Some(MintError::Interrupted(_)) => failed = Some(error),
-                Some(_) => {}
-            },
+            Err(error) if !matches!(ended, Some(Ended::Failed(_))) => ended = Some(error),
+            Err(_) => {}
         }
     }
-    match failed {
+    match ended {
         None => Ok(()),
-        Some(MintError::Interrupted(_)) => {
-            Err(MintError::Interrupted(tally.written + tally.unchanged))
+        Some(Ended::Interrupted) => {
+            Err(MintError::Interrupted(tally.written + tally.unchanged).into())
         }
-        Some(error) => Err(error),
+        Some(Ended::Failed(error)) => Err(error),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     collections::BTreeSet,
     fmt,
     fs::{self, File, TryLockError},
-    io::{self, BufWriter},
+    io::{self, BufRead, BufReader, BufWriter},
     num::NonZeroU32,
     path::{Path, PathBuf},
     str::FromStr,
@@ -147,8 +147,7 @@ impl Output {
 
     fn publish(&self, draft: &str, name: &str) -> Result<bool, OutputError> {
         let (from, to) = (self.work.join(draft), self.folder.join(name));
-        let new = fs::read(&from).map_err(io_error("reading", &from))?;
-        if fs::read(&to).is_ok_and(|old| old == new) {
+        if same(&from, &to).map_err(io_error("comparing the old manifest with", &from))? {
             return Ok(false);
         }
         fs::rename(&from, &to).map_err(io_error("renaming to", &to))?;
@@ -198,6 +197,28 @@ impl ManifestDraft<'_> {
     }
 }
 
+/// Whether both files hold the same bytes; not when the second cannot be read. They are read piece
+/// by piece, as a manifest is as long as its run.
+fn same(new: &Path, old: &Path) -> io::Result<bool> {
+    let (new, Ok(old)) = (File::open(new)?, File::open(old)) else { return Ok(false) };
+    if new.metadata()?.len() != old.metadata()?.len() {
+        return Ok(false);
+    }
+    let (mut new, mut old) = (BufReader::new(new), BufReader::new(old));
+    loop {
+        let (a, b) = (new.fill_buf()?, old.fill_buf()?);
+        let len = a.len().min(b.len());
+        if a.get(..len) != b.get(..len) || a.is_empty() != b.is_empty() {
+            return Ok(false);
+        }
+        if len == 0 {
+            return Ok(true);
+        }
+        new.consume(len);
+        old.consume(len);
+    }
+}
+
 /// One `syncfs` for thousands of files costs less than an `fsync` for each.
 fn sync_file_system(folder: &Path) -> Result<(), OutputError> {
     let fail = io_error("syncing the file system of", folder);
@@ -223,6 +244,21 @@ mod tests {
         for bad in ["", "0/3", "4/3", "1/0", "1", "a/b", "1/2/3"] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn files_are_compared_to_their_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let bytes = vec![7; 20_000];
+        fs::write(path("new"), &bytes).unwrap();
+        assert!(!same(&path("new"), &path("old")).unwrap());
+        fs::write(path("old"), &bytes).unwrap();
+        assert!(same(&path("new"), &path("old")).unwrap());
+        fs::write(path("old"), [&bytes[..19_999], &[8]].concat()).unwrap();
+        assert!(!same(&path("new"), &path("old")).unwrap());
+        fs::write(path("old"), &bytes[1..]).unwrap();
+        assert!(!same(&path("new"), &path("old")).unwrap());
     }
 
     #[test]

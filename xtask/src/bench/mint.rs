@@ -2,24 +2,27 @@
 
 use super::{disk, peers, upstream};
 use crate::{
+    build_images,
     firmware::{self, CacheArgs, FirmwareArgs},
     ui::Ui,
 };
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
-    feed::{self, Defaults, FeedFormat},
+    fault::Faults,
+    feed::{Defaults, Feed, FeedFormat},
     firmware::Firmware,
     format::Format,
     host::Host,
     layout::BiosLoader,
-    manifest::{Head, ImageEntry, SCHEMA, TemplateEntry},
-    mint::{self, Job, Method, MintError, Outcome, Output, Shard, Subject, Writer},
+    manifest::{Head, SCHEMA, TemplateEntry},
+    mint::{self, Job, Method, MintError, Output, Shard, Subject, Writer},
     template::{self, Recipe, Template},
     ticket::{Facts, Patience},
 };
 use serde::Serialize;
 use std::{
-    fmt::Write as _,
+    fs::File,
+    io::{BufWriter, Write as _},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
@@ -28,6 +31,8 @@ use std::{
 
 /// How many images the slow peers make: each takes them from 10 ms to 20 s.
 const SLOW: usize = 20;
+/// How many hosts the feed has whose check is timed.
+const CHECKED: usize = 100_000;
 
 /// Arguments of `cargo xtask bench mint`.
 #[derive(clap::Args)]
@@ -38,9 +43,9 @@ pub(super) struct Args {
     /// Where to write: decides the file system; a new folder is made in it and removed
     #[arg(long, value_name = "DIR", default_value = "target")]
     dir: PathBuf,
-    /// Also mint this many hosts, each image removed once it is minted, and compare the memory
-    #[arg(long, value_name = "N")]
-    memory_hosts: Option<NonZeroUsize>,
+    /// The most hosts of the runs that measure memory; each image is removed once it is minted
+    #[arg(long, value_name = "N", default_value = "100000")]
+    memory_hosts: NonZeroUsize,
     /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE", default_value = "target/bench-mint.json")]
     report: PathBuf,
@@ -123,22 +128,23 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     }
     let scratch = tempfile::Builder::new().prefix("bench-mint.").tempdir_in(&args.dir)?;
 
-    ui.note(format_args!("checking a feed of 100000 hosts"));
-    let text = feed_text(100_000);
-    let (mut hosts, feed_time) = disk::timed(|| parse(&text))?;
-    let feed_hosts = hosts.len();
-    drop(text);
-    hosts.truncate(count.max(SLOW));
-    hosts.shrink_to_fit();
+    // First, while nothing else has used memory that the allocator may keep.
+    let mut peak_memory = Vec::new();
+    for hosts in [10, count, args.memory_hosts.get()] {
+        ui.note(format_args!("minting {hosts} hosts for the memory they take"));
+        peak_memory.push((hosts, memory(hosts, &args, scratch.path(), ui)?));
+    }
+    ui.note(format_args!("checking a feed of {CHECKED} hosts"));
+    let text = feed_file(CHECKED.max(count), scratch.path())?;
+    let (feed, feed_time) = disk::timed(|| check(&text))?;
+    let hosts: Vec<Host> = (0..count.max(SLOW))
+        .map(|index| feed.host(index).map_err(Faults::from))
+        .collect::<Result<_, _>>()?;
+    let feed_hosts = feed.count();
+    drop(feed);
     ui.note(format_args!("minting {count} hosts"));
     let ours = scratch.path().join("bootmint");
-    let (bootmint, method) = bootmint(&template, &hosts, count, &ours)?;
-    let mut peak_memory = vec![(10, memory(&template, 10, scratch.path())?)];
-    peak_memory.push((count, memory(&template, count, scratch.path())?));
-    if let Some(more) = args.memory_hosts {
-        ui.note(format_args!("minting {more} hosts for the memory they take"));
-        peak_memory.push((more.get(), memory(&template, more.get(), scratch.path())?));
-    }
+    let (bootmint, method) = bootmint(&template, hosts.iter().take(count), &ours)?;
     let mut peers = vec![peers::cp_each(&template, count, scratch.path(), ui)?];
     peers.push(peers::cp_r(&ours, count, scratch.path(), ui)?);
     peers.extend(peers::genisoimage(&firmware, &hosts, SLOW, scratch.path(), ui)?);
@@ -201,35 +207,36 @@ impl Report {
     }
 }
 
-/// Hosts that differ in all that must differ.
-fn feed_text(count: usize) -> String {
-    let mut text = String::from("name,mac,address,gateway,dns,site\n");
-    for n in 0..count {
+/// A file of hosts that differ in all that must differ.
+fn feed_file(count: usize, scratch: &Path) -> anyhow::Result<PathBuf> {
+    let path = scratch.join("hosts.csv");
+    let mut file = BufWriter::new(File::create(&path)?);
+    writeln!(file, "name,mac,address,gateway,dns,site,server")?;
+    for n in 1..=count {
         let [_, a, b, c] = (n as u32).to_be_bytes();
-        let _ = writeln!(
-            text,
-            "host-{n},52:54:00:{a:02x}:{b:02x}:{c:02x},10.{a}.{b}.{c}/8,10.255.255.254,10.255.255.253,s{}",
+        // 10.0.0.0/8 itself is no host's, nor is what stands in the other columns.
+        writeln!(
+            file,
+            "host-{n},52:54:00:{a:02x}:{b:02x}:{c:02x},10.{a}.{b}.{c}/8,10.255.255.254,10.255.255.253,s{},http://10.255.255.252:8080",
             n / 1000
-        );
+        )?;
     }
-    // Network address and others that a feed may not give to a host.
-    text.replace("10.0.0.0/8", "10.200.0.1/8")
+    file.flush()?;
+    Ok(path)
 }
 
-fn parse(text: &str) -> anyhow::Result<Vec<Host>> {
-    let server = "http://10.255.255.252:8080".parse()?;
-    let defaults = Defaults { server: Some(server), ..Defaults::default() };
-    Ok(feed::parse(text.as_bytes(), FeedFormat::Csv, "bench.csv", &defaults)?)
+fn check(path: &Path) -> anyhow::Result<Feed<'static>> {
+    let file = File::open(path)?;
+    let defaults = Defaults::default();
+    Ok(Feed::check(file, FeedFormat::Csv, "bench.csv", &defaults, &mut |_| ())?)
 }
 
-fn bootmint(
+fn bootmint<'a>(
     template: &Template,
-    hosts: &[Host],
-    count: usize,
+    hosts: impl Iterator<Item = &'a Host>,
     out: &Path,
 ) -> anyhow::Result<(Measured, Method)> {
-    let ((images, method, written), total) =
-        disk::timed(|| mint_hosts(template, hosts.iter().take(count), out, &|_, _| ()))?;
+    let ((images, method, written), total) = disk::timed(|| mint_hosts(template, hosts, out))?;
     let measured = Measured::new("Bootmint", images, written, total - written, disk::used(out)?);
     Ok((measured, method))
 }
@@ -240,7 +247,6 @@ fn mint_hosts<'a>(
     template: &Template,
     hosts: impl Iterator<Item = &'a Host>,
     out: &Path,
-    minted: &(dyn Fn(&ImageEntry, Outcome) + Sync),
 ) -> anyhow::Result<(usize, Method, Duration)> {
     let output = Output::open(out, Shard::WHOLE)?;
     let writer = Writer::new(template, output.work())?;
@@ -251,33 +257,33 @@ fn mint_hosts<'a>(
         templates: vec![TemplateEntry::new(template, "bench")],
     };
     let mut draft = output.manifest(&head)?;
-    let jobs = hosts.map(|host| {
+    let job = |host: &&Host| {
         Ok::<_, MintError>(Job {
             writer: &writer,
             file: format!("{}/{}.iso", host.site.as_ref().map_or("", |s| s.as_str()), host.name),
-            subject: Subject::Host(host),
+            subject: Subject::from(Host::clone(host)),
             facts: Facts::Post,
         })
-    });
+    };
     let patience = Patience::default();
     let stop = AtomicBool::new(false);
-    let (tally, written) =
-        disk::timed(|| Ok(mint::mint(&output, jobs, &patience, &mut draft, minted, &stop)?))?;
+    let (tally, written) = disk::timed(|| {
+        Ok(mint::mint(&output, hosts, &job, &patience, &mut draft, &|_, _| (), &stop)?)
+    })?;
     draft.publish()?;
     Ok((usize::try_from(tally.written)?, writer.method(), written))
 }
 
-/// The peak memory of a run from feed to manifest; each image goes once it is minted, so that any
-/// number of hosts fits onto the disk.
-fn memory(template: &Template, count: usize, scratch: &Path) -> anyhow::Result<u64> {
-    let out = scratch.join("memory");
+/// The peak memory of `build-images` from feed to manifest; each image goes once it is minted, so
+/// that any number of hosts fits onto the disk.
+fn memory(count: usize, args: &Args, scratch: &Path, ui: &Ui) -> anyhow::Result<u64> {
+    let (feed, out) = (feed_file(count, scratch)?, scratch.join("memory"));
     disk::reset_peak_memory()?;
-    let hosts = parse(&feed_text(count))?;
-    let remove = |entry: &ImageEntry, _| {
+    let run = build_images::Args::for_benchmark(&feed, &out, &args.firmware, &args.cache)?;
+    build_images::build(run, ui, &|entry| {
         // A file that stays costs disk, not memory, which is what is measured.
         let _ = std::fs::remove_file(out.join(&entry.file));
-    };
-    mint_hosts(template, hosts.iter(), &out, &remove)?;
+    })?;
     let peak = disk::peak_memory()?;
     std::fs::remove_dir_all(&out)?;
     Ok(peak)

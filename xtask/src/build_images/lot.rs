@@ -1,16 +1,16 @@
 //! A lot: the firmware of one profile, and its templates for the formats that are wanted.
 
-use super::plan::{Subjects, Wanted};
+use super::subjects::Subjects;
 use crate::{
     firmware::{self, FirmwareArgs},
+    isolinux,
     ui::Ui,
 };
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, Firmware, FirmwareManifest},
     format::{Format, Platform},
-    layout::{BiosLoader, CAPACITY_STEP, IsolinuxFiles},
-    mint::Subject,
+    layout::{BiosLoader, CAPACITY_STEP},
     slot::MAX_CAPACITY,
     template::{self, Recipe, Template},
     ticket::{Facts, Patience},
@@ -19,21 +19,7 @@ use bootmint_ipxe_src::{
     cache::Cache,
     profile::{self, Profile},
 };
-use std::{collections::BTreeMap, path::Path};
-
-/// Where distributions put isolinux: Debian, then Fedora.
-const ISOLINUX: [[&str; 3]; 2] = [
-    [
-        "/usr/lib/ISOLINUX/isolinux.bin",
-        "/usr/lib/syslinux/modules/bios/ldlinux.c32",
-        "/usr/lib/ISOLINUX/isohdpfx.bin",
-    ],
-    [
-        "/usr/share/syslinux/isolinux.bin",
-        "/usr/share/syslinux/ldlinux.c32",
-        "/usr/share/syslinux/isohdpfx.bin",
-    ],
-];
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The firmware of one profile with its templates.
 pub(super) struct Lot {
@@ -49,23 +35,24 @@ pub(super) struct Lots(BTreeMap<String, Lot>);
 impl Lots {
     /// Gets the firmware of every profile that is wanted, and lays its templates out.
     pub(super) fn obtain(
-        subjects: &Subjects<'_>,
+        subjects: &Subjects,
         cache: &Cache,
         args: &FirmwareArgs,
         patience: &Patience,
         ui: &Ui,
     ) -> anyhow::Result<Self> {
-        let mut wanted: BTreeMap<&str, Vec<&Wanted<'_>>> = BTreeMap::new();
-        for one in subjects.iter() {
-            wanted.entry(one.profile).or_default().push(one);
+        let mut wanted: BTreeMap<&str, BTreeSet<Format>> = BTreeMap::new();
+        for want in subjects.wants() {
+            wanted.entry(&want.profile).or_default().extend(&want.formats);
         }
         // All profiles are read before the first is built: a typo shows at once.
         wanted.keys().try_for_each(|name| profile::load(name).map(drop))?;
         let mut lots = BTreeMap::new();
-        for (name, subjects) in wanted {
+        for (name, formats) in wanted {
             let (profile, chosen) = firmware::choose(cache, &args.for_profile(name), ui)?;
             let firmware = Firmware::load(&chosen.folder)?;
-            let lot = Lot::new(firmware, &profile, &subjects, patience)
+            let needs = |facts| largest_site(subjects, name, facts, patience);
+            let lot = Lot::new(firmware, &profile, &formats, needs)
                 .with_context(|| format!("laying out images of profile \"{name}\""))?;
             lots.insert(name.to_owned(), lot);
         }
@@ -87,8 +74,8 @@ impl Lot {
     fn new(
         firmware: Firmware,
         profile: &Profile,
-        wanted: &[&Wanted<'_>],
-        patience: &Patience,
+        formats: &BTreeSet<Format>,
+        needs: impl Fn(Facts) -> anyhow::Result<u64>,
     ) -> anyhow::Result<Self> {
         let mut lot = Self {
             profile: profile.name().to_owned(),
@@ -98,43 +85,24 @@ impl Lot {
         };
         let isolinux = match profile.bios_loader() {
             profile::BiosLoader::Own => None,
-            profile::BiosLoader::Isolinux => Some(isolinux()?),
+            profile::BiosLoader::Isolinux => Some(isolinux::read()?),
         };
         let bios_loader = match &isolinux {
             None => BiosLoader::Own,
             Some(files) => BiosLoader::Isolinux { files },
         };
-        for &format in wanted.iter().flat_map(|one| &one.formats) {
-            if lot.templates.contains_key(&format) {
-                continue;
-            }
+        for &format in formats {
             let platforms = template::platforms(format, &lot.targets);
             let template = Template::new(&Recipe {
                 format,
                 firmware: &lot.firmware,
                 platforms: &platforms,
-                slot_capacity: lot.capacity(format, profile, wanted, patience),
+                slot_capacity: capacity(profile, needs(lot.facts(format))?),
                 bios_loader,
             })?;
             lot.templates.insert(format, template);
         }
         Ok(lot)
-    }
-
-    /// The profile's capacity, or more where the ticket of a site needs it.
-    fn capacity(
-        &self,
-        format: Format,
-        profile: &Profile,
-        wanted: &[&Wanted<'_>],
-        patience: &Patience,
-    ) -> u64 {
-        let facts = self.facts(format);
-        let sites = wanted.iter().filter(|one| matches!(one.subject, Subject::Site(_)));
-        let needs = sites.map(|one| one.subject.ticket(facts, patience).as_str().len() as u64);
-        needs
-            .map(|needs| needs.next_multiple_of(CAPACITY_STEP).min(MAX_CAPACITY))
-            .fold(u64::from(profile.slot_capacity()), u64::max)
     }
 
     /// The firmware profile's name.
@@ -174,17 +142,20 @@ impl Lot {
     }
 }
 
-fn isolinux() -> anyhow::Result<IsolinuxFiles> {
-    let there = |paths: &&[&str; 3]| paths.iter().all(|path| Path::new(path).is_file());
-    let Some([isolinux, ldlinux, boot_sector]) = ISOLINUX.iter().find(there) else {
-        bail!(
-            "the profile wants isolinux, which is not installed: install isolinux and syslinux-common (Debian) or syslinux (Fedora), or set bios-loader = \"own\""
-        );
-    };
-    let read = |path: &str| std::fs::read(path).with_context(|| format!("reading {path}"));
-    Ok(IsolinuxFiles {
-        isolinux: read(isolinux)?,
-        ldlinux: read(ldlinux)?,
-        boot_sector: read(boot_sector)?,
+/// The profile's capacity, or more where the ticket of a site needs it.
+fn capacity(profile: &Profile, needs: u64) -> u64 {
+    let needs = needs.next_multiple_of(CAPACITY_STEP).min(MAX_CAPACITY);
+    needs.max(u64::from(profile.slot_capacity()))
+}
+
+/// How long the longest ticket of a site is that wants `profile`; 0 without sites.
+fn largest_site(
+    subjects: &Subjects,
+    profile: &str,
+    facts: Facts,
+    patience: &Patience,
+) -> anyhow::Result<u64> {
+    subjects.sites_of(profile).try_fold(0, |largest, site| {
+        anyhow::Ok(site?.ticket(facts, patience).as_str().len().max(largest as usize) as u64)
     })
 }

@@ -1,6 +1,9 @@
 //! What is to be minted, checked as a whole before the first image is written.
 
-use super::lot::{Lot, Lots};
+use super::{
+    lot::{Lot, Lots},
+    subjects::{Subjects, Want},
+};
 use anyhow::{anyhow, bail};
 use bootmint_image_factory::{
     fault::{Fault, Faults},
@@ -13,110 +16,89 @@ use bootmint_image_factory::{
     ticket::{self, Patience},
 };
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashMap};
-
-/// The hosts of a run as the subjects of images, with the profile and formats of each.
-pub(super) struct Subjects<'a> {
-    list: Vec<Wanted<'a>>,
-}
-
-/// One subject and what is wanted of it.
-pub(super) struct Wanted<'a> {
-    pub(super) subject: Subject<'a>,
-    pub(super) profile: &'a str,
-    pub(super) formats: Vec<Format>,
-}
-
-impl<'a> Subjects<'a> {
-    /// One subject per host, or per site and profile. `hosts` is sorted for the latter by
-    /// [`sort_by_site`].
-    pub(super) fn new(
-        hosts: &'a [Host],
-        sites: bool,
-        formats: &[Format],
-        profile: &'a str,
-    ) -> Self {
-        let profile_of =
-            |host: &'a Host| host.profile.as_ref().map_or(profile, |name| name.as_str());
-        let formats_of = |hosts: &[Host]| -> Vec<Format> {
-            let all = hosts
-                .iter()
-                .flat_map(|host| if host.formats.is_empty() { formats } else { &host.formats });
-            all.copied().collect::<BTreeSet<_>>().into_iter().collect()
-        };
-        let wanted = |group: &'a [Host], subject| Wanted {
-            subject,
-            profile: group.first().map_or(profile, profile_of),
-            formats: formats_of(group),
-        };
-        let list = if sites {
-            hosts
-                .chunk_by(|a, b| (&a.site, &a.profile) == (&b.site, &b.profile))
-                .map(|group| wanted(group, Subject::Site(group)))
-                .collect()
-        } else {
-            hosts
-                .iter()
-                .map(|host| wanted(std::slice::from_ref(host), Subject::Host(host)))
-                .collect()
-        };
-        Self { list }
-    }
-
-    /// The subjects, in the order of the feed.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Wanted<'a>> {
-        self.list.iter()
-    }
-}
-
-/// Brings the hosts of a site together, in the feed's order within it.
-pub(super) fn sort_by_site(hosts: &mut [Host]) {
-    hosts.sort_by(|a, b| (&a.site, &a.profile).cmp(&(&b.site, &b.profile)));
-}
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
+};
 
 /// A run that was found possible.
 pub(super) struct Plan<'a> {
-    subjects: &'a Subjects<'a>,
+    subjects: &'a Subjects,
     lots: &'a Lots,
     names: NameTemplate,
+}
+
+/// What the check of some subjects found.
+#[derive(Default)]
+struct Found {
+    faults: Vec<Fault>,
+    /// Digests of the images' names: eight bytes an image, where the names would take ten times
+    /// that.
+    names: Vec<u64>,
+}
+
+impl Found {
+    fn join(mut self, other: Self) -> Self {
+        self.faults.extend(other.faults);
+        self.names.extend(other.names);
+        self
+    }
 }
 
 impl<'a> Plan<'a> {
     /// Checks every host against the firmware and the slots of its images, and all names against
     /// each other; reports all faults at once.
     pub(super) fn check(
-        subjects: &'a Subjects<'a>,
+        subjects: &'a Subjects,
         lots: &'a Lots,
         names: NameTemplate,
         patience: &Patience,
     ) -> anyhow::Result<Self> {
-        let faults: Vec<Vec<Fault>> = subjects
-            .list
-            .par_iter()
-            .map(|wanted| faults_of(wanted, lots.of(wanted.profile)?, patience))
-            .collect::<anyhow::Result<_>>()?;
-        let faults = Faults::new(faults.into_iter().flatten().collect());
+        let plan = Self { subjects, lots, names };
+        let hasher = RandomState::new();
+        let found = (0..subjects.count())
+            .into_par_iter()
+            .try_fold(Found::default, |mut found, index| {
+                let (want, subject) = (subjects.want(index)?, subjects.get(index)?);
+                found.faults.extend(faults_of(want, &subject, lots.of(&want.profile)?, patience)?);
+                for &format in &want.formats {
+                    let name = plan.name(want, &subject, format)?.to_ascii_lowercase();
+                    found.names.push(hasher.hash_one(name));
+                }
+                anyhow::Ok(found)
+            })
+            .try_reduce(Found::default, |one, other| Ok(one.join(other)))?;
+        let faults = Faults::new(found.faults);
         if !faults.is_empty() {
             bail!("{faults}\nnothing was written");
         }
-        let plan = Self { subjects, lots, names };
-        plan.check_names()?;
+        plan.check_names(found.names, &hasher)?;
         Ok(plan)
     }
 
-    fn check_names(&self) -> anyhow::Result<()> {
-        let mut seen: HashMap<String, &Subject<'_>> = HashMap::new();
-        for wanted in self.subjects.iter() {
-            for &format in &wanted.formats {
+    /// Refuses two images of one name. Where digests are equal, the names behind them are compared.
+    fn check_names(&self, mut digests: Vec<u64>, hasher: &RandomState) -> anyhow::Result<()> {
+        digests.sort_unstable();
+        let twice = digests.windows(2).filter(|pair| pair.first() == pair.last());
+        let suspects: HashSet<u64> = twice.flatten().copied().collect();
+        if suspects.is_empty() {
+            return Ok(());
+        }
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for index in 0..self.subjects.count() {
+            let (want, subject) = (self.subjects.want(index)?, self.subjects.get(index)?);
+            for &format in &want.formats {
                 // Folded, since the images may be copied to a file system that ignores case.
-                let name = self.name(wanted, format)?.to_ascii_lowercase();
-                if let Some(other) = seen.insert(name.clone(), &wanted.subject) {
+                let name = self.name(want, &subject, format)?.to_ascii_lowercase();
+                if !suspects.contains(&hasher.hash_one(&name)) {
+                    continue;
+                }
+                if let Some(other) = seen.insert(name.clone(), call(&subject)) {
                     bail!(
-                        "the name template \"{}\" gives \"{name}\" to {} and to {}: \
+                        "the name template \"{}\" gives \"{name}\" to {other} and to {}: \
                          add {{host}}, {{profile}} or {{ext}}",
                         self.names,
-                        call(other),
-                        call(&wanted.subject)
+                        call(&subject)
                     );
                 }
             }
@@ -124,12 +106,14 @@ impl<'a> Plan<'a> {
         Ok(())
     }
 
-    fn name(&self, wanted: &Wanted<'_>, format: Format) -> anyhow::Result<String> {
-        let (host, site) = match &wanted.subject {
-            Subject::Host(host) => (Some(&host.name), host.site.as_ref()),
-            Subject::Site(hosts) => (None, hosts.first().and_then(|host| host.site.as_ref())),
+    fn name(&self, want: &Want, subject: &Subject, format: Format) -> anyhow::Result<String> {
+        let first = subject.hosts().first();
+        let site = first.and_then(|host| host.site.as_ref());
+        let host = match subject {
+            Subject::Host(host) => Some(&host.name),
+            Subject::Site(_) => None,
         };
-        let profile = self.lots.of(wanted.profile)?.profile_name();
+        let profile = self.lots.of(&want.profile)?.profile_name();
         Ok(self.names.expand(&Named { host, site, profile, format })?)
     }
 
@@ -157,43 +141,41 @@ impl<'a> Plan<'a> {
 
     /// How many images `shard` has.
     pub(super) fn count(&self, shard: Shard) -> usize {
-        let all: usize = self.subjects.iter().map(|wanted| wanted.formats.len()).sum();
-        (0..all).filter(|position| shard.has(*position)).count()
+        self.images(shard).count()
     }
 
-    /// The images of `shard`, with one writer per template.
-    pub(super) fn jobs<'w, 't: 'w>(
-        &'w self,
-        writers: &'w [Writer<'t>],
-        shard: Shard,
-    ) -> impl Iterator<Item = anyhow::Result<Job<'w, 't>>> {
-        self.subjects
-            .iter()
-            .flat_map(|wanted| wanted.formats.iter().map(move |format| (wanted, *format)))
+    /// The images of `shard`: the index of the subject, and the format.
+    pub(super) fn images(&self, shard: Shard) -> impl Iterator<Item = (usize, Format)> {
+        (0..self.subjects.count())
+            .flat_map(move |index| {
+                let want = self.subjects.want(index).ok();
+                want.into_iter().flat_map(move |want| want.formats.iter().map(move |f| (index, *f)))
+            })
             .enumerate()
             .filter(move |(position, _)| shard.has(*position))
-            .map(move |(_, (wanted, format))| self.job(writers, wanted, format))
+            .map(|(_, image)| image)
     }
 
-    fn job<'w, 't: 'w>(
-        &'w self,
+    /// The job of one of these images, with one writer per template.
+    pub(super) fn job<'w, 't: 'w>(
+        &self,
         writers: &'w [Writer<'t>],
-        wanted: &'w Wanted<'a>,
-        format: Format,
+        (index, format): (usize, Format),
     ) -> anyhow::Result<Job<'w, 't>> {
-        let lot = self.lots.of(wanted.profile)?;
+        let (want, subject) = (self.subjects.want(index)?, self.subjects.get(index)?);
+        let lot = self.lots.of(&want.profile)?;
         let key = lot.template(format)?.key();
         let writer = writers.iter().find(|writer| writer.template().key() == key);
         Ok(Job {
             writer: writer.ok_or_else(|| anyhow!("no writer for format \"{format}\""))?,
-            file: self.name(wanted, format)?,
-            subject: wanted.subject.clone(),
+            file: self.name(want, &subject, format)?,
             facts: lot.facts(format),
+            subject,
         })
     }
 }
 
-fn call(subject: &Subject<'_>) -> String {
+fn call(subject: &Subject) -> String {
     match subject {
         Subject::Host(host) => format!("host \"{}\"", host.name),
         Subject::Site(hosts) => match hosts.first().and_then(|host| host.site.as_ref()) {
@@ -204,12 +186,14 @@ fn call(subject: &Subject<'_>) -> String {
 }
 
 /// What a firmware and its templates cannot do for a subject.
-fn faults_of(wanted: &Wanted<'_>, lot: &Lot, patience: &Patience) -> anyhow::Result<Vec<Fault>> {
+fn faults_of(
+    want: &Want,
+    subject: &Subject,
+    lot: &Lot,
+    patience: &Patience,
+) -> anyhow::Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    let (hosts, site) = match &wanted.subject {
-        Subject::Host(host) => (std::slice::from_ref(*host), false),
-        Subject::Site(hosts) => (*hosts, true),
-    };
+    let (hosts, site) = (subject.hosts(), matches!(subject, Subject::Site(_)));
     let fault =
         |host: &Host, message: String| Fault::new(host.at.clone(), message).of(Some(&host.name));
     for host in hosts {
@@ -217,14 +201,14 @@ fn faults_of(wanted: &Wanted<'_>, lot: &Lot, patience: &Patience) -> anyhow::Res
             let message = "a site image cannot tell this host from others".to_owned();
             faults.push(fault(host, message).help("give it a MAC, a UUID or a serial"));
         }
-        for format in &wanted.formats {
+        for format in &want.formats {
             let missing = ticket::check(host, &lot.binaries(*format));
             faults.extend(missing.iter().map(|missing| fault(host, missing.to_string())));
         }
     }
-    for format in &wanted.formats {
+    for format in &want.formats {
         let (template, Some(host)) = (lot.template(*format)?, hosts.first()) else { continue };
-        let ticket = wanted.subject.ticket(lot.facts(*format), patience);
+        let ticket = subject.ticket(lot.facts(*format), patience);
         if let Err(error) = slot::pad(ticket.as_str(), template.slots().capacity()) {
             faults.push(fault(host, format!("{format} image: {error}")));
         }

@@ -12,7 +12,7 @@ use std::{path::Path, time::Duration};
 /// What a run did.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Report {
+pub(crate) struct Report {
     out: String,
     shard: String,
     images: u64,
@@ -63,7 +63,7 @@ impl Report {
         }
     }
 
-    pub(super) fn show(&self, ui: &Ui) -> anyhow::Result<()> {
+    pub(crate) fn show(&self, ui: &Ui) -> anyhow::Result<()> {
         ui.json(self)?;
         for firmware in &self.firmware {
             let provider = match firmware.provider {
