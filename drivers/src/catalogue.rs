@@ -1,21 +1,23 @@
-//! The catalogue: which drivers a source tree has.
+//! The catalogue: which drivers a source tree has, and where each of them works.
 //!
 //! iPXE has no list of its drivers. A driver is a source file under a `drivers/<class>/` folder
-//! with at least one ROM line, a macro at the start of a line that names a device it drives
-//! (`PCI_ROM ( 0x8086, 0x100e, "82540em", "82540EM", 0 )`); its name is the file's base name.
+//! that names a device it drives, or that registers itself as the only driver of its binary
+//! (`snponly`, `undionly`); its name is the file's base name.
 
-use crate::set::{DriverName, did_you_mean, nearest};
+use crate::{
+    name::DriverName,
+    rom::{Bus, Device, devices, permits_secure_boot},
+    set::Class,
+};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// The macros that declare a device.
-const ROM_MACROS: [&str; 7] =
-    ["PCI_ROM", "ISA_ROM", "USB_ROM", "DT_ROM", "EFI_ROM", "XEN_ROM", "VMBUS_ROM"];
 /// The folders, below the tree's `src`, that hold drivers for the platforms Bootmint builds.
-const FOLDERS: [&str; 2] = ["drivers", "arch/x86/drivers"];
+const FOLDERS: [(&str, Home); 2] =
+    [("drivers", Home::Anywhere), ("arch/x86/drivers", Home::BiosOnly)];
 /// Classes of drivers that are no network interfaces: bus bridges and USB host controllers.
 const OTHER_CLASSES: [&str; 3] = ["bus", "usb", "xen"];
 /// Larger source files are no driver's; the largest has half a megabyte.
@@ -23,10 +25,41 @@ const MAX_SOURCE: u64 = 4 << 20;
 /// How deep driver folders nest; iPXE uses five levels.
 const MAX_DEPTH: usize = 8;
 
+/// For whom iPXE's makefiles compile a folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Home {
+    Anywhere,
+    BiosOnly,
+}
+
+/// Whether a driver may be part of a binary that is signed for Secure Boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecureBoot {
+    /// Its source is marked so.
+    Permitted,
+    /// It is not.
+    NotPermitted,
+}
+
+/// A driver of the source tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Driver {
+    /// Its name.
+    pub name: DriverName,
+    /// What it drives.
+    pub devices: Vec<Device>,
+    /// The buses it finds its devices on.
+    pub buses: BTreeSet<Bus>,
+    /// The platforms that it works on; none where Bootmint builds for none of its platforms.
+    pub classes: BTreeSet<Class>,
+    /// Whether Secure Boot binaries may have it.
+    pub secure_boot: SecureBoot,
+}
+
 /// The drivers of a source tree.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    drivers: BTreeSet<DriverName>,
+    drivers: BTreeMap<DriverName, Driver>,
 }
 
 /// Why a tree's drivers could not be listed.
@@ -37,73 +70,86 @@ pub struct CatalogueError {
     source: io::Error,
 }
 
-/// A driver that the source tree does not have.
-#[derive(Debug, thiserror::Error)]
-#[error("the source has no driver \"{name}\"{}: it has {count} others", did_you_mean(.nearest))]
-pub struct UnknownDriver {
-    name: DriverName,
-    nearest: Option<String>,
-    count: usize,
-}
-
 impl Catalogue {
     /// Lists the network drivers in `src`, the `src` folder of an iPXE tree.
     pub fn scan(src: &Path) -> Result<Self, CatalogueError> {
         let mut catalogue = Self::default();
-        for folder in FOLDERS {
+        for (folder, home) in FOLDERS {
             for entry in entries(&src.join(folder))? {
                 let class = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 if entry.is_dir() && !OTHER_CLASSES.contains(&class.as_str()) {
-                    catalogue.add_folder(&entry, MAX_DEPTH)?;
+                    catalogue.add_folder(&entry, home, MAX_DEPTH)?;
                 }
             }
         }
         Ok(catalogue)
     }
 
-    fn add_folder(&mut self, folder: &Path, depth: usize) -> Result<(), CatalogueError> {
+    fn add_folder(
+        &mut self,
+        folder: &Path,
+        home: Home,
+        depth: usize,
+    ) -> Result<(), CatalogueError> {
         for path in entries(folder)? {
             let is_linux = path.ends_with("linux"); // drivers of another platform
             if path.is_dir() && depth > 0 && !is_linux {
-                self.add_folder(&path, depth - 1)?;
+                self.add_folder(&path, home, depth - 1)?;
             } else if path.extension().is_some_and(|extension| extension == "c")
                 && let Some(stem) = path.file_stem().and_then(|stem| stem.to_str())
                 && let Ok(name) = stem.parse()
-                && declares_device(&read(&path)?)
+                && let Some(driver) = driver(name, &read(&path)?, home)
             {
-                self.drivers.insert(name);
+                self.drivers.insert(driver.name.clone(), driver);
             }
         }
         Ok(())
     }
 
     /// All drivers, sorted by name.
-    pub fn drivers(&self) -> impl Iterator<Item = &DriverName> {
-        self.drivers.iter()
+    pub fn drivers(&self) -> impl Iterator<Item = &Driver> {
+        self.drivers.values()
     }
 
-    /// Refuses the first of `names` that the tree has no driver for, and suggests the nearest.
-    pub fn check<'a>(
-        &self,
-        names: impl IntoIterator<Item = &'a DriverName>,
-    ) -> Result<(), UnknownDriver> {
-        match names.into_iter().find(|name| !self.drivers.contains(*name)) {
-            None => Ok(()),
-            Some(name) => Err(UnknownDriver {
-                name: name.clone(),
-                nearest: nearest(name.as_str(), self.drivers.iter().map(DriverName::as_str)),
-                count: self.drivers.len(),
-            }),
-        }
+    /// The driver called `name`.
+    pub fn get(&self, name: &DriverName) -> Option<&Driver> {
+        self.drivers.get(name)
     }
 }
 
-fn declares_device(text: &str) -> bool {
-    text.lines().map(str::trim_start).any(|line| {
-        ROM_MACROS.iter().any(|name| {
-            line.strip_prefix(name).is_some_and(|rest| rest.trim_start().starts_with('('))
-        })
-    })
+/// The driver `name` with the source `text`, if it is one.
+fn driver(name: DriverName, text: &str, home: Home) -> Option<Driver> {
+    let mut devices = devices(text);
+    if devices.is_empty() {
+        // These drive the one device that the binary came through, and so name none.
+        let (mark, bus, about) = match name.as_str() {
+            "snponly" => ("__efi_driver", Bus::Efi, "The NIC that iPXE was loaded through"),
+            "undionly" => ("__root_device", Bus::Pxe, "The PXE stack that loaded iPXE"),
+            _ => return None,
+        };
+        let (about, rom) = (about.to_owned(), name.as_str().to_owned());
+        devices.push(Device { bus, id: None, name: rom, about });
+        text.contains(mark).then_some(())?;
+    }
+    let buses: BTreeSet<_> = devices.iter().map(|device| device.bus).collect();
+    let bios_only = |class: &Class| home == Home::Anywhere || *class == Class::Bios;
+    let classes = buses.iter().flat_map(|bus| classes(*bus)).copied().filter(bios_only).collect();
+    let secure_boot = match permits_secure_boot(text) {
+        true => SecureBoot::Permitted,
+        false => SecureBoot::NotPermitted,
+    };
+    Some(Driver { name, devices, buses, classes, secure_boot })
+}
+
+/// The platforms on which iPXE's makefiles link drivers of `bus`.
+fn classes(bus: Bus) -> &'static [Class] {
+    match bus {
+        Bus::Pci | Bus::Usb => &[Class::Bios, Class::EfiX64, Class::EfiArm64],
+        Bus::Xen | Bus::Vmbus => &[Class::Bios, Class::EfiX64],
+        Bus::Efi => &[Class::EfiX64, Class::EfiArm64],
+        Bus::Isa | Bus::Pxe => &[Class::Bios],
+        Bus::Dt => &[],
+    }
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, CatalogueError> {
@@ -123,10 +169,10 @@ fn read(path: &Path) -> Result<String, CatalogueError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    pub(crate) fn catalogue(files: &[(&str, &str)]) -> Catalogue {
         let folder = tempfile::tempdir().unwrap();
         for (path, text) in
             [("drivers/net/.keep", ""), ("arch/x86/drivers/net/.keep", "")].iter().chain(files)
@@ -135,33 +181,46 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        folder
+        Catalogue::scan(folder.path()).unwrap()
     }
 
     #[test]
     fn a_driver_is_a_file_with_a_rom_line() {
-        let tree = tree(&[
-            ("drivers/net/fast.c", "static x[] = {\n\tPCI_ROM ( 0x1, 0x2, \"a\", \"b\", 0 ),\n"),
+        let catalogue = catalogue(&[
+            (
+                "drivers/net/fast.c",
+                "static x[] = {\n\tPCI_ROM ( 0x0001, 0x0002, \"a\", \"b\", 0 ),\n",
+            ),
             ("drivers/net/deep/er/hv-net.c", "VMBUS_ROM(\"hv\", \"x\");\n"),
-            ("drivers/net/linux/tap.c", "PCI_ROM ( 1 )\n"),
+            ("drivers/net/linux/tap.c", "PCI_ROM ( 0x0001, 0x0002, \"a\", \"b\", 0 )\n"),
             ("drivers/net/helper.c", "/* no PCI_ROM here */\nint PCI_ROM_x;\n"),
-            ("drivers/usb/xhci.c", "PCI_ROM ( 1 )\n"),
-            ("arch/x86/drivers/net/undi.c", "PCI_ROM ( 1 )\n"),
+            ("drivers/usb/xhci.c", "PCI_ROM ( 0x0001, 0x0002, \"a\", \"b\", 0 )\n"),
+            ("arch/x86/drivers/net/undi.c", "PCI_ROM ( 0xffff, 0xffff, \"a\", \"b\", 0 )\n"),
+            ("arch/x86/drivers/net/undionly.c", "struct root_device x __root_device = {};\n"),
+            ("drivers/net/efi/snponly.c", "nothing"),
         ]);
-        let catalogue = Catalogue::scan(tree.path()).unwrap();
-        let names: Vec<_> = catalogue.drivers().map(DriverName::as_str).collect();
-        assert_eq!(names, ["fast", "hv-net", "undi"]);
+        let names: Vec<_> = catalogue.drivers().map(|driver| driver.name.as_str()).collect();
+        assert_eq!(names, ["fast", "hv-net", "undi", "undionly"]);
     }
 
     #[test]
-    fn an_unknown_driver_suggests_the_nearest() {
-        let tree = tree(&[("drivers/net/virtio-net.c", "PCI_ROM ( 1 )")]);
-        let catalogue = Catalogue::scan(tree.path()).unwrap();
-        let good = "virtio-net".parse().unwrap();
-        assert!(catalogue.check([&good]).is_ok());
-        let bad = "virtio_net".parse().unwrap();
-        let error = catalogue.check([&good, &bad]).unwrap_err().to_string();
-        assert!(error.contains("\"virtio_net\" (did you mean \"virtio-net\"?)"), "{error}");
+    fn bus_and_folder_decide_the_platforms() {
+        let catalogue = catalogue(&[
+            ("drivers/net/fast.c", "PCI_ROM ( 0x0001, 0x0002, \"a\", \"b\", 0 ),\n"),
+            ("drivers/net/snp.c", "FILE_SECBOOT ( PERMITTED );\nEFI_ROM ( \"snp\", \"x\" );\n"),
+            ("drivers/net/hv.c", "VMBUS_ROM ( \"hv\", \"x\" );\n"),
+            ("drivers/net/soc.c", "DT_ROM ( \"soc\", \"x\" );\n"),
+            ("arch/x86/drivers/net/undi.c", "PCI_ROM ( 0xffff, 0xffff, \"a\", \"b\", 0 ),\n"),
+        ]);
+        let get = |name: &str| catalogue.get(&name.parse().unwrap()).unwrap();
+        let classes = |name: &str| get(name).classes.iter().copied().collect::<Vec<_>>();
+        assert_eq!(classes("fast"), [Class::Bios, Class::EfiX64, Class::EfiArm64]);
+        assert_eq!(classes("snp"), [Class::EfiX64, Class::EfiArm64]);
+        assert_eq!(classes("hv"), [Class::Bios, Class::EfiX64]);
+        assert_eq!(classes("soc"), []);
+        assert_eq!(classes("undi"), [Class::Bios]);
+        assert_eq!(get("snp").secure_boot, SecureBoot::Permitted);
+        assert_eq!(get("hv").secure_boot, SecureBoot::NotPermitted);
     }
 
     #[test]

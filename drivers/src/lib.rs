@@ -5,7 +5,13 @@
 //! the tree lacks is refused before anything is compiled.
 
 mod catalogue;
+mod name;
+mod resolve;
+mod rom;
 mod set;
 
-pub use catalogue::{Catalogue, CatalogueError, UnknownDriver};
-pub use set::{Class, DriverName, DriverSet, InvalidName, Selection, SetError};
+pub use catalogue::{Catalogue, CatalogueError, Driver, SecureBoot};
+pub use name::{Choice, DriverName, InvalidId, InvalidName, PciId};
+pub use resolve::{DriverError, Resolved};
+pub use rom::{Bus, Device};
+pub use set::{Class, DriverSet, Selection, SetError};

@@ -1,10 +1,11 @@
 //! Driver sets: names, files, and the checked form.
 
+use crate::name::{Choice, InvalidName, MAX_NAME, did_you_mean, nearest};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt};
 
 /// The sets that ship with Bootmint: name and TOML text, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 11] = [
+const SHIPPED: [(&str, &str); 13] = [
     ("all", include_str!("../sets/all.toml")),
     ("kvm", include_str!("../sets/kvm.toml")),
     ("hyperv", include_str!("../sets/hyperv.toml")),
@@ -15,11 +16,10 @@ const SHIPPED: [(&str, &str); 11] = [
     ("realtek", include_str!("../sets/realtek.toml")),
     ("broadcom", include_str!("../sets/broadcom.toml")),
     ("usb", include_str!("../sets/usb.toml")),
+    ("undi", include_str!("../sets/undi.toml")),
     ("snp", include_str!("../sets/snp.toml")),
+    ("snponly", include_str!("../sets/snponly.toml")),
 ];
-
-/// The longest driver name; the longest in iPXE has 16 characters.
-const MAX_NAME: usize = 40;
 
 /// The kinds of platform that drivers are chosen for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,67 +34,11 @@ pub enum Class {
 
 impl fmt::Display for Class {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Bios => "bios",
-            Self::EfiX64 => "efi",
+            Self::EfiX64 => "efi-x86_64",
             Self::EfiArm64 => "efi-arm64",
         })
-    }
-}
-
-/// The name of a driver: the base name of its source file, such as `virtio-net`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct DriverName(String);
-
-/// A driver name with characters that no driver has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no driver name: use letters, digits, \"-\" and \"_\", such as virtio-net")]
-pub struct InvalidName(String);
-
-impl DriverName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name of its object in iPXE's symbol table, which knows no hyphens.
-    pub fn object(&self) -> String {
-        self.0.replace('-', "_")
-    }
-}
-
-impl FromStr for DriverName {
-    type Err = InvalidName;
-
-    fn from_str(name: &str) -> Result<Self, InvalidName> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if starts_well && name.len() <= MAX_NAME && name.chars().all(allowed) {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(InvalidName(name.chars().take(MAX_NAME).collect()))
-        }
-    }
-}
-
-impl TryFrom<String> for DriverName {
-    type Error = InvalidName;
-
-    fn try_from(name: String) -> Result<Self, InvalidName> {
-        name.parse()
-    }
-}
-
-impl From<DriverName> for String {
-    fn from(name: DriverName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for DriverName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
     }
 }
 
@@ -104,8 +48,8 @@ impl fmt::Display for DriverName {
 pub enum Selection {
     /// Every network driver of the tree.
     All,
-    /// These, and nothing else; never empty.
-    Named(BTreeSet<DriverName>),
+    /// Those of these that work on the platform, and nothing else; never empty.
+    Named(BTreeSet<Choice>),
 }
 
 /// A named choice of drivers, one for each class of platform.
@@ -126,8 +70,8 @@ pub enum SetError {
     Unknown {
         /// The name asked for.
         name: String,
-        /// The shipped name that looks most like it.
-        nearest: Option<String>,
+        /// The shipped names that look most like it.
+        nearest: Vec<String>,
         /// All shipped names.
         known: String,
     },
@@ -147,19 +91,6 @@ pub enum SetError {
         /// What is wrong.
         reason: String,
     },
-}
-
-pub(crate) fn did_you_mean(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!(" (did you mean \"{name}\"?)")).unwrap_or_default()
-}
-
-/// The candidate nearest to `name`, where one is near enough to be a slip of the finger.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    known
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate.to_owned())
 }
 
 #[derive(Deserialize)]
@@ -192,17 +123,27 @@ impl RawSelection {
             Self::Word(word) => {
                 Err(format!("\"{word}\" is neither \"all\" nor a list of driver names"))
             }
-            Self::List(names) => Selection::named(&names),
+            Self::List(names) => Selection::list(&names),
         }
     }
 }
 
 impl Selection {
-    /// A selection of `names`; refuses an empty list, names twice and names no driver can have.
-    pub fn named(names: &[String]) -> Result<Self, String> {
+    /// The drivers and devices that it names.
+    pub fn named(&self) -> impl Iterator<Item = &Choice> {
+        let named = match self {
+            Self::All => None,
+            Self::Named(choices) => Some(choices),
+        };
+        named.into_iter().flatten()
+    }
+
+    /// A selection of `names` and PCI ids; refuses an empty list, names twice and names no driver
+    /// can have.
+    pub fn list(names: &[String]) -> Result<Self, String> {
         let mut drivers = BTreeSet::new();
         for name in names {
-            let driver: DriverName = name.parse().map_err(|e: InvalidName| e.to_string())?;
+            let driver: Choice = name.parse().map_err(|e: InvalidName| e.to_string())?;
             if !drivers.insert(driver) {
                 return Err(format!("driver \"{name}\" stands twice"));
             }
@@ -285,8 +226,8 @@ mod tests {
     #[test]
     fn every_slim_uefi_set_has_the_firmware_driver() {
         // Without it Hyper-V generation 2, and any NIC only the firmware knows, stay dark.
-        let snp: DriverName = "snp".parse().unwrap();
-        for name in DriverSet::shipped() {
+        let snp: Choice = "snp".parse().unwrap();
+        for name in DriverSet::shipped().filter(|name| *name != "snponly") {
             for class in [Class::EfiX64, Class::EfiArm64] {
                 match DriverSet::load(name).unwrap().drivers(class) {
                     Some(Selection::Named(drivers)) => assert!(drivers.contains(&snp), "{name}"),
@@ -317,10 +258,5 @@ mod tests {
         assert!(set("bios = [\"a b\"]").contains("no driver name"));
         assert!(set("bios = [\"-a\"]").contains("no driver name"));
         assert!(set("uefi = [\"snp\"]").contains("uefi"));
-    }
-
-    #[test]
-    fn objects_have_no_hyphens() {
-        assert_eq!("virtio-net".parse::<DriverName>().unwrap().object(), "virtio_net");
     }
 }

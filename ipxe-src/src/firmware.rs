@@ -27,14 +27,23 @@ pub use error::BuildError;
 pub use store::Stored;
 pub use toolchain::MissingTools;
 
-use crate::{cache::Cache, pin::Pin, profile::Profile, progress::Progress, source::SourceTree};
-use bootmint_drivers::{Catalogue, Selection};
+use crate::{
+    cache::Cache,
+    pin::Pin,
+    profile::{self, Profile},
+    progress::Progress,
+    source::SourceTree,
+};
+use bootmint_drivers::{Catalogue, Class, Resolved};
 use bootmint_image_factory::{
     firmware::{Capability, FirmwareManifest, Provider, SCHEMA},
     format::Platform,
 };
 use recipe::{Inputs, SourceId};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use target::Target;
 use toolchain::Toolchain;
 
@@ -111,12 +120,15 @@ pub fn build(
         progress.step(&format!("changed since the last build: {change}"));
     }
     let toolchains = toolchains(profile)?;
-    check_drivers(&source.path, profile)?;
+    let drivers = resolve_drivers(&source.path, profile)?;
     let mut binaries = Vec::new();
     let mut files = Vec::new();
     for (platform, toolchain) in &toolchains {
         let (platform, jobs) = (*platform, options.jobs.max(1));
-        let target = Target { platform, profile, source: &id, toolchain, inputs: &inputs, jobs };
+        let drivers = drivers.get(&profile::class(platform)).unwrap_or(&Resolved::All);
+        let (source_id, inputs) = (&id, &inputs);
+        let target =
+            Target { platform, profile, drivers, source: source_id, toolchain, inputs, jobs };
         let (about, bytes) = target.build(cache, &source.path, progress)?;
         files.push((about.file.clone(), bytes));
         binaries.push(about);
@@ -189,17 +201,18 @@ fn toolchains(profile: &Profile) -> Result<Vec<(Platform, Toolchain)>, BuildErro
     }
 }
 
-fn check_drivers(source: &Path, profile: &Profile) -> Result<(), BuildError> {
+/// The drivers of each target, all of them found in the source.
+fn resolve_drivers(
+    source: &Path,
+    profile: &Profile,
+) -> Result<BTreeMap<Class, Resolved>, BuildError> {
     let catalogue = Catalogue::scan(&source.join("src"))?;
-    for platform in profile.targets() {
-        if let Some(Selection::Named(names)) = profile.drivers(platform) {
-            catalogue.check(names).map_err(|source| BuildError::Driver {
-                profile: profile.name().to_owned(),
-                source,
-            })?;
-        }
-    }
-    Ok(())
+    let wanted = profile
+        .targets()
+        .filter_map(|platform| Some((profile::class(platform), profile.drivers(platform)?)));
+    catalogue
+        .resolve(wanted)
+        .map_err(|source| BuildError::Driver { profile: profile.name().to_owned(), source })
 }
 
 /// What a user of the firmware must know.

@@ -1,6 +1,12 @@
 //! Compiles firmware from the pinned source, where that is in the cache.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
+use bootmint_drivers::{Catalogue, Choice, Class, DriverSet, Selection};
 use bootmint_image_factory::{
     firmware::{Capability, Firmware},
     format::Platform,
@@ -108,6 +114,23 @@ fn a_slim_firmware_is_reproducible_cached_and_says_what_changed() {
 }
 
 #[test]
+fn shipped_sets_name_what_the_pinned_tree_has_on_each_platform() {
+    let Some(source) = source() else { return };
+    let catalogue = Catalogue::scan(&source.path.join("src")).unwrap();
+    for set in DriverSet::shipped().map(|name| DriverSet::load(name).unwrap()) {
+        for class in [Class::Bios, Class::EfiX64, Class::EfiArm64] {
+            for choice in set.drivers(class).into_iter().flat_map(Selection::named) {
+                let Choice::Driver(name) = choice else { panic!("{choice} in {}", set.name()) };
+                let works = catalogue.get(name).is_some_and(|d| d.classes.contains(&class));
+                assert!(works, "{name} on {class} in {}", set.name());
+            }
+        }
+    }
+    let e1000 = catalogue.for_device("8086:100e".parse().unwrap()).unwrap();
+    assert_eq!(e1000.iter().map(|driver| driver.name.as_str()).collect::<Vec<_>>(), ["intel"]);
+}
+
+#[test]
 fn what_cannot_be_built_is_refused_with_the_reason() {
     let Some(source) = source() else { return };
     let folder = tempfile::tempdir().unwrap();
@@ -119,6 +142,9 @@ fn what_cannot_be_built_is_refused_with_the_reason() {
     let unknown = tiny(folder.path(), "drivers = [\"virtio\"]\n");
     let error = chain(build_in(&cache, &source, &unknown).unwrap_err());
     assert!(error.contains("did you mean \"virtio-net\"?"), "{error}");
+    let device = tiny(folder.path(), "drivers = [\"8086:100f\", \"8086:0002\"]\n");
+    let error = chain(build_in(&cache, &source, &device).unwrap_err());
+    assert!(error.contains("no driver for PCI device 8086:0002"), "{error}");
     let pinned = tiny(folder.path(), "pin = \"v1.0\"\ndrivers = [\"virtio-net\"]\n");
     let error = chain(build_in(&cache, &source, &pinned).unwrap_err());
     assert!(error.contains("asks for pin v1.0"), "{error}");

@@ -6,6 +6,7 @@ pub mod build_images;
 pub mod build_progress;
 pub mod ci;
 pub mod deps;
+pub mod drivers;
 pub mod feed_input;
 pub mod firmware;
 pub mod hosts;

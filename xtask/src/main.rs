@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{bench, boot, build_images, ci, deps, firmware, hosts, images, source, ui, ui::Ui};
+use xtask::{
+    bench, boot, build_images, ci, deps, drivers, firmware, hosts, images, source, ui, ui::Ui,
+};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -26,6 +28,8 @@ enum Command {
     Ci(ci::Args),
     /// Says which of the tools a task needs are missing, and installs them
     Deps(deps::Args),
+    /// Lists the network drivers that iPXE's source has
+    Drivers(drivers::Args),
     /// Builds firmware, and lists and shows what there is
     Firmware(firmware::Args),
     /// Checks a feed of hosts
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args, &ui),
         Command::Ci(args) => ci::run(args, &ui),
         Command::Deps(args) => deps::run(args, &ui),
+        Command::Drivers(args) => drivers::run(args, &ui),
         Command::Firmware(args) => firmware::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
         Command::Images(args) => images::run(args, &ui),

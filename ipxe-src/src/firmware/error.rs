@@ -2,7 +2,7 @@
 
 use super::{capability::LackingCapability, elf::ElfError, toolchain::MissingTools};
 use crate::{cache::CacheError, run::RunError};
-use bootmint_drivers::{CatalogueError, UnknownDriver};
+use bootmint_drivers::{CatalogueError, DriverError};
 use bootmint_image_factory::{firmware::FirmwareError, format::Platform};
 use std::{
     io,
@@ -34,13 +34,13 @@ pub enum BuildError {
         /// The log of the whole build.
         log: PathBuf,
     },
-    /// A driver that the source does not have.
+    /// Drivers that the source does not have, or not for the profile's platforms.
     #[error("profile {profile}")]
     Driver {
         /// The profile.
         profile: String,
         /// Which driver, and the nearest.
-        source: UnknownDriver,
+        source: DriverError,
     },
     /// The source tree is not one of iPXE.
     #[error("listing the source's drivers")]

@@ -242,7 +242,7 @@ mod tests {
         new.options.insert("vlan".into(), false);
         new.script = "0".repeat(64);
         let target = new.targets.get_mut(&Platform::Bios).unwrap();
-        target.drivers = Selection::named(&["virtio-net".into(), "tg3".into()]).unwrap();
+        target.drivers = Selection::list(&["virtio-net".into(), "tg3".into()]).unwrap();
         let changes = new.changes_since(&old).join("\n");
         assert!(changes.contains("options.vlan: true -> false"), "{changes}");
         assert!(changes.contains("targets.bios.drivers.named: -intel -realtek +tg3"), "{changes}");

@@ -13,7 +13,7 @@ use super::{
     worktree::WorkTree,
 };
 use crate::{cache::Cache, profile::Profile, progress::Progress};
-use bootmint_drivers::{DriverName, Selection};
+use bootmint_drivers::{DriverName, Resolved};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, sha256_hex},
     format::Platform,
@@ -30,6 +30,7 @@ const SLIM: &str = "bootmint";
 pub(super) struct Target<'a> {
     pub(super) platform: Platform,
     pub(super) profile: &'a Profile,
+    pub(super) drivers: &'a Resolved,
     pub(super) source: &'a SourceId,
     pub(super) toolchain: &'a Toolchain,
     pub(super) inputs: &'a Inputs,
@@ -50,12 +51,12 @@ impl Target<'_> {
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
         let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
-        let stem = match self.profile.drivers(self.platform) {
-            Some(Selection::Named(drivers)) => {
+        let stem = match self.drivers {
+            Resolved::Named(drivers) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;
                 SLIM
             }
-            Some(Selection::All) | None => {
+            Resolved::All => {
                 self.make_full(&mut make, embedded, progress)?;
                 "ipxe"
             }

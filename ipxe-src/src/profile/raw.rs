@@ -120,7 +120,7 @@ fn drivers(raw: &RawProfile, origin: &str) -> Result<BTreeMap<Platform, Selectio
             })
         }
         RawDrivers::List(names) => {
-            let selection = Selection::named(names).map_err(invalid)?;
+            let selection = Selection::list(names).map_err(invalid)?;
             Box::new(move |_| Ok(selection.clone()))
         }
     };

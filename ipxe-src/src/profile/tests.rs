@@ -41,7 +41,7 @@ fn all_shipped_profiles_are_valid() {
 fn hyper_v_gets_the_firmware_driver_on_uefi_only() {
     let profile = load("hyperv").unwrap();
     let has_snp = |platform| match profile.drivers(platform) {
-        Some(Selection::Named(drivers)) => drivers.iter().any(|d| d.as_str() == "snp"),
+        Some(Selection::Named(drivers)) => drivers.iter().any(|d| d.to_string() == "snp"),
         other => panic!("{other:?}"),
     };
     assert!(has_snp(Platform::EfiX64));
