@@ -4,7 +4,10 @@
 //! makes one (a compiler run, a distribution's package) writes the same folder; whoever uses one
 //! reads it here, and every byte is checked against the manifest before it is used.
 
-use crate::format::{Platform, named};
+use crate::{
+    format::{Platform, named},
+    security::Security,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -172,6 +175,9 @@ pub struct FirmwareManifest {
     /// What its user must know, one sentence each: what it cannot do and why it was taken.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What it demands of tickets, payloads and machines.
+    #[serde(default, skip_serializing_if = "Security::is_none")]
+    pub security: Security,
     /// One entry per platform.
     pub binaries: Vec<BinaryManifest>,
 }
@@ -314,6 +320,7 @@ mod tests {
             ipxe_version: "2.0.0".into(),
             key: "k".into(),
             notes: vec![],
+            security: Default::default(),
             binaries: vec![BinaryManifest {
                 platform: Platform::Bios,
                 file: "ipxe.lkrn".into(),

@@ -55,6 +55,7 @@ fn firmware() -> Firmware {
         ipxe_version: "2.0.0".into(),
         key: "test".into(),
         notes: vec![],
+        security: Default::default(),
         binaries,
     };
     fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();

@@ -7,6 +7,7 @@
 
 mod capability;
 mod choose;
+mod client;
 mod closure;
 mod config;
 mod elf;
@@ -30,8 +31,9 @@ pub use toolchain::MissingTools;
 use crate::{cache::Cache, pin::Pin, profile::Profile, progress::Progress, source::SourceTree};
 use bootmint_drivers::{Catalogue, Selection};
 use bootmint_image_factory::{
-    firmware::{Capability, FirmwareManifest, Provider, SCHEMA},
+    firmware::{BinaryManifest, Capability, FirmwareManifest, Provider, SCHEMA},
     format::Platform,
+    security::Security,
 };
 use recipe::{Inputs, SourceId};
 use std::path::{Path, PathBuf};
@@ -111,6 +113,7 @@ pub fn build(
         progress.step(&format!("changed since the last build: {change}"));
     }
     let toolchains = toolchains(profile)?;
+    client::check(profile)?;
     check_drivers(&source.path, profile)?;
     let mut binaries = Vec::new();
     let mut files = Vec::new();
@@ -127,7 +130,8 @@ pub fn build(
         provider: Provider::Source,
         ipxe_version: id.version.clone(),
         key: key.clone(),
-        notes: notes(&binaries),
+        notes: notes(profile, &binaries),
+        security: security(profile),
         binaries,
     };
     let folder = store::publish(cache, &manifest, &inputs, &files)?;
@@ -176,8 +180,11 @@ fn toolchains(profile: &Profile) -> Result<Vec<(Platform, Toolchain)>, BuildErro
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for platform in profile.targets() {
-        let checked = Toolchain::find(platform)
-            .and_then(|toolchain| toolchain.check(!profile.trust().is_empty()).map(|()| toolchain));
+        let checked = Toolchain::find(platform).and_then(|toolchain| {
+            toolchain
+                .check(!profile.trust().is_empty() || profile.client().is_some())
+                .map(|()| toolchain)
+        });
         match checked {
             Ok(toolchain) => found.push((platform, toolchain)),
             Err(tools) => missing.push(tools),
@@ -203,12 +210,20 @@ fn check_drivers(source: &Path, profile: &Profile) -> Result<(), BuildError> {
 }
 
 /// What a user of the firmware must know.
-fn notes(binaries: &[bootmint_image_factory::firmware::BinaryManifest]) -> Vec<String> {
-    binaries
+fn notes(profile: &Profile, binaries: &[BinaryManifest]) -> Vec<String> {
+    let silent = binaries
         .iter()
         .filter(|binary| !binary.capabilities.contains(&Capability::Ticket))
         .map(|binary| {
             format!("{}: its embedded script does not run the medium's ticket", binary.platform)
-        })
-        .collect()
+        });
+    let key = profile.client().map(|_| {
+        "it holds a client's private key: whoever can read an image can take the key out of it"
+            .to_owned()
+    });
+    silent.chain(key).collect()
+}
+
+fn security(profile: &Profile) -> Security {
+    Security { payloads: profile.payloads(), secure_boot: None }
 }

@@ -50,7 +50,8 @@ pub fn mint(
         return Err(missing.into());
     }
     let can: Vec<&Capabilities> = about.iter().map(|about| &about.capabilities).collect();
-    let ticket = subject.ticket(Facts::for_capabilities(&can), patience);
+    let ticket =
+        subject.ticket(Facts::of_firmware(&can, firmware.manifest.security.payloads), patience);
     let template = Template::new(&Recipe {
         format,
         firmware,

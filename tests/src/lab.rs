@@ -80,7 +80,12 @@ pub fn skip(name: &str, why: &str) {
 
 /// `boot-logs` beside the folder of the test programs.
 fn log_folder() -> anyhow::Result<PathBuf> {
+    lasting_folder("boot-logs")
+}
+
+/// A folder that stays from run to run, beside the folder of the test programs.
+pub fn lasting_folder(name: &str) -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("finding the test program")?;
     let folder = program.ancestors().nth(2).context("a test program lies in a target folder")?;
-    Ok(folder.join("boot-logs"))
+    Ok(folder.join(name))
 }

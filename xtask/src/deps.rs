@@ -103,6 +103,7 @@ const TOOLS: &[Tool] = &[
         "edk2-ovmf",
     ),
     file(&["/usr/include/slirp/libslirp.h"], Task::Tests, "libslirp-dev", "libslirp-devel"),
+    program("openssl", Task::Tests, "openssl", "openssl"),
     program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),
     program("isoinfo", Task::Tests, "genisoimage", "genisoimage"),

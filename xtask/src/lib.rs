@@ -11,5 +11,6 @@ pub mod firmware;
 pub mod hosts;
 pub mod images;
 pub mod qemu;
+pub mod sign;
 pub mod source;
 pub mod ui;

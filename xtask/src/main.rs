@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{bench, boot, build_images, ci, deps, firmware, hosts, images, source, ui, ui::Ui};
+use xtask::{
+    bench, boot, build_images, ci, deps, firmware, hosts, images, sign, source, ui, ui::Ui,
+};
 
 /// Builds Bootmint's firmware and images.
 #[derive(Parser)]
@@ -32,6 +34,8 @@ enum Command {
     Hosts(hosts::Args),
     /// Shows what images hold, and verifies them against their manifest
     Images(images::Args),
+    /// Signs files so that firmware can verify them before it boots them
+    Sign(sign::Args),
     /// Gets iPXE's pinned source, and proves that it is the pinned one
     Source(source::Args),
 }
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         Command::Firmware(args) => firmware::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
         Command::Images(args) => images::run(args, &ui),
+        Command::Sign(args) => sign::run(args, &ui),
         Command::Source(args) => source::run(args, &ui),
     };
     match result {

@@ -70,6 +70,7 @@ impl Bench {
             ipxe_version: "2.0.0".into(),
             key: "test".into(),
             notes: vec![],
+            security: Default::default(),
             binaries: vec![binary(Platform::Bios, &kernel), binary(Platform::EfiX64, &efi)],
         };
         fs::write(folder.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();

@@ -37,6 +37,7 @@ pub(super) fn firmware(binaries: &[(Platform, Vec<u8>, Option<EmbeddedSlot>)]) -
         ipxe_version: "2.0.0".into(),
         key: "k".into(),
         notes: vec![],
+        security: Default::default(),
         binaries: list.collect(),
     };
     fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();

@@ -39,6 +39,7 @@ pub fn firmware() -> Firmware {
         ipxe_version: "2.0.0".into(),
         key: "k".into(),
         notes: vec![],
+        security: Default::default(),
         binaries: binaries.to_vec(),
     };
     fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();

@@ -71,9 +71,33 @@ pub enum ChooseError {
         /// Why nothing ready was found.
         source: PrebuiltError,
     },
+    /// Ready binaries cannot be what the profile asks for.
+    #[error(
+        "profile {profile} asks for {what}, which ready binaries cannot have: compile it, or take \
+         a profile without{}", why.as_ref().map(|why| format!(". Why it was not compiled: {why}"))
+            .unwrap_or_default()
+    )]
+    NotReadyMade {
+        /// The profile.
+        profile: String,
+        /// What it asks for.
+        what: &'static str,
+        /// Why it could not be compiled, where that was tried.
+        why: Option<String>,
+    },
     /// The firmware that was found cannot be read.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
+}
+
+/// Refuses to take ready binaries for a profile whose safety they would not keep.
+fn check_ready(profile: &Profile, why: Option<String>) -> Result<(), ChooseError> {
+    match profile.needs_compiling() {
+        None => Ok(()),
+        Some(what) => {
+            Err(ChooseError::NotReadyMade { profile: profile.name().to_owned(), what, why })
+        }
+    }
 }
 
 /// Gets the firmware that `wish` describes.
@@ -86,6 +110,7 @@ pub fn choose(
     progress: &mut dyn Progress,
 ) -> Result<Chosen, ChooseError> {
     if wish.policy == Policy::Prebuilt {
+        check_ready(wish.profile, None)?;
         return ready(cache, wish, Vec::new(), progress).map_err(|error| match error {
             Ready::Prebuilt(error) => error.into(),
             Ready::Firmware(error) => error.into(),
@@ -103,6 +128,7 @@ pub fn choose(
         Err(error) if wish.policy == Policy::Auto => error.to_string(),
         Err(error) => return Err(error.into()),
     };
+    check_ready(wish.profile, Some(why.clone()))?;
     let words = vec![format!(
         "profile {} was not compiled; ready binaries were taken instead, which know nothing of its \
          drivers, options, script and trust roots. Why: {why}",

@@ -64,10 +64,21 @@ pub enum BuildError {
         /// The version at hand.
         found: String,
     },
+    /// A client certificate with another one's key.
+    #[error(
+        "profile {profile}: {} is not the key of the client certificate: name the pair that \
+         openssl made together", key.display()
+    )]
+    ClientKey {
+        /// The profile.
+        profile: String,
+        /// The key's file.
+        key: PathBuf,
+    },
     /// The work folder's path would not survive make and the shell.
     #[error(
         "{} has characters that iPXE's makefiles cannot take in a path; \
-         choose another cache folder", path.display()
+         choose another place for it", path.display()
     )]
     Path {
         /// The path.

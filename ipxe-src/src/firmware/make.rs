@@ -6,7 +6,11 @@ use crate::{
     run::{Invocation, RunError, Said},
 };
 use bootmint_image_factory::format::Platform;
-use std::{fs::File, io::Write as _, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 /// Variables that iPXE's makefiles would take from the environment.
 const FOREIGN: &str = "ASFLAGS ASSERT BIN C CERT CFLAGS CONFIG CROSS DEBUG EMBED EMBEDDED_IMAGE \
@@ -126,6 +130,24 @@ impl<'a> Make<'a> {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes every file of the build folder that holds the client's private key; the next build
+    /// makes them again.
+    pub(super) fn forget_key(&self, stem: &str) -> Result<(), BuildError> {
+        let folder = self.tree.src().join(bin(self.platform));
+        let list = || fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>();
+        for entry in list().map_err(io_error("listing", &folder))? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let holds = name.starts_with(".private_key.")
+                || name.starts_with("privkey.")
+                || name.starts_with("blib.")
+                || name.starts_with(&format!("{stem}."));
+            if holds && entry.path().is_file() {
+                fs::remove_file(entry.path()).map_err(io_error("removing", &entry.path()))?;
+            }
+        }
+        Ok(())
     }
 
     fn invocation(&self) -> Invocation {

@@ -10,7 +10,7 @@ use crate::{
     profile::{Profile, Script},
 };
 use bootmint_drivers::Selection;
-use bootmint_image_factory::{firmware::sha256_hex, format::Platform};
+use bootmint_image_factory::{firmware::sha256_hex, format::Platform, security::Payloads};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +74,13 @@ pub(super) struct Inputs {
     options: BTreeMap<String, bool>,
     script: String,
     trust: Vec<String>,
+    cross_signing: bool,
+    /// The digest of the client's certificate, which stands for its private key too: nothing that
+    /// derives from the key itself is ever written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(default)]
+    payloads: Payloads,
     slot: String,
     pub(super) targets: BTreeMap<Platform, TargetInputs>,
 }
@@ -109,9 +116,17 @@ impl Inputs {
                 .collect(),
             script: sha256_hex(script(profile).as_bytes()),
             trust: profile.trust().iter().map(|pem| sha256_hex(pem.as_bytes())).collect(),
+            cross_signing: profile.cross_signing().into(),
+            client: profile.client().map(|client| sha256_hex(client.cert.as_bytes())),
+            payloads: profile.payloads(),
             slot: sha256_hex(&slot::blank(profile.slot_capacity())),
             targets: targets.collect(),
         }
+    }
+
+    /// Whether the binaries hold a private key.
+    pub(super) fn holds_key(&self) -> bool {
+        self.client.is_some()
     }
 
     /// The configuration overrides.
@@ -139,6 +154,7 @@ impl Inputs {
         objects.options.clear();
         objects.script.clear();
         objects.trust.clear();
+        objects.payloads = Payloads::Any;
         objects.slot.clear();
         let mut name = objects.key();
         name.truncate(16);

@@ -9,8 +9,9 @@ use super::{
     make::{Make, bin, extension},
     recipe::{Inputs, SourceId, script},
     slot,
+    store::only_for_owner,
     toolchain::Toolchain,
-    worktree::WorkTree,
+    worktree::{WorkTree, path_for_make},
 };
 use crate::{cache::Cache, profile::Profile, progress::Progress};
 use bootmint_drivers::{DriverName, Selection};
@@ -47,6 +48,9 @@ impl Target<'_> {
         let name = self.inputs.work_name(self.platform);
         let config = self.inputs.config();
         let tree = WorkTree::open(cache, &name, source, bin(self.platform), config, progress)?;
+        if self.inputs.holds_key() {
+            only_for_owner(&tree.src())?;
+        }
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
         let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
@@ -60,7 +64,11 @@ impl Target<'_> {
                 "ipxe"
             }
         };
-        self.read(&make, stem)
+        let read = self.read(&make, stem);
+        if self.profile.client().is_some() {
+            make.forget_key(stem)?;
+        }
+        read
     }
 
     /// Puts scripts and trust roots into the tree, and gives the variables that name them.
@@ -77,9 +85,20 @@ impl Target<'_> {
             name.truncate(16);
             roots.push(tree.embed(&format!("{name}.pem"), pem.as_bytes())?);
         }
+        let trust = roots.join(",");
+        let mut variables = Vec::new();
+        if let Some(client) = self.profile.client() {
+            roots.push(tree.embed("client.pem", client.cert.as_bytes())?);
+            variables.push(format!("PRIVKEY={}", path_for_make(&client.key)?));
+        }
         // The fingerprint alone would refuse servers that do not send the root along.
-        let roots = roots.join(",");
-        Ok(vec![format!("EMBED={images}"), format!("TRUST={roots}"), format!("CERT={roots}")])
+        let certs = roots.join(",");
+        variables.extend([
+            format!("EMBED={images}"),
+            format!("TRUST={trust}"),
+            format!("CERT={certs}"),
+        ]);
+        Ok(variables)
     }
 
     /// Scripts inside a BIOS binary are compressed, so that nothing can be stamped there.

@@ -93,6 +93,7 @@ impl Found {
             ipxe_version: self.version(),
             key: String::new(),
             notes,
+            security: Default::default(),
             binaries: self.binaries.iter().map(about).collect(),
         };
         let failed = |path: &Path| PrebuiltError::io("writing", path);

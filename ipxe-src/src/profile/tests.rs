@@ -5,6 +5,11 @@ use std::error::Error as _;
 
 const HEAD: &str = "name = \"x\"\ndescription = \"d\"\ntargets = [\"bios\"]\n";
 
+/// A key of P-256, whose number is 1.
+const EC_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+    AAAAAAAAAAAAAQ==\n-----END PRIVATE KEY-----\n";
+
 fn fault(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
@@ -15,6 +20,10 @@ fn fault(text: &str) -> String {
             "key.pem",
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----",
         ),
+        ("one.pem", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+        ("locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n"),
+        ("ec.key", EC_KEY),
+        ("no.key", "nothing\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -69,6 +78,17 @@ fn faults_name_the_field_and_the_remedy() {
         ("drivers = \"all\"\nscript = \"absent.ipxe\"", "absent.ipxe"),
         ("drivers = \"all\"\ntrust = [\"two.pem\"]", "not exactly one"),
         ("drivers = \"all\"\ntrust = [\"key.pem\"]", "private key"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"gone\" }", "is not there"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"no.key\" }", "in PEM"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"ec.key\" }", "genrsa"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"locked.key\" }", "decrypt"),
+        ("drivers = \"all\"\npayloads = \"signed\"", "name the root of the signers"),
+        ("drivers = \"all\"\npayloads = \"signed\"\ntrust = [\"one.pem\"]", "image-trust on"),
+        (
+            "drivers = \"all\"\npayloads = \"signed\"\ntrust = [\"one.pem\"]\n\
+             script = \"good.ipxe\"\n[options]\nimage-trust = true",
+            "leave script away",
+        ),
         ("drivers = \"all\"\nbios-loader = \"lilo\"", "unknown variant `lilo`"),
         ("drivers = \"all\"\n[options]\nvlna = true", "did you mean \"vlan\"?"),
         ("drivers = \"all\"\n[serial]\nport = \"com1\"\nspeed = 3", "serial speed 3"),

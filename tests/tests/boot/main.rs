@@ -7,3 +7,4 @@ mod media;
 mod network;
 mod scene;
 mod site;
+mod trust;
