@@ -47,6 +47,9 @@ pub struct SecureBoot {
     /// SHA-256 of the signer's certificate (its DER form), where the firmware was signed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signer: Option<String>,
+    /// The name under which the shims look for iPXE, in the lane that has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader: Option<String>,
     /// The shims, of the lane that has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shims: Vec<ShimManifest>,

@@ -14,6 +14,7 @@ mod elf;
 mod error;
 mod make;
 mod recipe;
+mod signing;
 mod slot;
 mod sources;
 mod store;
@@ -25,15 +26,22 @@ pub use capability::LackingCapability;
 pub use choose::{ChooseError, Chosen, Policy, Wish, choose};
 pub use elf::ElfError;
 pub use error::BuildError;
+pub use signing::Unsignable;
 pub use store::Stored;
 pub use toolchain::MissingTools;
 
-use crate::{cache::Cache, pin::Pin, profile::Profile, progress::Progress, source::SourceTree};
+use crate::{
+    cache::Cache,
+    pin::Pin,
+    profile::{Profile, SecureBoot},
+    progress::Progress,
+    source::SourceTree,
+};
 use bootmint_drivers::{Catalogue, Selection};
 use bootmint_image_factory::{
-    firmware::{BinaryManifest, Capability, FirmwareManifest, Provider, SCHEMA},
+    firmware::{BinaryManifest, Capability, FirmwareManifest, Provider, SCHEMA, sha256_hex},
     format::Platform,
-    security::Security,
+    security::{self, Lane, Security},
 };
 use recipe::{Inputs, SourceId};
 use std::path::{Path, PathBuf};
@@ -115,12 +123,24 @@ pub fn build(
     let toolchains = toolchains(profile)?;
     client::check(profile)?;
     check_drivers(&source.path, profile)?;
+    if profile.secure_boot().is_some() {
+        let drivers = profile.targets().filter_map(|platform| profile.drivers(platform));
+        let src = source.path.join("src");
+        signing::check_sources(&src, profile.name(), drivers, profile.options())?;
+    }
     let mut binaries = Vec::new();
     let mut files = Vec::new();
     for (platform, toolchain) in &toolchains {
         let (platform, jobs) = (*platform, options.jobs.max(1));
         let target = Target { platform, profile, source: &id, toolchain, inputs: &inputs, jobs };
-        let (about, bytes) = target.build(cache, &source.path, progress)?;
+        let (mut about, mut bytes) = target.build(cache, &source.path, progress)?;
+        if let Some(SecureBoot::OwnKey(key)) = profile.secure_boot() {
+            progress.step(&format!("{platform}: signing for Secure Boot"));
+            bytes = signing::sign(&bytes, key)?;
+            about.size = bytes.len() as u64;
+            about.sha256 = sha256_hex(&bytes);
+            about.capabilities.insert(Capability::SecureBoot);
+        }
         files.push((about.file.clone(), bytes));
         binaries.push(about);
     }
@@ -177,14 +197,18 @@ fn check_pin(profile: &Profile, pin: &Pin) -> Result<(), BuildError> {
 
 /// The compilers of all targets; everything that is missing is named at once.
 fn toolchains(profile: &Profile) -> Result<Vec<(Platform, Toolchain)>, BuildError> {
+    let mut helpers = Vec::new();
+    if !profile.trust().is_empty() || profile.client().is_some() {
+        helpers.push("openssl");
+    }
+    if profile.secure_boot().is_some() {
+        helpers.extend(["sbsign", "sbverify"]);
+    }
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for platform in profile.targets() {
-        let checked = Toolchain::find(platform).and_then(|toolchain| {
-            toolchain
-                .check(!profile.trust().is_empty() || profile.client().is_some())
-                .map(|()| toolchain)
-        });
+        let checked = Toolchain::find(platform)
+            .and_then(|toolchain| toolchain.check(&helpers).map(|()| toolchain));
         match checked {
             Ok(toolchain) => found.push((platform, toolchain)),
             Err(tools) => missing.push(tools),
@@ -221,9 +245,29 @@ fn notes(profile: &Profile, binaries: &[BinaryManifest]) -> Vec<String> {
         "it holds a client's private key: whoever can read an image can take the key out of it"
             .to_owned()
     });
-    silent.chain(key).collect()
+    let signed = signer(profile).map(|signer| {
+        format!(
+            "it is signed with your own key, as the profile says (lane \"own-key\"): machines with \
+             Secure Boot start it once the certificate with SHA-256 {signer} is in their db"
+        )
+    });
+    silent.chain(key).chain(signed).collect()
+}
+
+/// The fingerprint of the certificate that signs for Secure Boot.
+fn signer(profile: &Profile) -> Option<String> {
+    match profile.secure_boot() {
+        Some(SecureBoot::OwnKey(key)) => Some(signing::fingerprint(&key.pem)),
+        Some(SecureBoot::Shim { .. }) | None => None,
+    }
 }
 
 fn security(profile: &Profile) -> Security {
-    Security { payloads: profile.payloads(), secure_boot: None }
+    let secure_boot = signer(profile).map(|signer| security::SecureBoot {
+        lane: Lane::OwnKey,
+        signer: Some(signer),
+        loader: None,
+        shims: Vec::new(),
+    });
+    Security { payloads: profile.payloads(), secure_boot }
 }

@@ -6,8 +6,10 @@
 mod client;
 mod options;
 mod raw;
+mod secure_boot;
 
 pub use client::Client;
+pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 pub use options::{Header, OPTIONS, OptionSpec, Options, Port, Proof, Serial, Switch};
 
 use bootmint_drivers::{Class, Selection, SetError};
@@ -68,6 +70,7 @@ pub struct Profile {
     cross_signing: Switch,
     client: Option<Client>,
     payloads: Payloads,
+    secure_boot: Option<SecureBoot>,
     serial: Option<Serial>,
     bios_loader: BiosLoader,
     slot_capacity: u32,
@@ -216,6 +219,11 @@ impl Profile {
         self.payloads
     }
 
+    /// How it starts under Secure Boot, where it is for that.
+    pub fn secure_boot(&self) -> Option<&SecureBoot> {
+        self.secure_boot.as_ref()
+    }
+
     /// What only a firmware compiled for this profile can keep, where it asks for such a thing.
     pub fn needs_compiling(&self) -> Option<&'static str> {
         if self.payloads == Payloads::Signed {
@@ -224,6 +232,8 @@ impl Profile {
             Some("a client certificate")
         } else if !self.trust.is_empty() {
             Some("trust roots of its own")
+        } else if let Some(SecureBoot::OwnKey(_)) = self.secure_boot {
+            Some("a signature of its own")
         } else {
             None
         }

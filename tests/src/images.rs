@@ -43,7 +43,8 @@ pub fn mint(
         [host] => Subject::Host(host),
         hosts => Subject::Site(hosts),
     };
-    let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+    let mut platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+    platforms.retain(|platform| firmware.binary(*platform).is_some());
     let about: Vec<_> =
         platforms.iter().filter_map(|&p| firmware.binary(p)).map(|binary| &binary.about).collect();
     if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &about).pop()) {

@@ -1,6 +1,6 @@
 //! What every boot test starts from: the tools it needs, a scratch folder, a place for its logs.
 
-use crate::{disks, guest::Guest};
+use crate::{disks, guest::Guest, run::tool};
 use anyhow::{Context, bail};
 use std::{
     fs,
@@ -53,6 +53,18 @@ impl Lab {
     pub fn uefi(&self) -> anyhow::Result<Board> {
         let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
         Ok(Board::Uefi(roms::flash(roms::Architecture::X64, &folder)?))
+    }
+
+    /// A board with Secure Boot on, which starts what the keys in `keys` allow.
+    pub fn uefi_secure(&self, keys: &Path) -> anyhow::Result<Board> {
+        let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
+        let flash = roms::secure_flash(&folder)?;
+        // The platform key last: it ends the mode in which anything may be written.
+        for name in ["db", "KEK", "PK"] {
+            let list = keys.join(format!("{name}.esl"));
+            tool("flash-var", [flash.variables.as_os_str(), name.as_ref(), list.as_os_str()])?;
+        }
+        Ok(Board::UefiSecure(flash))
     }
 
     /// A local disk that says `name` when it is booted: see [`disks::local_disk`].

@@ -11,6 +11,7 @@ pub mod firmware;
 pub mod hosts;
 pub mod images;
 pub mod qemu;
+pub mod secureboot;
 pub mod sign;
 pub mod source;
 pub mod ui;

@@ -5,7 +5,7 @@ use crate::{
     cache::Cache,
     pin::Pin,
     prebuilt::{self, PrebuiltError},
-    profile::Profile,
+    profile::{Profile, SecureBoot},
     progress::Progress,
     source::{self, Mirrors, SourceError, SourceTree},
 };
@@ -85,6 +85,15 @@ pub enum ChooseError {
         /// Why it could not be compiled, where that was tried.
         why: Option<String>,
     },
+    /// A vendor's signed binaries cannot be compiled.
+    #[error(
+        "profile {profile} has the lane \"shim\", whose binaries a vendor signed: take \
+         --firmware prebuilt --prebuilt DIR, or the lane \"own-key\" for a compiled one"
+    )]
+    ShimFromSource {
+        /// The profile.
+        profile: String,
+    },
     /// The firmware that was found cannot be read.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
@@ -109,12 +118,15 @@ pub fn choose(
     wish: &Wish<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Chosen, ChooseError> {
+    if matches!(wish.profile.secure_boot(), Some(SecureBoot::Shim { .. })) {
+        if wish.policy == Policy::Source {
+            return Err(ChooseError::ShimFromSource { profile: wish.profile.name().to_owned() });
+        }
+        return ready(cache, wish, Vec::new(), progress).map_err(Into::into);
+    }
     if wish.policy == Policy::Prebuilt {
         check_ready(wish.profile, None)?;
-        return ready(cache, wish, Vec::new(), progress).map_err(|error| match error {
-            Ready::Prebuilt(error) => error.into(),
-            Ready::Firmware(error) => error.into(),
-        });
+        return ready(cache, wish, Vec::new(), progress).map_err(Into::into);
     }
     if let Some(built) = find_cached(cache, wish.pin, wish.profile)? {
         return Ok(compiled(built));
@@ -162,6 +174,30 @@ enum Ready {
     Firmware(FirmwareError),
 }
 
+impl From<Ready> for ChooseError {
+    fn from(error: Ready) -> Self {
+        match error {
+            Ready::Prebuilt(error) => error.into(),
+            Ready::Firmware(error) => error.into(),
+        }
+    }
+}
+
+/// The vendor's binaries for a profile of the lane "shim".
+fn shim(
+    cache: &Cache,
+    profile: &Profile,
+    folder: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, PrebuiltError> {
+    let (Some(SecureBoot::Shim { loader }), Some(platform), Some(folder)) =
+        (profile.secure_boot(), profile.targets().next(), folder)
+    else {
+        return Err(PrebuiltError::NoShimFolder);
+    };
+    prebuilt::from_shim_folder(cache, folder, platform, loader, progress)
+}
+
 fn ready(
     cache: &Cache,
     wish: &Wish<'_>,
@@ -169,6 +205,9 @@ fn ready(
     progress: &mut dyn Progress,
 ) -> Result<Chosen, Ready> {
     let folder = match wish.prebuilt {
+        folder if wish.profile.secure_boot().is_some() => {
+            shim(cache, wish.profile, folder, progress)
+        }
         Some(folder) => prebuilt::from_folder(cache, folder, progress),
         None => prebuilt::from_distribution(cache, progress),
     };

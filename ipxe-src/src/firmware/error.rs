@@ -1,6 +1,6 @@
 //! Why a firmware could not be built.
 
-use super::{capability::LackingCapability, elf::ElfError, toolchain::MissingTools};
+use super::{capability::LackingCapability, elf::ElfError, signing::Unsignable, toolchain::MissingTools};
 use crate::{cache::CacheError, run::RunError};
 use bootmint_drivers::{CatalogueError, UnknownDriver};
 use bootmint_image_factory::{firmware::FirmwareError, format::Platform};
@@ -48,6 +48,9 @@ pub enum BuildError {
     /// What was asked for is not in the binary.
     #[error(transparent)]
     Lacking(#[from] LackingCapability),
+    /// What was asked for may not be signed.
+    #[error(transparent)]
+    Unsignable(#[from] Unsignable),
     /// What the linker wrote could not be read.
     #[error(transparent)]
     Elf(#[from] ElfError),

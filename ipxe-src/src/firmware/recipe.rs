@@ -2,12 +2,13 @@
 
 use super::{
     config::{Overrides, overrides},
+    signing::fingerprint,
     slot,
     toolchain::Toolchain,
 };
 use crate::{
     pin::Pin,
-    profile::{Profile, Script},
+    profile::{Profile, Script, SecureBoot},
 };
 use bootmint_drivers::Selection;
 use bootmint_image_factory::{firmware::sha256_hex, format::Platform, security::Payloads};
@@ -81,6 +82,10 @@ pub(super) struct Inputs {
     client: Option<String>,
     #[serde(default)]
     payloads: Payloads,
+    /// The digest of the certificate of who signs for Secure Boot; the signature itself is no
+    /// function of the inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
     slot: String,
     pub(super) targets: BTreeMap<Platform, TargetInputs>,
 }
@@ -119,6 +124,10 @@ impl Inputs {
             cross_signing: profile.cross_signing().into(),
             client: profile.client().map(|client| sha256_hex(client.cert.as_bytes())),
             payloads: profile.payloads(),
+            signer: match profile.secure_boot() {
+                Some(SecureBoot::OwnKey(key)) => Some(fingerprint(&key.pem)),
+                Some(SecureBoot::Shim { .. }) | None => None,
+            },
             slot: sha256_hex(&slot::blank(profile.slot_capacity())),
             targets: targets.collect(),
         }
@@ -155,6 +164,8 @@ impl Inputs {
         objects.script.clear();
         objects.trust.clear();
         objects.payloads = Payloads::Any;
+        // Whoever signs, it is the same build folder.
+        objects.signer = objects.signer.map(|_| String::new());
         objects.slot.clear();
         let mut name = objects.key();
         name.truncate(16);

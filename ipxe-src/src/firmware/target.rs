@@ -6,7 +6,7 @@ use super::{
     closure::needed_sources,
     elf,
     error::io_error,
-    make::{Make, bin, extension},
+    make::{Make, Purpose, bin, extension},
     recipe::{Inputs, SourceId, script},
     slot,
     store::only_for_owner,
@@ -47,13 +47,13 @@ impl Target<'_> {
     ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
         let name = self.inputs.work_name(self.platform);
         let config = self.inputs.config();
-        let tree = WorkTree::open(cache, &name, source, bin(self.platform), config, progress)?;
+        let tree = WorkTree::open(cache, &name, source, bin(self.platform, self.purpose()), config, progress)?;
         if self.inputs.holds_key() {
             only_for_owner(&tree.src())?;
         }
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
-        let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
+        let mut make = Make::new((self.platform, self.purpose()), &tree, self.toolchain, commit, EPOCH, self.jobs)?;
         let stem = match self.profile.drivers(self.platform) {
             Some(Selection::Named(drivers)) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;
@@ -101,9 +101,17 @@ impl Target<'_> {
         Ok(variables)
     }
 
-    /// Scripts inside a BIOS binary are compressed, so that nothing can be stamped there.
+    /// Scripts inside a BIOS binary are compressed, and those inside a signed one are part of
+    /// what was signed, so that nothing can be stamped there.
     fn has_slot(&self) -> bool {
-        self.platform != Platform::Bios
+        self.platform != Platform::Bios && self.purpose() == Purpose::Plain
+    }
+
+    fn purpose(&self) -> Purpose {
+        match self.profile.secure_boot() {
+            None => Purpose::Plain,
+            Some(_) => Purpose::Signed,
+        }
     }
 
     fn make_full(

@@ -3,9 +3,10 @@
 use super::{
     BiosLoader, Client, DEFAULT_SLOT, MAX_PEM, MAX_SCRIPT, Options, Port, Profile, ProfileError,
     Script, Serial, Switch, class, client::check_key, read_limited,
+    secure_boot::{self, RawSecureBoot},
 };
 use bootmint_drivers::{DriverSet, Selection};
-use bootmint_image_factory::{format::Platform, security::Payloads};
+use bootmint_image_factory::{format::Platform, security::{Lane, Payloads}};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +38,7 @@ struct RawProfile {
     client: Option<RawClient>,
     #[serde(default)]
     payloads: Payloads,
+    secure_boot: Option<RawSecureBoot>,
     serial: Option<RawSerial>,
     #[serde(default)]
     bios_loader: BiosLoader,
@@ -88,6 +90,11 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
     check_name(&raw.name).map_err(invalid)?;
     check_slot(raw.slot_capacity).map_err(invalid)?;
     check_payloads(&raw).map_err(invalid)?;
+    let secure_boot = raw.secure_boot.as_ref().map(|given| {
+        check_signable(&raw, given.lane())?;
+        secure_boot::check(given, folder)
+    });
+    let secure_boot = secure_boot.transpose().map_err(invalid)?;
     let drivers = drivers(&raw, origin)?;
     let options = Options::check(&raw.options).map_err(invalid)?;
     let serial = raw.serial.map(check_serial).transpose().map_err(invalid)?;
@@ -118,6 +125,7 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
         cross_signing: raw.cross_signing,
         client: client.transpose()?,
         payloads: raw.payloads,
+        secure_boot,
         serial,
         bios_loader: raw.bios_loader,
         slot_capacity: raw.slot_capacity,
@@ -188,6 +196,29 @@ fn check_payloads(raw: &RawProfile) -> Result<(), String> {
         Payloads::Signed => return Ok(()),
     };
     Err(format!("for payloads = \"signed\", {reason}"))
+}
+
+/// What cannot be had under Secure Boot, whoever signs.
+fn check_signable(raw: &RawProfile, lane: Lane) -> Result<(), String> {
+    let reason = if raw.targets.contains(&Platform::Bios) {
+        "a BIOS knows none: leave \"bios\" out of targets, and give BIOS machines another profile"
+    } else if raw.serial.is_some() {
+        "iPXE's serial console may not be signed: leave [serial] away, and let the machine's own \
+         firmware put its console on the line"
+    } else if lane == Lane::OwnKey {
+        return Ok(());
+    } else if raw.targets.len() != 1 {
+        "a shim starts one architecture: name one target, and make a profile for each"
+    } else if !raw.trust.is_empty() || raw.client.is_some() || raw.payloads != Payloads::Any {
+        "nothing can be compiled into a vendor's signed binary: leave trust, client and payloads \
+         away, or take the lane \"own-key\""
+    } else if raw.script.is_some() || !raw.options.is_empty() || raw.cross_signing == Switch::On {
+        "a vendor's signed binary is what it is: leave script, options and cross-signing away, or \
+         take the lane \"own-key\""
+    } else {
+        return Ok(());
+    };
+    Err(format!("for Secure Boot, {reason}"))
 }
 
 fn read_client(raw: &RawClient, folder: &Path, origin: &str) -> Result<Client, ProfileError> {

@@ -34,6 +34,33 @@ fn fault(text: &str) -> String {
 }
 
 #[test]
+fn what_secure_boot_forbids_is_refused_with_what_to_do() {
+    const OWN: &str = "[secure-boot]\nlane = \"own-key\"\n";
+    const SHIM: &str = "[secure-boot]\nlane = \"shim\"\n";
+    let efi = HEAD.replace("bios", "efi-x86_64") + "drivers = [\"snp\"]\n";
+    let with = |more: &str, lane: &str| fault(&format!("{efi}{more}\n{lane}"));
+    let pair = format!("{OWN}cert = \"one.pem\"\nkey = \"no.key\"\n");
+    for (error, expected) in [
+        (fault(&format!("{HEAD}drivers = \"all\"\n{SHIM}")), "another profile"),
+        (with("serial = { port = \"com1\" }", &pair), "leave [serial] away"),
+        (with("", OWN), "secureboot keys"),
+        (with("", &format!("{pair}loader = \"a.efi\"\n")), "nothing else"),
+        (with("", &pair.replace("no.key", "gone.key")), "is not there"),
+        (with("", &pair.replace("one.pem", "two.pem")), "exactly one"),
+        (with("", &pair.replace("no.key", "pkcs11:object=a;pin-value=1234")), "pin-source"),
+        (with("", &format!("{SHIM}cert = \"one.pem\"\n")), "signed already"),
+        (with("", &format!("{SHIM}loader = \"../a.efi\"\n")), "grubx64.efi"),
+        (with("", &format!("{SHIM}loader = \"bootx64.efi\"\n")), "grubx64.efi"),
+        (with("trust = [\"one.pem\"]", SHIM), "take the lane \"own-key\""),
+        (with("script = \"good.ipxe\"", SHIM), "what it is"),
+        (with("options = { vlan = true }", SHIM), "what it is"),
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+        assert!(!error.contains("1234"), "{error}");
+    }
+}
+
+#[test]
 fn all_shipped_profiles_are_valid() {
     let profiles = shipped().unwrap();
     assert_eq!(profiles.len(), SHIPPED.len());

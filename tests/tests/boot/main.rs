@@ -6,5 +6,6 @@ mod local_disk;
 mod media;
 mod network;
 mod scene;
+mod secure_boot;
 mod site;
 mod trust;

@@ -72,6 +72,11 @@ impl Scene {
         Ok(Self { lab, server, firmware })
     }
 
+    /// Its firmware.
+    pub(crate) fn firmware(&self) -> &Firmware {
+        &self.firmware
+    }
+
     /// A feed with `host`, whose server is the scene's.
     pub(crate) fn feed(&self, host: Host) -> String {
         feed(host, &url(&self.server))
