@@ -112,6 +112,7 @@ const TOOLS: &[Tool] = &[
         "shim-unsigned",
         "shim-unsigned-x64",
     ),
+    program("ssh-keygen", Task::Tests, "openssh-client", "openssh"),
     program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),
     program("isoinfo", Task::Tests, "genisoimage", "genisoimage"),

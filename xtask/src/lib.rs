@@ -1,5 +1,6 @@
 //! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
 
+pub mod attest;
 pub mod bench;
 pub mod boot;
 pub mod build_images;
