@@ -261,7 +261,10 @@ impl Firmware {
         let mut shims = Vec::new();
         for about in manifest.security.secure_boot.iter().flat_map(|how| &how.shims) {
             bare(&about.file)?;
-            shims.push((about.clone(), read_checked(folder, &about.file, about.size, &about.sha256)?));
+            shims.push((
+                about.clone(),
+                read_checked(folder, &about.file, about.size, &about.sha256)?,
+            ));
         }
         Ok(Self { manifest, binaries, shims })
     }

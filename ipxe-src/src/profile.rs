@@ -9,8 +9,8 @@ mod raw;
 mod secure_boot;
 
 pub use client::Client;
-pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 pub use options::{Header, OPTIONS, OptionSpec, Options, Port, Proof, Serial, Switch};
+pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 
 use bootmint_drivers::{Class, Selection, SetError};
 use bootmint_image_factory::{format::Platform, security::Payloads};

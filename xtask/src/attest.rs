@@ -102,7 +102,11 @@ impl Run {
         let manifest: Manifest = serde_json::from_slice(&read(&path)?)
             .with_context(|| format!("reading {}", path.display()))?;
         if manifest.head.schema != SCHEMA {
-            bail!("{} has schema {}, not {SCHEMA}: build the images again", path.display(), manifest.head.schema);
+            bail!(
+                "{} has schema {}, not {SCHEMA}: build the images again",
+                path.display(),
+                manifest.head.schema
+            );
         }
         let firmware = manifest.head.firmware.into_iter().map(|about| {
             let prebuilt = args.prebuilt.iter().cloned();
@@ -177,7 +181,9 @@ pub fn verify(out: &Path, key: &Path, ui: &Ui) -> anyhow::Result<()> {
     for (name, expected) in &subjects {
         let found = sha256_hex(&read(&out.join(name))?);
         if &found != expected {
-            bail!("{name} is not the one that the signed statement names: it was altered, or written after it");
+            bail!(
+                "{name} is not the one that the signed statement names: it was altered, or written after it"
+            );
         }
     }
     ui.result("the signature is good, and what it covers is unaltered");
@@ -231,7 +237,8 @@ fn pretty(value: &Value) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let reading = || format!("reading {}: is it the --out folder of a finished run?", path.display());
+    let reading =
+        || format!("reading {}: is it the --out folder of a finished run?", path.display());
     if fs::metadata(path).with_context(reading)?.len() > MAX_DOCUMENT {
         bail!("{} is larger than {MAX_DOCUMENT} bytes", path.display());
     }

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use xtask::{
-    bench, boot, build_images, ci, deps, firmware, hosts, images, secureboot, sign, source, ui, ui::Ui,
+    bench, boot, build_images, ci, deps, firmware, hosts, images, secureboot, sign, source, ui,
+    ui::Ui,
 };
 
 /// Builds Bootmint's firmware and images.

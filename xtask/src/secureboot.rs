@@ -68,7 +68,10 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 fn keys(folder: &Path, owner: &str, ui: &Ui) -> anyhow::Result<()> {
     check_owner(owner)?;
     if folder.exists() {
-        bail!("{} is there already, and keys are never overwritten: name a new folder", folder.display());
+        bail!(
+            "{} is there already, and keys are never overwritten: name a new folder",
+            folder.display()
+        );
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
     let stage = tempfile::Builder::new()
@@ -87,7 +90,8 @@ fn keys(folder: &Path, owner: &str, ui: &Ui) -> anyhow::Result<()> {
 /// Makes the keys in `folder`, which is empty and nobody else's.
 pub fn make(folder: &Path, owner: &str, ui: &Ui) -> anyhow::Result<()> {
     let mut progress = BuildProgress::new(ui);
-    let mut run = |command: Invocation| command.folder(folder).capture(&mut |said| progress.said(said));
+    let mut run =
+        |command: Invocation| command.folder(folder).capture(&mut |said| progress.said(said));
     for (name, _) in KEYS {
         let (key, pem) = (format!("{name}.key"), format!("{name}.pem"));
         run(Invocation::new("openssl")
@@ -98,11 +102,14 @@ pub fn make(folder: &Path, owner: &str, ui: &Ui) -> anyhow::Result<()> {
         fs::set_permissions(&private, fs::Permissions::from_mode(0o600))
             .with_context(|| format!("closing {}", private.display()))?;
         let cer = format!("{name}.cer");
-        run(Invocation::new("openssl").args(["x509", "-in", &pem, "-outform", "DER", "-out", &cer]))?;
+        run(
+            Invocation::new("openssl").args(["x509", "-in", &pem, "-outform", "DER", "-out", &cer])
+        )?;
     }
     let guid = owner_guid(&fs::read(folder.join("PK.cer")).context("reading PK.cer")?);
     for (name, signer) in KEYS {
-        let (pem, esl, auth) = (format!("{name}.pem"), format!("{name}.esl"), format!("{name}.auth"));
+        let (pem, esl, auth) =
+            (format!("{name}.pem"), format!("{name}.esl"), format!("{name}.auth"));
         let (key, cert) = (format!("{signer}.key"), format!("{signer}.pem"));
         run(Invocation::new("cert-to-efi-sig-list").args(["-g", &guid, &pem, &esl]))?;
         run(Invocation::new("sign-efi-sig-list")

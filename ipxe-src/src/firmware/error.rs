@@ -1,6 +1,8 @@
 //! Why a firmware could not be built.
 
-use super::{capability::LackingCapability, elf::ElfError, signing::Unsignable, toolchain::MissingTools};
+use super::{
+    capability::LackingCapability, elf::ElfError, signing::Unsignable, toolchain::MissingTools,
+};
 use crate::{cache::CacheError, run::RunError};
 use bootmint_drivers::{CatalogueError, UnknownDriver};
 use bootmint_image_factory::{firmware::FirmwareError, format::Platform};

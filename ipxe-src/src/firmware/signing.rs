@@ -9,7 +9,7 @@ use bootmint_drivers::{DriverName, Selection};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -83,8 +83,10 @@ fn find(
     found: &mut Vec<PathBuf>,
 ) -> Result<(), BuildError> {
     let failed = io_error("listing", folder);
-    let list = || fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect();
-    let paths: Vec<PathBuf> = list().map_err(failed)?;
+    let list = || -> io::Result<Vec<PathBuf>> {
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    let paths = list().map_err(failed)?;
     for path in paths {
         if path.is_dir() && depth > 0 {
             find(&path, names, depth - 1, found)?;

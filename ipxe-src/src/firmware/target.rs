@@ -47,13 +47,27 @@ impl Target<'_> {
     ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
         let name = self.inputs.work_name(self.platform);
         let config = self.inputs.config();
-        let tree = WorkTree::open(cache, &name, source, bin(self.platform, self.purpose()), config, progress)?;
+        let tree = WorkTree::open(
+            cache,
+            &name,
+            source,
+            bin(self.platform, self.purpose()),
+            config,
+            progress,
+        )?;
         if self.inputs.holds_key() {
             only_for_owner(&tree.src())?;
         }
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
-        let mut make = Make::new((self.platform, self.purpose()), &tree, self.toolchain, commit, EPOCH, self.jobs)?;
+        let mut make = Make::new(
+            (self.platform, self.purpose()),
+            &tree,
+            self.toolchain,
+            commit,
+            EPOCH,
+            self.jobs,
+        )?;
         let stem = match self.profile.drivers(self.platform) {
             Some(Selection::Named(drivers)) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;

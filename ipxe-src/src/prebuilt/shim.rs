@@ -95,11 +95,7 @@ pub(super) fn find(
     Ok((binary, Shim { bytes, platform, loader: loader.to_owned() }))
 }
 
-fn named(
-    table: &[(Platform, &[&str])],
-    platform: Platform,
-    folder: &Path,
-) -> Option<PathBuf> {
+fn named(table: &[(Platform, &[&str])], platform: Platform, folder: &Path) -> Option<PathBuf> {
     let (_, names) = table.iter().find(|(of, _)| *of == platform)?;
     let mut paths = names.iter().filter_map(|name| resolve(Path::new("/"), &folder.join(name)));
     paths.find(|path| path.is_file())

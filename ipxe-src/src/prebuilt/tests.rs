@@ -107,5 +107,8 @@ fn a_shim_and_a_signed_ipxe_become_a_firmware() {
     let firmware = Firmware::load(&make().unwrap()).unwrap();
     let how = firmware.manifest.security.secure_boot.as_ref().unwrap();
     assert_eq!(how.loader.as_deref(), Some("EFI/BOOT/GRUBX64.EFI"));
-    assert_eq!(firmware.shim(Platform::EfiX64).unwrap(), fs::read(folder.path().join("shimx64.efi")).unwrap());
+    assert_eq!(
+        firmware.shim(Platform::EfiX64).unwrap(),
+        fs::read(folder.path().join("shimx64.efi")).unwrap()
+    );
 }

@@ -2,11 +2,16 @@
 
 use super::{
     BiosLoader, Client, DEFAULT_SLOT, MAX_PEM, MAX_SCRIPT, Options, Port, Profile, ProfileError,
-    Script, Serial, Switch, class, client::check_key, read_limited,
+    Script, Serial, Switch, class,
+    client::check_key,
+    read_limited,
     secure_boot::{self, RawSecureBoot},
 };
 use bootmint_drivers::{DriverSet, Selection};
-use bootmint_image_factory::{format::Platform, security::{Lane, Payloads}};
+use bootmint_image_factory::{
+    format::Platform,
+    security::{Lane, Payloads},
+};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},

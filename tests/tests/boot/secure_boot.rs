@@ -150,8 +150,7 @@ fn a_shim_starts_the_ipxe_beside_it() -> anyhow::Result<()> {
 
     let cache = Cache::open(Some(scene.lab.folder().join("cache")))?;
     let loader = "GRUBX64.EFI"; // what a distribution's shim looks for
-    let folder =
-        prebuilt::from_shim_folder(&cache, &vendor, Platform::EfiX64, loader, &mut ())?;
+    let folder = prebuilt::from_shim_folder(&cache, &vendor, Platform::EfiX64, loader, &mut ())?;
     let image = image(&scene, &Firmware::load(&folder)?, "shim")?;
     let machine = scene.machine(scene.lab.uefi_secure(&keys)?, image, Medium::Disk, WEB)?;
     let text = scene.lab.start("boot", &machine)?.expect_exit(SWITCHED_OFF)?;

@@ -68,7 +68,8 @@ fn images(run: &Run) -> Value {
         .map(|template| format!("{} {} {}", template.profile, template.format, template.key))
         .collect();
     let sums = run.covered.iter().find(|(name, _)| name == "SHA256SUMS");
-    let package = package("SPDXRef-images", "images", env!("CARGO_PKG_VERSION"), "GPL-2.0-or-later");
+    let package =
+        package("SPDXRef-images", "images", env!("CARGO_PKG_VERSION"), "GPL-2.0-or-later");
     let comment = format!(
         "{} images; the checksum is that of SHA256SUMS, which has theirs. Templates: {}",
         run.images,
@@ -88,8 +89,12 @@ fn bootmint(run: &Run) -> Value {
 
 fn binaries(firmware: &Firmware, id: &str) -> Value {
     let about = &firmware.about;
-    let package =
-        package(id, &format!("firmware {}", about.profile), &about.ipxe_version, "GPL-2.0-or-later");
+    let package = package(
+        id,
+        &format!("firmware {}", about.profile),
+        &about.ipxe_version,
+        "GPL-2.0-or-later",
+    );
     let mut comment = format!("key {}", about.key);
     for (file, digest) in &firmware.binaries {
         comment += &format!("; {file} sha256 {digest}");

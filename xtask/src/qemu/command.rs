@@ -194,7 +194,7 @@ impl Machine {
         let place = index + 1;
         let device = match self.board {
             Board::Bios => "ide-hd".to_owned(),
-            Board::Uefi(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
+            Board::Uefi(_) | Board::UefiSecure(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
             Board::UefiArm64(_) => "virtio-blk-pci".to_owned(),
         };
         line.option("-device", format!("{device},drive=disk{index},bootindex={place}"));

@@ -43,7 +43,10 @@ pub(super) fn export(tree: &SourceTree, to: &Path) -> anyhow::Result<usize> {
     if name.ends_with(".tar.gz") {
         archive(&files, &offer, &made).with_context(|| format!("writing {}", to.display()))?;
     } else if to.exists() {
-        bail!("{} is there already: name a folder that is not, or a file ending in .tar.gz", to.display());
+        bail!(
+            "{} is there already: name a folder that is not, or a file ending in .tar.gz",
+            to.display()
+        );
     } else {
         folder(&files, &offer, &made).with_context(|| format!("writing {}", to.display()))?;
     }
