@@ -27,9 +27,9 @@ const HERE: &str = "192.0.2.1";
 /// is switched off; hence one error for both.
 const SHOWN: [&str; 4] = [
     "ok",
-    "Invalid argument (https://ipxe.org/1c2ee",
-    "Invalid argument (https://ipxe.org/1c2ee",
-    "Permission denied (https://ipxe.org/0216ea",
+    "Invalid argument (https://ipxe.org/",
+    "Invalid argument (https://ipxe.org/",
+    "Permission denied (https://ipxe.org/",
 ];
 /// A script that is served with its signature.
 const SIGNED: &str = "#!ipxe\n\
