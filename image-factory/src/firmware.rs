@@ -4,7 +4,10 @@
 //! makes one (a compiler run, a distribution's package) writes the same folder; whoever uses one
 //! reads it here, and every byte is checked against the manifest before it is used.
 
-use crate::format::{Platform, named};
+use crate::{
+    format::{Platform, named},
+    security::{Security, ShimManifest},
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -172,6 +175,9 @@ pub struct FirmwareManifest {
     /// What its user must know, one sentence each: what it cannot do and why it was taken.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What it demands of tickets, payloads and machines.
+    #[serde(default, skip_serializing_if = "Security::is_none")]
+    pub security: Security,
     /// One entry per platform.
     pub binaries: Vec<BinaryManifest>,
 }
@@ -220,6 +226,7 @@ pub struct Firmware {
     /// What it is.
     pub manifest: FirmwareManifest,
     binaries: Vec<Binary>,
+    shims: Vec<(ShimManifest, Vec<u8>)>,
 }
 
 impl Firmware {
@@ -234,16 +241,38 @@ impl Firmware {
             return Err(bad(format!("schema {} instead of {SCHEMA}", manifest.schema)));
         }
         let mut binaries = Vec::with_capacity(manifest.binaries.len());
+        let bare = |file: &str| match Path::new(file).file_name() {
+            Some(name) if name == file => Ok(()),
+            _ => Err(bad(format!("\"{file}\" is no bare file name"))),
+        };
         for about in &manifest.binaries {
-            if Path::new(&about.file).file_name() != Some(about.file.as_ref()) {
-                return Err(bad(format!("\"{}\" is no bare file name", about.file)));
-            }
+            bare(&about.file)?;
             if binaries.iter().any(|b: &Binary| b.about.platform == about.platform) {
                 return Err(bad(format!("platform {} stands twice", about.platform)));
             }
             binaries.push(read_binary(folder, about)?);
         }
-        Ok(Self { manifest, binaries })
+        let how = manifest.security.secure_boot.as_ref();
+        if let Some(loader) = how.and_then(|how| how.loader.as_deref())
+            && !is_loader(loader)
+        {
+            return Err(bad(format!("\"{loader}\" is no loader's place on a medium")));
+        }
+        let mut shims = Vec::new();
+        for about in manifest.security.secure_boot.iter().flat_map(|how| &how.shims) {
+            bare(&about.file)?;
+            shims.push((
+                about.clone(),
+                read_checked(folder, &about.file, about.size, &about.sha256)?,
+            ));
+        }
+        Ok(Self { manifest, binaries, shims })
+    }
+
+    /// The shim that starts the binary for `platform`, where one does.
+    pub fn shim(&self, platform: Platform) -> Option<&[u8]> {
+        let found = self.shims.iter().find(|(about, _)| about.platform == platform);
+        found.map(|(_, bytes)| bytes.as_slice())
     }
 
     /// The binary for `platform`, where the firmware has one.
@@ -257,23 +286,42 @@ impl Firmware {
     }
 }
 
+fn is_loader(path: &str) -> bool {
+    let name = path.strip_prefix("EFI/BOOT/").and_then(|name| name.strip_suffix(".EFI"));
+    name.is_some_and(|name| {
+        (1..=8).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    })
+}
+
 fn read_binary(folder: &Path, about: &BinaryManifest) -> Result<Binary, FirmwareError> {
-    let path = folder.join(&about.file);
-    let bytes = read_limited(&path, MAX_BINARY)?;
-    let altered = |reason: String| FirmwareError::Altered { path: path.clone(), reason };
-    if bytes.len() as u64 != about.size {
-        return Err(altered(format!("{} bytes instead of {}", bytes.len(), about.size)));
-    }
-    let digest = sha256_hex(&bytes);
-    if digest != about.sha256 {
-        return Err(altered(format!("SHA-256 {digest} instead of {}", about.sha256)));
-    }
+    let bytes = read_checked(folder, &about.file, about.size, &about.sha256)?;
     if let Some(slot) = about.slot
         && slot.offset.checked_add(slot.capacity).is_none_or(|end| end > about.size)
     {
-        return Err(altered("its slot does not lie inside it".to_owned()));
+        let (path, reason) = (folder.join(&about.file), "its slot does not lie inside it".into());
+        return Err(FirmwareError::Altered { path, reason });
     }
     Ok(Binary { about: about.clone(), bytes })
+}
+
+fn read_checked(
+    folder: &Path,
+    file: &str,
+    size: u64,
+    sha256: &str,
+) -> Result<Vec<u8>, FirmwareError> {
+    let path = folder.join(file);
+    let bytes = read_limited(&path, MAX_BINARY)?;
+    let altered = |reason: String| FirmwareError::Altered { path: path.clone(), reason };
+    if bytes.len() as u64 != size {
+        return Err(altered(format!("{} bytes instead of {size}", bytes.len())));
+    }
+    let digest = sha256_hex(&bytes);
+    if digest != sha256 {
+        return Err(altered(format!("SHA-256 {digest} instead of {sha256}")));
+    }
+    Ok(bytes)
 }
 
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, FirmwareError> {
@@ -314,6 +362,7 @@ mod tests {
             ipxe_version: "2.0.0".into(),
             key: "k".into(),
             notes: vec![],
+            security: Default::default(),
             binaries: vec![BinaryManifest {
                 platform: Platform::Bios,
                 file: "ipxe.lkrn".into(),

@@ -10,6 +10,7 @@ pub mod host;
 pub mod layout;
 pub mod manifest;
 pub mod mint;
+pub mod security;
 pub mod slot;
 pub mod template;
 pub mod ticket;

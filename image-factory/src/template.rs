@@ -54,6 +54,10 @@ impl Recipe<'_> {
                 field(binary.about.sha256.as_bytes());
             }
         }
+        if let Some(how) = &self.firmware.manifest.security.secure_boot {
+            field(how.loader.as_deref().unwrap_or_default().as_bytes());
+            how.shims.iter().for_each(|shim| field(shim.sha256.as_bytes()));
+        }
         hash.finalize().into()
     }
 }

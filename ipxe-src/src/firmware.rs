@@ -7,12 +7,14 @@
 
 mod capability;
 mod choose;
+mod client;
 mod closure;
 mod config;
 mod elf;
 mod error;
 mod make;
 mod recipe;
+mod signing;
 mod slot;
 mod sources;
 mod store;
@@ -24,20 +26,22 @@ pub use capability::LackingCapability;
 pub use choose::{ChooseError, Chosen, Policy, Wish, choose};
 pub use elf::ElfError;
 pub use error::BuildError;
+pub use signing::Unsignable;
 pub use store::Stored;
 pub use toolchain::MissingTools;
 
 use crate::{
     cache::Cache,
     pin::Pin,
-    profile::{self, Profile},
+    profile::{self, Profile, SecureBoot},
     progress::Progress,
     source::SourceTree,
 };
 use bootmint_drivers::{Catalogue, Class, Resolved};
 use bootmint_image_factory::{
-    firmware::{Capability, FirmwareManifest, Provider, SCHEMA},
+    firmware::{BinaryManifest, Capability, FirmwareManifest, Provider, SCHEMA, sha256_hex},
     format::Platform,
+    security::{self, Lane, Security},
 };
 use recipe::{Inputs, SourceId};
 use std::{
@@ -120,7 +124,12 @@ pub fn build(
         progress.step(&format!("changed since the last build: {change}"));
     }
     let toolchains = toolchains(profile)?;
+    client::check(profile)?;
     let drivers = resolve_drivers(&source.path, profile)?;
+    if profile.secure_boot().is_some() {
+        let src = source.path.join("src");
+        signing::check_sources(&src, profile.name(), drivers.values(), profile.options())?;
+    }
     let mut binaries = Vec::new();
     let mut files = Vec::new();
     for (platform, toolchain) in &toolchains {
@@ -129,7 +138,14 @@ pub fn build(
         let (source_id, inputs) = (&id, &inputs);
         let target =
             Target { platform, profile, drivers, source: source_id, toolchain, inputs, jobs };
-        let (about, bytes) = target.build(cache, &source.path, progress)?;
+        let (mut about, mut bytes) = target.build(cache, &source.path, progress)?;
+        if let Some(SecureBoot::OwnKey(key)) = profile.secure_boot() {
+            progress.step(&format!("{platform}: signing for Secure Boot"));
+            bytes = signing::sign(&bytes, key)?;
+            about.size = bytes.len() as u64;
+            about.sha256 = sha256_hex(&bytes);
+            about.capabilities.insert(Capability::SecureBoot);
+        }
         files.push((about.file.clone(), bytes));
         binaries.push(about);
     }
@@ -139,7 +155,8 @@ pub fn build(
         provider: Provider::Source,
         ipxe_version: id.version.clone(),
         key: key.clone(),
-        notes: notes(&binaries),
+        notes: notes(profile, &binaries),
+        security: security(profile),
         binaries,
     };
     let folder = store::publish(cache, &manifest, &inputs, &files)?;
@@ -185,11 +202,18 @@ fn check_pin(profile: &Profile, pin: &Pin) -> Result<(), BuildError> {
 
 /// The compilers of all targets; everything that is missing is named at once.
 fn toolchains(profile: &Profile) -> Result<Vec<(Platform, Toolchain)>, BuildError> {
+    let mut helpers = Vec::new();
+    if !profile.trust().is_empty() || profile.client().is_some() {
+        helpers.push("openssl");
+    }
+    if profile.secure_boot().is_some() {
+        helpers.extend(["sbsign", "sbverify"]);
+    }
     let mut found = Vec::new();
     let mut missing = Vec::new();
     for platform in profile.targets() {
         let checked = Toolchain::find(platform)
-            .and_then(|toolchain| toolchain.check(!profile.trust().is_empty()).map(|()| toolchain));
+            .and_then(|toolchain| toolchain.check(&helpers).map(|()| toolchain));
         match checked {
             Ok(toolchain) => found.push((platform, toolchain)),
             Err(tools) => missing.push(tools),
@@ -216,12 +240,40 @@ fn resolve_drivers(
 }
 
 /// What a user of the firmware must know.
-fn notes(binaries: &[bootmint_image_factory::firmware::BinaryManifest]) -> Vec<String> {
-    binaries
+fn notes(profile: &Profile, binaries: &[BinaryManifest]) -> Vec<String> {
+    let silent = binaries
         .iter()
         .filter(|binary| !binary.capabilities.contains(&Capability::Ticket))
         .map(|binary| {
             format!("{}: its embedded script does not run the medium's ticket", binary.platform)
-        })
-        .collect()
+        });
+    let key = profile.client().map(|_| {
+        "it holds a client's private key: whoever can read an image can take the key out of it"
+            .to_owned()
+    });
+    let signed = signer(profile).map(|signer| {
+        format!(
+            "it is signed with your own key, as the profile says (lane \"own-key\"): machines with \
+             Secure Boot start it once the certificate with SHA-256 {signer} is in their db"
+        )
+    });
+    silent.chain(key).chain(signed).collect()
+}
+
+/// The fingerprint of the certificate that signs for Secure Boot.
+fn signer(profile: &Profile) -> Option<String> {
+    match profile.secure_boot() {
+        Some(SecureBoot::OwnKey(key)) => Some(signing::fingerprint(&key.pem)),
+        Some(SecureBoot::Shim { .. }) | None => None,
+    }
+}
+
+fn security(profile: &Profile) -> Security {
+    let secure_boot = signer(profile).map(|signer| security::SecureBoot {
+        lane: Lane::OwnKey,
+        signer: Some(signer),
+        loader: None,
+        shims: Vec::new(),
+    });
+    Security { payloads: profile.payloads(), secure_boot }
 }

@@ -6,6 +6,7 @@
 
 mod apt;
 mod folder;
+mod shim;
 mod sources;
 
 use crate::{
@@ -51,6 +52,25 @@ pub enum PrebuiltError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The folder lacks one half of what the lane "shim" needs.
+    #[error(
+        "{} has no signed {what} for {platform}: take both files from one vendor's release, or \
+         sign a firmware of your own (lane \"own-key\")", folder.display()
+    )]
+    NoShim {
+        /// The folder.
+        folder: PathBuf,
+        /// The platform.
+        platform: Platform,
+        /// What is not there.
+        what: &'static str,
+    },
+    /// No folder was named for the lane "shim".
+    #[error(
+        "the lane \"shim\" takes a vendor's signed binaries, and no distribution packages them: \
+         name their folder with --firmware prebuilt --prebuilt DIR"
+    )]
+    NoShimFolder,
     /// A binary is not what its name says.
     #[error("{}: {reason}", path.display())]
     Binary {
@@ -115,6 +135,26 @@ pub fn from_folder(
     let lock = lock(cache, progress)?;
     let found = Found::read(folder, Path::new("/"))?;
     let why = format!("Ready binaries from {} were taken; nothing was compiled.", folder.display());
+    found.publish(cache, &lock, vec![why])
+}
+
+/// Makes a firmware of the shim and the signed iPXE in `folder`, and gives its folder in the cache.
+/// The shim looks for iPXE beside itself, under the name `loader`.
+pub fn from_shim_folder(
+    cache: &Cache,
+    folder: &Path,
+    platform: Platform,
+    loader: &str,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, PrebuiltError> {
+    let lock = lock(cache, progress)?;
+    let (binary, shim) = shim::find(folder, platform, loader)?;
+    let found = Found { binaries: vec![binary], shim: Some(shim) };
+    let why = format!(
+        "The shim and the signed iPXE of {} were taken, as the profile says (lane \"shim\"): \
+         machines start them where they know the shim's signer.",
+        folder.display()
+    );
     found.publish(cache, &lock, vec![why])
 }
 

@@ -80,8 +80,14 @@ pub fn probe(file: &[u8]) -> Result<Probe, ProbeError> {
     Ok(Probe { platform: code.platform, version: version(&code.bytes), capabilities })
 }
 
-/// Whether the medium's ticket runs: no embedded script stands before it, and on UEFI the binary
-/// looks for it. On BIOS every version takes the initial ramdisk.
+/// The platform of `file`, an EFI application that is signed for Secure Boot, whatever it is.
+pub(crate) fn signed(file: &[u8]) -> Result<Platform, ProbeError> {
+    let code = Code::of_efi(file)?;
+    if code.signed { Ok(code.platform) } else { Err(ProbeError::Unsigned) }
+}
+
+/// Whether the medium's ticket runs: no embedded script stands before it, or one that hands over,
+/// and on UEFI the binary looks for it. On BIOS every version takes the initial ramdisk.
 fn runs_ticket(code: &Code) -> bool {
     let embedded = positions(&code.bytes, MAGIC).any(|at| {
         let next = at.checked_add(MAGIC.len()).and_then(|at| code.bytes.get(at));
@@ -91,7 +97,11 @@ fn runs_ticket(code: &Code) -> bool {
         Platform::Bios => true,
         Platform::EfiX64 | Platform::EfiArm64 => positions(&code.bytes, AUTOEXEC).next().is_some(),
     };
-    looks && !embedded
+    let name: &[u8] = match code.platform {
+        Platform::Bios => b"\nimgexec <INITRD>",
+        Platform::EfiX64 | Platform::EfiArm64 => b"\nimgexec autoexec.ipxe",
+    };
+    looks && (!embedded || positions(&code.bytes, name).next().is_some())
 }
 
 /// All aligned words.

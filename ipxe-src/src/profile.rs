@@ -3,13 +3,17 @@
 //! The shipped profiles stand in `ipxe-src/profiles/`; anybody may write their own and give its
 //! path. `docs/firmware.md` describes every field.
 
+mod client;
 mod options;
 mod raw;
+mod secure_boot;
 
+pub use client::Client;
 pub use options::{Header, OPTIONS, OptionSpec, Options, Port, Proof, Serial, Switch};
+pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 
 use bootmint_drivers::{Class, Selection, SetError};
-use bootmint_image_factory::format::Platform;
+use bootmint_image_factory::{format::Platform, security::Payloads};
 use std::{
     collections::BTreeMap,
     fmt, fs, io,
@@ -63,6 +67,10 @@ pub struct Profile {
     options: Options,
     script: Script,
     trust: Vec<String>,
+    cross_signing: Switch,
+    client: Option<Client>,
+    payloads: Payloads,
+    secure_boot: Option<SecureBoot>,
     serial: Option<Serial>,
     bios_loader: BiosLoader,
     slot_capacity: u32,
@@ -193,6 +201,42 @@ impl Profile {
     /// on UEFI those that the machine's firmware lists.
     pub fn trust(&self) -> &[String] {
         &self.trust
+    }
+
+    /// Whether iPXE asks the makers' server for certificates that lead from a stranger's root to
+    /// its own.
+    pub fn cross_signing(&self) -> Switch {
+        self.cross_signing
+    }
+
+    /// The certificate by which it proves to servers who it is.
+    pub fn client(&self) -> Option<&Client> {
+        self.client.as_ref()
+    }
+
+    /// What may be booted with it.
+    pub fn payloads(&self) -> Payloads {
+        self.payloads
+    }
+
+    /// How it starts under Secure Boot, where it is for that.
+    pub fn secure_boot(&self) -> Option<&SecureBoot> {
+        self.secure_boot.as_ref()
+    }
+
+    /// What only a firmware compiled for this profile can keep, where it asks for such a thing.
+    pub fn needs_compiling(&self) -> Option<&'static str> {
+        if self.payloads == Payloads::Signed {
+            Some("signed payloads")
+        } else if self.client.is_some() {
+            Some("a client certificate")
+        } else if !self.trust.is_empty() {
+            Some("trust roots of its own")
+        } else if let Some(SecureBoot::OwnKey(_)) = self.secure_boot {
+            Some("a signature of its own")
+        } else {
+            None
+        }
     }
 
     /// The serial console, where it has one.

@@ -12,6 +12,7 @@ use std::{
     collections::VecDeque,
     ffi::{OsStr, OsString},
     fmt,
+    fs::File,
     io::{self, BufRead, BufReader, Read},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -49,6 +50,7 @@ pub struct Invocation {
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
     folder: Option<PathBuf>,
+    input: Option<PathBuf>,
     remedy: Option<String>,
 }
 
@@ -116,6 +118,7 @@ impl Invocation {
             args: Vec::new(),
             env: Vec::new(),
             folder: None,
+            input: None,
             remedy: None,
         }
     }
@@ -152,6 +155,13 @@ impl Invocation {
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
+        self
+    }
+
+    /// Gives it `file` as its standard input, instead of nothing.
+    #[must_use]
+    pub fn input(mut self, file: &Path) -> Self {
+        self.input = Some(file.to_owned());
         self
     }
 
@@ -251,7 +261,11 @@ impl Invocation {
             return Err(RunError::NoFolder { command: self.to_string(), folder: folder.clone() });
         }
         let mut command = self.command().map_err(|source| self.io(source))?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let input = match &self.input {
+            None => Stdio::null(),
+            Some(file) => File::open(file).map_err(|source| self.io(source))?.into(),
+        };
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         listener(Said::Command(&self.to_string()));
         match command.spawn() {
             Ok(child) => Ok(Running(child)),
@@ -321,7 +335,11 @@ impl fmt::Display for Invocation {
             )?;
         }
         f.write_str(&quote(&self.program))?;
-        self.args.iter().try_for_each(|arg| write!(f, " {}", quote(arg)))
+        self.args.iter().try_for_each(|arg| write!(f, " {}", quote(arg)))?;
+        match &self.input {
+            Some(file) => write!(f, " < {}", quote(file.as_os_str())),
+            None => Ok(()),
+        }
     }
 }
 

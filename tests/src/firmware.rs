@@ -6,7 +6,9 @@ use bootmint_ipxe_src::{
     cache::Cache,
     firmware::{self, BuildOptions},
     pin::Pins,
-    prebuilt, profile, source,
+    prebuilt,
+    profile::{self, Profile},
+    source,
 };
 use std::{path::Path, sync::Mutex};
 
@@ -34,18 +36,22 @@ pub fn prebuilt() -> anyhow::Result<Firmware> {
 
 /// Firmware compiled from the pinned source; none where neither it nor the source is in the cache.
 pub fn compiled() -> anyhow::Result<Option<Firmware>> {
+    compiled_as(&profile::load(PROFILE)?)
+}
+
+/// The firmware of `profile`, compiled; none where neither it nor the source is in the cache.
+pub fn compiled_as(profile: &Profile) -> anyhow::Result<Option<Firmware>> {
     static ONE_BUILD: Mutex<()> = Mutex::new(());
     let _one = ONE_BUILD.lock();
     let cache = Cache::open(None)?;
     let pins = Pins::load(None)?;
     let pin = pins.get(None)?;
-    let profile = profile::load(PROFILE)?;
-    let built = match firmware::find_cached(&cache, pin, &profile)? {
+    let built = match firmware::find_cached(&cache, pin, profile)? {
         Some(built) => built,
         None => {
             let Some(source) = source::locate(&cache, pin) else { return Ok(None) };
-            firmware::build(&cache, &source, &profile, &BuildOptions::default(), &mut ())
-                .with_context(|| format!("compiling the profile {PROFILE}"))?
+            firmware::build(&cache, &source, profile, &BuildOptions::default(), &mut ())
+                .with_context(|| format!("compiling the profile {profile}"))?
         }
     };
     Ok(Some(Firmware::load(&built.folder)?))

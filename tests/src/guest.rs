@@ -25,7 +25,7 @@ pub const fn port_exit(value: u8) -> i32 {
 pub const fn limit(board: &Board) -> Duration {
     Duration::from_secs(match board {
         Board::Bios => 90,
-        Board::Uefi(_) | Board::UefiArm64(_) => 180,
+        Board::Uefi(_) | Board::UefiSecure(_) | Board::UefiArm64(_) => 180,
     })
 }
 

@@ -55,14 +55,16 @@ pub fn mint_with(
         [host] => Subject::from(host.clone()),
         hosts => Subject::Site(hosts.to_vec()),
     };
-    let platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+    let mut platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+    platforms.retain(|platform| firmware.binary(*platform).is_some());
     let about: Vec<_> =
         platforms.iter().filter_map(|&p| firmware.binary(p)).map(|binary| &binary.about).collect();
     if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &about).pop()) {
         return Err(missing.into());
     }
     let can: Vec<&Capabilities> = about.iter().map(|about| &about.capabilities).collect();
-    let ticket = subject.ticket(Facts::for_capabilities(&can), patience);
+    let ticket =
+        subject.ticket(Facts::of_firmware(&can, firmware.manifest.security.payloads), patience);
     let template = Template::new(&Recipe {
         format,
         firmware,

@@ -1,6 +1,6 @@
 //! What every boot test starts from: the tools it needs, a scratch folder, a place for its logs.
 
-use crate::{disks, guest::Guest};
+use crate::{disks, guest::Guest, run::tool};
 use anyhow::{Context, bail};
 use std::{
     fs,
@@ -65,6 +65,18 @@ impl Lab {
         Ok(Board::Uefi(roms::flash(roms::Architecture::X64, &folder)?))
     }
 
+    /// A board with Secure Boot on, which starts what the keys in `keys` allow.
+    pub fn uefi_secure(&self, keys: &Path) -> anyhow::Result<Board> {
+        let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
+        let flash = roms::secure_flash(&folder)?;
+        // The platform key last: it ends the mode in which anything may be written.
+        for name in ["db", "KEK", "PK"] {
+            let list = keys.join(format!("{name}.esl"));
+            tool("flash-var", [flash.variables.as_os_str(), name.as_ref(), list.as_os_str()])?;
+        }
+        Ok(Board::UefiSecure(flash))
+    }
+
     /// A local disk that says `name` when it is booted: see [`disks::local_disk`].
     pub fn local_disk(&self, name: &str) -> anyhow::Result<Disk> {
         let path = disks::local_disk(self.folder(), name)?;
@@ -90,7 +102,12 @@ pub fn skip(name: &str, why: &str) {
 
 /// `boot-logs` beside the folder of the test programs.
 fn log_folder() -> anyhow::Result<PathBuf> {
+    lasting_folder("boot-logs")
+}
+
+/// A folder that stays from run to run, beside the folder of the test programs.
+pub fn lasting_folder(name: &str) -> anyhow::Result<PathBuf> {
     let program = std::env::current_exe().context("finding the test program")?;
     let folder = program.ancestors().nth(2).context("a test program lies in a target folder")?;
-    Ok(folder.join("boot-logs"))
+    Ok(folder.join(name))
 }

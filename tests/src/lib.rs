@@ -14,4 +14,5 @@ pub mod lab;
 pub mod run;
 pub mod serial;
 pub mod server;
+pub mod tls;
 pub mod vlan;

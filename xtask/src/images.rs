@@ -1,6 +1,9 @@
 //! `cargo xtask images`: what minted images hold, and whether it is what their manifest says.
 
-use crate::ui::{Ui, Unit};
+use crate::{
+    attest,
+    ui::{Ui, Unit},
+};
 use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
     format::Format,
@@ -30,7 +33,12 @@ enum Command {
         /// The output folder of build-images
         #[arg(value_name = "OUT", default_value = "out")]
         out: PathBuf,
+        /// Check the signed statement of provenance too, by the signer's SSH public key
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
     },
+    /// Writes an SBOM and a statement of provenance beside the manifest, and signs the statement
+    Attest(attest::Args),
     /// Prints what an image holds
     Show {
         /// The image
@@ -44,7 +52,12 @@ enum Command {
 /// Runs `cargo xtask images`.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     match args.command {
-        Command::Verify { out } => verify(&out, ui),
+        Command::Verify { out, key } => {
+            // First, since everything else rests on it.
+            key.map_or(Ok(()), |key| attest::verify(&out, &key, ui))?;
+            verify(&out, ui)
+        }
+        Command::Attest(args) => attest::run(&args, ui),
         Command::Show { image, ticket } => show(&image, ticket, ui),
     }
 }

@@ -1,5 +1,6 @@
 //! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
 
+pub mod attest;
 pub mod bench;
 pub mod boot;
 pub mod build_images;
@@ -13,5 +14,7 @@ pub mod hosts;
 pub mod images;
 pub mod isolinux;
 pub mod qemu;
+pub mod secureboot;
+pub mod sign;
 pub mod source;
 pub mod ui;

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use xtask::{
-    bench, boot, build_images, ci, deps, drivers, firmware, hosts, images, source, ui, ui::Ui,
+    bench, boot, build_images, ci, deps, drivers, firmware, hosts, images, secureboot, sign,
+    source, ui, ui::Ui,
 };
 
 /// Builds Bootmint's firmware and images.
@@ -36,6 +37,11 @@ enum Command {
     Hosts(hosts::Args),
     /// Shows what images hold, and verifies them against their manifest
     Images(images::Args),
+    /// Makes Secure Boot keys of your own, and a stick to enrol them from
+    #[command(name = "secureboot")]
+    SecureBoot(secureboot::Args),
+    /// Signs files so that firmware can verify them before it boots them
+    Sign(sign::Args),
     /// Gets iPXE's pinned source, and proves that it is the pinned one
     Source(source::Args),
 }
@@ -53,6 +59,8 @@ fn main() -> ExitCode {
         Command::Firmware(args) => firmware::run(args, &ui),
         Command::Hosts(args) => hosts::run(args, &ui),
         Command::Images(args) => images::run(args, &ui),
+        Command::SecureBoot(args) => secureboot::run(args, &ui),
+        Command::Sign(args) => sign::run(args, &ui),
         Command::Source(args) => source::run(args, &ui),
     };
     match result {

@@ -1,5 +1,7 @@
 //! Gets iPXE's pinned source into the cache, and proves that it is the pinned one.
 
+mod export;
+
 use crate::{build_progress::BuildProgress, firmware::CacheArgs, ui::Ui};
 use anyhow::Context;
 use bootmint_ipxe_src::{
@@ -41,6 +43,8 @@ enum Command {
     Import(ImportArgs),
     /// Says which pins there are and which of them the cache has
     Status,
+    /// Writes the corresponding source of firmware, as the GPL asks of whoever passes images on
+    Export(ExportArgs),
     /// Reads the source in the cache again and compares it with the pin
     Verify,
 }
@@ -61,6 +65,13 @@ struct ImportArgs {
     from: String,
 }
 
+#[derive(clap::Args)]
+struct ExportArgs {
+    /// A folder that does not exist yet, or a file ending in .tar.gz
+    #[arg(value_name = "DIR|FILE.tar.gz")]
+    to: PathBuf,
+}
+
 /// Runs `cargo xtask source`.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     let cache = args.from.cache.open()?;
@@ -78,6 +89,12 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
             report(&tree, ui)
         }
         Command::Status => status(&cache, pins.all(), ui),
+        Command::Export(args) => {
+            let tree = source::verify(&cache, pin)?;
+            let files = export::export(&tree, &args.to)?;
+            ui.result(format_args!("{}: {files} files", args.to.display()));
+            ui.json(&args.to)
+        }
         Command::Verify => report(&source::verify(&cache, pin)?, ui),
     }
 }

@@ -101,6 +101,45 @@ fn a_feed_becomes_images_and_a_second_run_writes_nothing() {
 }
 
 #[test]
+fn what_was_made_is_attested_signed_and_verified() {
+    let bench = Bench::new(HOSTS);
+    assert!(bench.build(&[]).ok);
+    let shell = Shell::new().unwrap();
+    shell.change_dir(bench.folder.path());
+    for key in ["signer", "stranger"] {
+        cmd!(shell, "ssh-keygen -q -t ed25519 -N '' -C {key} -f {key}").quiet().run().unwrap();
+    }
+    let attest = || bench.xtask(&["images", "attest", "--prebuilt", "firmware", "--key", "signer"]);
+    let verify = |key| bench.xtask(&["images", "verify", "--key", key]);
+    let made = attest();
+    assert!(made.ok, "{}", made.err);
+    let sbom = fs::read(bench.path("out/sbom.spdx.json")).unwrap();
+    let statement = fs::read(bench.path("out/provenance.json")).unwrap();
+    assert!(attest().ok);
+    assert_eq!(fs::read(bench.path("out/sbom.spdx.json")).unwrap(), sbom);
+    assert_eq!(fs::read(bench.path("out/provenance.json")).unwrap(), statement);
+    let document = bench.manifest("out/sbom.spdx.json");
+    assert_eq!(document["spdxVersion"], "SPDX-2.3");
+    let packages: Vec<_> = document["packages"].as_array().unwrap().iter().collect();
+    assert!(packages.iter().any(|package| package["name"] == "firmware test"), "{document}");
+
+    assert!(verify("signer.pub").ok, "{}", verify("signer.pub").err);
+    for (key, expected) in [("stranger.pub", "no good signature"), ("signer", ".pub file")] {
+        let ended = verify(key);
+        assert!(!ended.ok && ended.err.contains(expected), "{key}: {}", ended.err);
+    }
+    let sums = fs::read(bench.path("out/SHA256SUMS")).unwrap();
+    fs::write(bench.path("out/SHA256SUMS"), [&sums[..], b"\n"].concat()).unwrap();
+    let ended = verify("signer.pub");
+    assert!(!ended.ok && ended.err.contains("SHA256SUMS is not the one"), "{}", ended.err);
+    fs::write(bench.path("out/SHA256SUMS"), sums).unwrap();
+    let altered = String::from_utf8(statement).unwrap().replace("urn:bootmint:xtask", "urn:else");
+    fs::write(bench.path("out/provenance.json"), altered).unwrap();
+    let ended = verify("signer.pub");
+    assert!(!ended.ok && ended.err.contains("no good signature"), "{}", ended.err);
+}
+
+#[test]
 fn a_bad_feed_gives_all_its_faults_and_writes_nothing() {
     let bench = Bench::new(
         "name,address,gateway\nweb,192.0.2.1/24,10.0.0.1\nweb,192.0.2.1/24,\nx y,192.0.2.9/33,\n",

@@ -46,6 +46,14 @@ pub enum LayoutError {
         /// The platform.
         platform: Platform,
     },
+    /// A format that signed firmware cannot have.
+    #[error("Secure Boot has no {format} image, since {reason}: use iso or usb")]
+    Signed {
+        /// The format.
+        format: Format,
+        /// Why not.
+        reason: &'static str,
+    },
     /// The binary and the slot do not fit onto the medium.
     #[error(
         "{needs} bytes do not fit onto a {format} image, which holds {holds}: the iPXE binary \

@@ -24,6 +24,7 @@ pub use error::LayoutError;
 use crate::{
     firmware::{Binary, Firmware},
     format::{Format, Platform},
+    security::Lane,
     slot::{Extent, MAX_CAPACITY, SECTOR, Slot, SlotTable, pad},
 };
 
@@ -110,6 +111,9 @@ pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     {
         return Err(LayoutError::Capacity { capacity });
     }
+    if let Some(how) = &spec.firmware.manifest.security.secure_boot {
+        check_signed(spec.format, how.lane)?;
+    }
     let laid = match spec.format {
         Format::Iso => iso::lay_out(spec),
         Format::Usb => usb::lay_out(spec),
@@ -120,6 +124,23 @@ pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     // A medium is read by the sector; a program is not, and its linker aligns as it likes.
     let sectors = laid.slots.slots().iter().all(|slot| slot.region.offset.is_multiple_of(SECTOR));
     sectors.then_some(laid).ok_or_else(|| LayoutError::library("placing the slot", "not a sector"))
+}
+
+/// A disk image for USB sticks with nothing but `files`, by path: an EFI system partition that
+/// every UEFI setup can look into. Serial numbers derive from `seed`.
+pub fn data_disk(files: &[(&str, &[u8])], seed: &[u8; 32]) -> Result<Vec<u8>, LayoutError> {
+    usb::data_disk(files, seed)
+}
+
+/// Formats that firmware signed for Secure Boot cannot have.
+fn check_signed(format: Format, lane: Lane) -> Result<(), LayoutError> {
+    let reason = match (format, lane) {
+        (Format::Iso | Format::Usb, _) => return Ok(()),
+        (Format::Floppy | Format::Lkrn, _) => "it boots on a BIOS, which knows no Secure Boot",
+        (Format::Efi, Lane::OwnKey) => "a ticket inside would break the binary's signature",
+        (Format::Efi, Lane::Shim) => "the shim and iPXE are two files",
+    };
+    Err(LayoutError::Signed { format, reason })
 }
 
 /// The firmware's own file, whose slot its build reserved.
@@ -163,16 +184,23 @@ impl<'a> Spec<'a> {
         Ok(Some(bytes))
     }
 
-    /// The UEFI binaries with the paths that firmware looks for on a removable medium.
-    fn efi(&self) -> Result<Vec<(&'static str, &'a [u8])>, LayoutError> {
-        let mut files = Vec::new();
+    /// The UEFI binaries with the paths that firmware looks for on a removable medium. Where a shim
+    /// starts iPXE, the shim has that path, and iPXE lies beside it.
+    fn efi(&self) -> Result<Vec<(&'a str, &'a [u8])>, LayoutError> {
+        let security = &self.firmware.manifest.security;
+        let mut files: Vec<(&str, &[u8])> = Vec::new();
         for &platform in Platform::ALL.iter().filter(|item| self.platforms.contains(item)) {
             let path = match platform {
                 Platform::Bios => continue,
                 Platform::EfiX64 => "EFI/BOOT/BOOTX64.EFI",
                 Platform::EfiArm64 => "EFI/BOOT/BOOTAA64.EFI",
             };
-            files.push((path, &*self.binary(platform)?.bytes));
+            let binary = &*self.binary(platform)?.bytes;
+            let loader = security.secure_boot.as_ref().and_then(|how| how.loader.as_deref());
+            match (self.firmware.shim(platform), loader) {
+                (Some(shim), Some(loader)) => files.extend([(path, shim), (loader, binary)]),
+                _ => files.push((path, binary)),
+            }
         }
         Ok(files)
     }

@@ -9,6 +9,7 @@ use crate::{
     firmware::{
         BinaryManifest, EmbeddedSlot, FirmwareManifest, MANIFEST, Provider, SCHEMA, sha256_hex,
     },
+    security::{SecureBoot, ShimManifest},
     slot::unpad,
 };
 use proptest::prelude::*;
@@ -37,6 +38,7 @@ pub(super) fn firmware(binaries: &[(Platform, Vec<u8>, Option<EmbeddedSlot>)]) -
         ipxe_version: "2.0.0".into(),
         key: "k".into(),
         notes: vec![],
+        security: Default::default(),
         binaries: list.collect(),
     };
     fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
@@ -84,6 +86,63 @@ fn ways(image: &[u8], format: Format, script: &str) -> Vec<Via> {
         assert_eq!(pieces, ticket.bytes, "{format} via {}", ticket.via);
     }
     found.tickets.iter().map(|ticket| ticket.via).collect()
+}
+
+/// A firmware of UEFI on x86-64, signed in `lane`.
+fn signed(lane: Lane) -> Firmware {
+    let folder = tempfile::tempdir().unwrap();
+    let mut manifest = small().manifest;
+    manifest.binaries.retain(|binary| binary.platform == Platform::EfiX64);
+    let efi = (0..9000).map(|at| (at / 3) as u8).collect::<Vec<_>>();
+    fs::write(folder.path().join(Platform::EfiX64.file_name()), efi).unwrap();
+    let mut how = SecureBoot { lane, signer: None, loader: None, shims: vec![] };
+    if lane == Lane::Shim {
+        fs::write(folder.path().join("shim.efi"), b"MZ shim").unwrap();
+        how.loader = Some("EFI/BOOT/GRUBX64.EFI".into());
+        how.shims.push(ShimManifest {
+            platform: Platform::EfiX64,
+            file: "shim.efi".into(),
+            size: 7,
+            sha256: sha256_hex(b"MZ shim"),
+        });
+    }
+    manifest.security.secure_boot = Some(how);
+    fs::write(folder.path().join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    Firmware::load(folder.path()).unwrap()
+}
+
+#[test]
+fn a_shim_has_the_place_that_firmware_starts_and_ipxe_lies_beside_it() {
+    let (shim, own) = (signed(Lane::Shim), signed(Lane::OwnKey));
+    for format in [Format::Iso, Format::Usb] {
+        let files = |firmware| {
+            let spec = Spec { platforms: &[Platform::EfiX64], ..spec(format, firmware) };
+            let image = lay_out(&spec).unwrap().bytes;
+            read_back(Cursor::new(&image), format).unwrap().files
+        };
+        let has = |files: &[read_back::FileEntry], name: &str, size: u64| {
+            files.iter().any(|file| file.path.ends_with(name) && file.len == size)
+        };
+        let with_shim = files(&shim);
+        assert!(has(&with_shim, "EFI/BOOT/BOOTX64.EFI", 7), "{with_shim:?}");
+        assert!(has(&with_shim, "EFI/BOOT/GRUBX64.EFI", 9000), "{with_shim:?}");
+        assert!(has(&files(&own), "EFI/BOOT/BOOTX64.EFI", 9000));
+    }
+}
+
+#[test]
+fn what_secure_boot_cannot_start_is_refused_with_what_to_do() {
+    for lane in [Lane::OwnKey, Lane::Shim] {
+        let firmware = signed(lane);
+        for (format, reason) in [
+            (Format::Floppy, "a BIOS"),
+            (Format::Lkrn, "a BIOS"),
+            (Format::Efi, if lane == Lane::Shim { "two files" } else { "signature" }),
+        ] {
+            let error = lay_out(&spec(format, &firmware)).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.ends_with("use iso or usb"), "{error}");
+        }
+    }
 }
 
 #[test]

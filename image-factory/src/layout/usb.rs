@@ -9,7 +9,10 @@ use super::{
     loader::{MBR, STAGE2, STAGE2_LEN, Table},
     put,
 };
-use crate::slot::{Extent, SECTOR, Slot};
+use crate::{
+    format::Format,
+    slot::{Extent, SECTOR, Slot},
+};
 
 /// Where the partition starts, in blocks: 32 KiB, so that its files lie on whole 4 KiB sectors.
 const START: u32 = 64;
@@ -56,4 +59,26 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     let boot = kernel.is_some().then_some(BootCode { code: MBR, loader });
     write_tables(&mut bytes, partition, boot.as_ref(), &ids)?;
     Laid::new(bytes, Slot { name: "esp".into(), region: slot, owner: slot })
+}
+
+/// A disk image of one FAT volume with `files`, which starts nothing by itself.
+pub(super) fn data_disk(files: &[(&str, &[u8])], seed: &[u8; 32]) -> Result<Vec<u8>, LayoutError> {
+    let ids = Ids::new(seed);
+    let made = make(&VolumeSpec {
+        medium: Medium::Partition {
+            start: START,
+            step: u64::from(START),
+            least: (MIN_DISK / SECTOR).saturating_sub(u64::from(START) + BACKUP_BLOCKS),
+        },
+        format: Format::Usb,
+        serial: ids.number("fat"),
+        reserved: &[],
+        files,
+    })?;
+    let partition = Extent { offset: u64::from(START) * SECTOR, len: made.bytes.len() as u64 };
+    let mut bytes = vec![0; partition.offset as usize];
+    bytes.extend_from_slice(&made.bytes);
+    bytes.resize((partition.offset + partition.len + BACKUP_BLOCKS * SECTOR) as usize, 0);
+    write_tables(&mut bytes, partition, None, &ids)?;
+    Ok(bytes)
 }

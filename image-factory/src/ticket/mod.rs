@@ -14,7 +14,7 @@ pub use identity::{Identity, identities};
 pub use needs::{Missing, check, needs};
 pub use token::{TokenKey, TokenKeyError};
 
-use crate::{firmware::Capability, host::Host};
+use crate::{firmware::Capability, host::Host, security::Payloads};
 use std::num::{NonZeroU8, NonZeroU16};
 
 /// How patient a ticket is.
@@ -49,6 +49,8 @@ pub enum Facts {
     Post,
     /// In the query string of a GET request, where a firmware has no `param` command.
     Query,
+    /// Not at all: the answer is a file with a signature beside it, which was made beforehand.
+    Unsent,
 }
 
 impl Facts {
@@ -58,6 +60,14 @@ impl Facts {
             Self::Post
         } else {
             Self::Query
+        }
+    }
+
+    /// What all of `all`'s binaries can do, under what their firmware demands.
+    pub fn of_firmware(all: &[&crate::firmware::Capabilities], payloads: Payloads) -> Self {
+        match payloads {
+            Payloads::Any => Self::for_capabilities(all),
+            Payloads::Signed => Self::Unsent,
         }
     }
 }

@@ -202,6 +202,10 @@ fn interface(script: &mut Script, nic: &Nic, label: &str, patience: &Patience) {
 fn tail(script: &mut Script, facts: Facts, patience: &Patience) {
     line!(script, ":ask");
     line!(script, "isset ${{bootmint-nic}} || goto no-nic");
+    if facts == Facts::Unsent {
+        // From here on nothing runs that is not signed, whatever a script says.
+        line!(script, "imgtrust --permanent || goto local");
+    }
     line!(script, "set try:int32 1");
     line!(script, "set pause:int32 1");
     line!(script, ":ask-again");
@@ -260,7 +264,19 @@ fn request(script: &mut Script, facts: Facts, patience: &Patience) {
             }
             line!(script, "{chain}{query} && goto local ||");
         }
+        Facts::Unsent => signed_answer(script, patience),
     }
+}
+
+/// An answer that is a file, run only when the signature beside it is good.
+fn signed_answer(script: &mut Script, patience: &Patience) {
+    let patience = patience.request;
+    line!(script, "set answer ${{bootmint-url}}/${{hostname}}.ipxe");
+    line!(script, "imgfetch --timeout {patience}000 --name answer ${{answer}} || goto no-answer");
+    line!(script, "imgverify --timeout {patience}000 answer ${{answer}}.sig || goto no-answer");
+    line!(script, "imgexec --autofree answer && goto local ||");
+    line!(script, ":no-answer");
+    line!(script, "imgfree answer ||");
 }
 
 /// The local disk: on BIOS the drive that the loader named, on UEFI the next boot entry, which

@@ -59,6 +59,11 @@ fn lint(script: &str) {
         "echo",
         "exit",
         "goto",
+        "imgexec",
+        "imgfetch",
+        "imgfree",
+        "imgtrust",
+        "imgverify",
         "ifopen",
         "iflinkwait",
         "inc",
@@ -161,6 +166,25 @@ fn facts_go_in_the_query_where_there_is_no_param_command() {
     assert!(!text.contains("param "));
     assert!(text.contains("${bootmint-url}?ticket=1&host=${hostname:uristring}&"));
     assert!(text.contains("&serial=${serial:uristring}&"));
+}
+
+#[test]
+fn a_signed_answer_is_verified_before_it_runs() {
+    let hosts = [host("a", vec![nic(Some("52:54:00:00:00:01"), [192, 0, 2, 10])])];
+    let facts = Facts::of_firmware(&[], Payloads::Signed);
+    for text in [
+        Ticket::for_host(&hosts[0], facts, &Patience::default()),
+        Ticket::for_site(&hosts, facts, &Patience::default()),
+    ] {
+        let text = text.as_str();
+        lint(text);
+        let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("no {line}: {text}"));
+        assert!(at("imgtrust --permanent || goto local\n") < at("imgfetch "));
+        assert!(at("imgverify --timeout 10000 answer ${answer}.sig ||") < at("imgexec "));
+        assert!(!text.contains("chain "), "{text}");
+    }
+    let open = Facts::of_firmware(&[&[Capability::Params].into()], Payloads::Any);
+    assert_eq!(open, Facts::Post);
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Fake<'_> {
             ipxe_version: "2.0.0".into(),
             key: "test".into(),
             notes: vec![],
+            security: Default::default(),
             binaries: self
                 .platforms
                 .iter()

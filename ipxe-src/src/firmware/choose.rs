@@ -5,7 +5,7 @@ use crate::{
     cache::Cache,
     pin::Pin,
     prebuilt::{self, PrebuiltError},
-    profile::Profile,
+    profile::{Profile, SecureBoot},
     progress::Progress,
     source::{self, Mirrors, SourceError, SourceTree},
 };
@@ -71,9 +71,42 @@ pub enum ChooseError {
         /// Why nothing ready was found.
         source: PrebuiltError,
     },
+    /// Ready binaries cannot be what the profile asks for.
+    #[error(
+        "profile {profile} asks for {what}, which ready binaries cannot have: compile it, or take \
+         a profile without{}", why.as_ref().map(|why| format!(". Why it was not compiled: {why}"))
+            .unwrap_or_default()
+    )]
+    NotReadyMade {
+        /// The profile.
+        profile: String,
+        /// What it asks for.
+        what: &'static str,
+        /// Why it could not be compiled, where that was tried.
+        why: Option<String>,
+    },
+    /// A vendor's signed binaries cannot be compiled.
+    #[error(
+        "profile {profile} has the lane \"shim\", whose binaries a vendor signed: take \
+         --firmware prebuilt --prebuilt DIR, or the lane \"own-key\" for a compiled one"
+    )]
+    ShimFromSource {
+        /// The profile.
+        profile: String,
+    },
     /// The firmware that was found cannot be read.
     #[error(transparent)]
     Firmware(#[from] FirmwareError),
+}
+
+/// Refuses to take ready binaries for a profile whose safety they would not keep.
+fn check_ready(profile: &Profile, why: Option<String>) -> Result<(), ChooseError> {
+    match profile.needs_compiling() {
+        None => Ok(()),
+        Some(what) => {
+            Err(ChooseError::NotReadyMade { profile: profile.name().to_owned(), what, why })
+        }
+    }
 }
 
 /// Gets the firmware that `wish` describes.
@@ -85,11 +118,15 @@ pub fn choose(
     wish: &Wish<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Chosen, ChooseError> {
+    if matches!(wish.profile.secure_boot(), Some(SecureBoot::Shim { .. })) {
+        if wish.policy == Policy::Source {
+            return Err(ChooseError::ShimFromSource { profile: wish.profile.name().to_owned() });
+        }
+        return ready(cache, wish, Vec::new(), progress).map_err(Into::into);
+    }
     if wish.policy == Policy::Prebuilt {
-        return ready(cache, wish, Vec::new(), progress).map_err(|error| match error {
-            Ready::Prebuilt(error) => error.into(),
-            Ready::Firmware(error) => error.into(),
-        });
+        check_ready(wish.profile, None)?;
+        return ready(cache, wish, Vec::new(), progress).map_err(Into::into);
     }
     if let Some(built) = find_cached(cache, wish.pin, wish.profile)? {
         return Ok(compiled(built));
@@ -103,6 +140,7 @@ pub fn choose(
         Err(error) if wish.policy == Policy::Auto => error.to_string(),
         Err(error) => return Err(error.into()),
     };
+    check_ready(wish.profile, Some(why.clone()))?;
     let words = vec![format!(
         "profile {} was not compiled; ready binaries were taken instead, which know nothing of its \
          drivers, options, script and trust roots. Why: {why}",
@@ -136,6 +174,30 @@ enum Ready {
     Firmware(FirmwareError),
 }
 
+impl From<Ready> for ChooseError {
+    fn from(error: Ready) -> Self {
+        match error {
+            Ready::Prebuilt(error) => error.into(),
+            Ready::Firmware(error) => error.into(),
+        }
+    }
+}
+
+/// The vendor's binaries for a profile of the lane "shim".
+fn shim(
+    cache: &Cache,
+    profile: &Profile,
+    folder: Option<&Path>,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, PrebuiltError> {
+    let (Some(SecureBoot::Shim { loader }), Some(platform), Some(folder)) =
+        (profile.secure_boot(), profile.targets().next(), folder)
+    else {
+        return Err(PrebuiltError::NoShimFolder);
+    };
+    prebuilt::from_shim_folder(cache, folder, platform, loader, progress)
+}
+
 fn ready(
     cache: &Cache,
     wish: &Wish<'_>,
@@ -143,6 +205,9 @@ fn ready(
     progress: &mut dyn Progress,
 ) -> Result<Chosen, Ready> {
     let folder = match wish.prebuilt {
+        folder if wish.profile.secure_boot().is_some() => {
+            shim(cache, wish.profile, folder, progress)
+        }
         Some(folder) => prebuilt::from_folder(cache, folder, progress),
         None => prebuilt::from_distribution(cache, progress),
     };

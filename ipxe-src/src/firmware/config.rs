@@ -29,6 +29,10 @@ pub(super) fn overrides(profile: &Profile) -> Overrides {
         let _ = write!(port, "#undef COMCONSOLE\n#define COMCONSOLE {}\n", serial.port);
         let _ = write!(port, "#undef COMSPEED\n#define COMSPEED {}\n", serial.speed);
     }
+    if profile.cross_signing() == Switch::Off {
+        // An empty address: nothing is asked for.
+        texts.insert(Header::Crypto, "#undef CROSSCERT\n#define CROSSCERT \"\"\n".to_owned());
+    }
     texts.into_iter().map(|(header, text)| (header.file_name().to_owned(), text)).collect()
 }
 
@@ -50,6 +54,10 @@ mod tests {
         );
         assert_eq!(texts["console.h"], "#undef CONSOLE_SERIAL\n#define CONSOLE_SERIAL\n");
         assert!(texts["serial.h"].contains("#define COMCONSOLE COM2\n#undef COMSPEED"));
-        assert_eq!(texts.len(), 3);
+        assert_eq!(texts["crypto.h"], "#undef CROSSCERT\n#define CROSSCERT \"\"\n");
+        assert_eq!(texts.len(), 4);
+        std::fs::write(&path, format!("cross-signing = true\n{text}")).unwrap();
+        let texts = overrides(&crate::profile::load(path.to_str().unwrap()).unwrap());
+        assert!(!texts.contains_key("crypto.h"));
     }
 }

@@ -1,6 +1,8 @@
 //! Why a firmware could not be built.
 
-use super::{capability::LackingCapability, elf::ElfError, toolchain::MissingTools};
+use super::{
+    capability::LackingCapability, elf::ElfError, signing::Unsignable, toolchain::MissingTools,
+};
 use crate::{cache::CacheError, run::RunError};
 use bootmint_drivers::{CatalogueError, DriverError};
 use bootmint_image_factory::{firmware::FirmwareError, format::Platform};
@@ -48,6 +50,9 @@ pub enum BuildError {
     /// What was asked for is not in the binary.
     #[error(transparent)]
     Lacking(#[from] LackingCapability),
+    /// What was asked for may not be signed.
+    #[error(transparent)]
+    Unsignable(#[from] Unsignable),
     /// What the linker wrote could not be read.
     #[error(transparent)]
     Elf(#[from] ElfError),
@@ -64,10 +69,21 @@ pub enum BuildError {
         /// The version at hand.
         found: String,
     },
+    /// A client certificate with another one's key.
+    #[error(
+        "profile {profile}: {} is not the key of the client certificate: name the pair that \
+         openssl made together", key.display()
+    )]
+    ClientKey {
+        /// The profile.
+        profile: String,
+        /// The key's file.
+        key: PathBuf,
+    },
     /// The work folder's path would not survive make and the shell.
     #[error(
         "{} has characters that iPXE's makefiles cannot take in a path; \
-         choose another cache folder", path.display()
+         choose another place for it", path.display()
     )]
     Path {
         /// The path.

@@ -6,7 +6,11 @@ use crate::{
     run::{Invocation, RunError, Said},
 };
 use bootmint_image_factory::format::Platform;
-use std::{fs::File, io::Write as _, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::PathBuf,
+};
 
 /// Variables that iPXE's makefiles would take from the environment.
 const FOREIGN: &str = "ASFLAGS ASSERT BIN C CERT CFLAGS CONFIG CROSS DEBUG EMBED EMBEDDED_IMAGE \
@@ -15,12 +19,23 @@ const FOREIGN: &str = "ASFLAGS ASSERT BIN C CERT CFLAGS CONFIG CROSS DEBUG EMBED
 /// How many lines of a failed build are shown.
 const SHOWN: usize = 12;
 
+/// What a build is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Any machine that does not ask for signatures.
+    Plain,
+    /// To be signed for Secure Boot: of permitted sources alone.
+    Signed,
+}
+
 /// The build folder's name for a platform.
-pub(super) const fn bin(platform: Platform) -> &'static str {
-    match platform {
-        Platform::Bios => "bin",
-        Platform::EfiX64 => "bin-x86_64-efi",
-        Platform::EfiArm64 => "bin-arm64-efi",
+pub(super) const fn bin(platform: Platform, purpose: Purpose) -> &'static str {
+    match (platform, purpose) {
+        (Platform::Bios, _) => "bin",
+        (Platform::EfiX64, Purpose::Plain) => "bin-x86_64-efi",
+        (Platform::EfiX64, Purpose::Signed) => "bin-x86_64-efi-sb",
+        (Platform::EfiArm64, Purpose::Plain) => "bin-arm64-efi",
+        (Platform::EfiArm64, Purpose::Signed) => "bin-arm64-efi-sb",
     }
 }
 
@@ -35,6 +50,7 @@ pub(super) const fn extension(platform: Platform) -> &'static str {
 /// What stays the same over all calls of make for one platform.
 pub(super) struct Make<'a> {
     platform: Platform,
+    bin: &'static str,
     tree: &'a WorkTree,
     variables: Vec<String>,
     epoch: u64,
@@ -47,7 +63,7 @@ pub(super) struct Make<'a> {
 impl<'a> Make<'a> {
     /// Make in `tree`, with the compiler of `toolchain`; starts a new log.
     pub(super) fn new(
-        platform: Platform,
+        (platform, purpose): (Platform, Purpose),
         tree: &'a WorkTree,
         toolchain: &Toolchain,
         commit: &str,
@@ -60,7 +76,8 @@ impl<'a> Make<'a> {
         variables.push(format!("GITVERSION={commit}"));
         // The folder's path must not get into the objects: build ids are digests of them.
         variables.push(format!("EXTRA_CFLAGS=-ffile-prefix-map={}=.", src.display()));
-        Ok(Self { platform, tree, variables, epoch, jobs, log, done: 0, total: None })
+        let bin = bin(platform, purpose);
+        Ok(Self { platform, bin, tree, variables, epoch, jobs, log, done: 0, total: None })
     }
 
     /// Says what comes next, and how many steps it takes where that is known.
@@ -71,7 +88,7 @@ impl<'a> Make<'a> {
 
     /// A file in the build folder.
     pub(super) fn output(&self, name: &str) -> PathBuf {
-        self.tree.src().join(bin(self.platform)).join(name)
+        self.tree.src().join(self.bin).join(name)
     }
 
     /// The folder that make runs in.
@@ -82,7 +99,7 @@ impl<'a> Make<'a> {
     /// The C and assembler sources that the makefiles would compile for the platform.
     pub(super) fn sources(&self) -> Result<Vec<String>, BuildError> {
         // Without NEED_DEPS make does not read the dependencies of all sources first.
-        let bin = format!("BIN={}", bin(self.platform));
+        let bin = format!("BIN={}", self.bin);
         let output =
             self.invocation().args([&bin, "NEED_DEPS=", "autosrcs"]).capture(&mut |_| ())?;
         let text = String::from_utf8_lossy(&output);
@@ -96,7 +113,7 @@ impl<'a> Make<'a> {
         variables: &[String],
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
-        let folder = bin(self.platform);
+        let folder = self.bin;
         let invocation = self
             .invocation()
             .arg(format!("-j{}", self.jobs))
@@ -126,6 +143,24 @@ impl<'a> Make<'a> {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes every file of the build folder that holds the client's private key; the next build
+    /// makes them again.
+    pub(super) fn forget_key(&self, stem: &str) -> Result<(), BuildError> {
+        let folder = self.tree.src().join(self.bin);
+        let list = || fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>();
+        for entry in list().map_err(io_error("listing", &folder))? {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let holds = name.starts_with(".private_key.")
+                || name.starts_with("privkey.")
+                || name.starts_with("blib.")
+                || name.starts_with(&format!("{stem}."));
+            if holds && entry.path().is_file() {
+                fs::remove_file(entry.path()).map_err(io_error("removing", &entry.path()))?;
+            }
+        }
+        Ok(())
     }
 
     fn invocation(&self) -> Invocation {

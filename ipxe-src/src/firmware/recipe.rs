@@ -2,15 +2,16 @@
 
 use super::{
     config::{Overrides, overrides},
+    signing::fingerprint,
     slot,
     toolchain::Toolchain,
 };
 use crate::{
     pin::Pin,
-    profile::{Profile, Script},
+    profile::{Profile, Script, SecureBoot},
 };
 use bootmint_drivers::Selection;
-use bootmint_image_factory::{firmware::sha256_hex, format::Platform};
+use bootmint_image_factory::{firmware::sha256_hex, format::Platform, security::Payloads};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +75,17 @@ pub(super) struct Inputs {
     options: BTreeMap<String, bool>,
     script: String,
     trust: Vec<String>,
+    cross_signing: bool,
+    /// The digest of the client's certificate, which stands for its private key too: nothing that
+    /// derives from the key itself is ever written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(default)]
+    payloads: Payloads,
+    /// The digest of the certificate of who signs for Secure Boot; the signature itself is no
+    /// function of the inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signer: Option<String>,
     slot: String,
     pub(super) targets: BTreeMap<Platform, TargetInputs>,
 }
@@ -109,9 +121,21 @@ impl Inputs {
                 .collect(),
             script: sha256_hex(script(profile).as_bytes()),
             trust: profile.trust().iter().map(|pem| sha256_hex(pem.as_bytes())).collect(),
+            cross_signing: profile.cross_signing().into(),
+            client: profile.client().map(|client| sha256_hex(client.cert.as_bytes())),
+            payloads: profile.payloads(),
+            signer: match profile.secure_boot() {
+                Some(SecureBoot::OwnKey(key)) => Some(fingerprint(&key.pem)),
+                Some(SecureBoot::Shim { .. }) | None => None,
+            },
             slot: sha256_hex(&slot::blank(profile.slot_capacity())),
             targets: targets.collect(),
         }
+    }
+
+    /// Whether the binaries hold a private key.
+    pub(super) fn holds_key(&self) -> bool {
+        self.client.is_some()
     }
 
     /// The configuration overrides.
@@ -139,6 +163,9 @@ impl Inputs {
         objects.options.clear();
         objects.script.clear();
         objects.trust.clear();
+        objects.payloads = Payloads::Any;
+        // Whoever signs, it is the same build folder.
+        objects.signer = objects.signer.map(|_| String::new());
         objects.slot.clear();
         let mut name = objects.key();
         name.truncate(16);

@@ -6,7 +6,12 @@
 use super::{BuildError, error::io_error, recipe::Inputs};
 use crate::cache::Cache;
 use bootmint_image_factory::firmware::{Firmware, FirmwareManifest, MANIFEST};
-use std::{fs, io, io::Write as _, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
 
 /// The inputs' file name in a firmware folder.
 const INPUTS: &str = "key.json";
@@ -93,10 +98,19 @@ pub(super) fn publish(
         fs::write(fresh.join(MANIFEST), serde_json::to_vec_pretty(manifest)?)?;
         fs::write(fresh.join(INPUTS), serde_json::to_vec_pretty(inputs)?)
     };
+    if inputs.holds_key() {
+        only_for_owner(&fresh)?;
+    }
     write().map_err(io_error("writing into", &fresh))?;
     let folder = cache.firmware(&manifest.key);
     stage.publish(&fresh, &folder)?;
     Ok(folder)
+}
+
+/// Closes `folder` to everybody but its owner.
+pub(super) fn only_for_owner(folder: &Path) -> Result<(), BuildError> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+        .map_err(io_error("closing", folder))
 }
 
 #[cfg(test)]
@@ -126,6 +140,7 @@ mod tests {
             ipxe_version: "2".into(),
             key: inputs.key(),
             notes: vec![],
+            security: Default::default(),
             binaries: vec![binary],
         };
         (manifest, inputs, vec![("ipxe.lkrn".into(), b"kernel".to_vec())])

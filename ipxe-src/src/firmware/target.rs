@@ -6,11 +6,12 @@ use super::{
     closure::needed_sources,
     elf,
     error::io_error,
-    make::{Make, bin, extension},
+    make::{Make, Purpose, bin, extension},
     recipe::{Inputs, SourceId, script},
     slot,
+    store::only_for_owner,
     toolchain::Toolchain,
-    worktree::WorkTree,
+    worktree::{WorkTree, path_for_make},
 };
 use crate::{cache::Cache, profile::Profile, progress::Progress};
 use bootmint_drivers::{DriverName, Resolved};
@@ -47,10 +48,27 @@ impl Target<'_> {
     ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
         let name = self.inputs.work_name(self.platform);
         let config = self.inputs.config();
-        let tree = WorkTree::open(cache, &name, source, bin(self.platform), config, progress)?;
+        let tree = WorkTree::open(
+            cache,
+            &name,
+            source,
+            bin(self.platform, self.purpose()),
+            config,
+            progress,
+        )?;
+        if self.inputs.holds_key() {
+            only_for_owner(&tree.src())?;
+        }
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
-        let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
+        let mut make = Make::new(
+            (self.platform, self.purpose()),
+            &tree,
+            self.toolchain,
+            commit,
+            EPOCH,
+            self.jobs,
+        )?;
         let stem = match self.drivers {
             Resolved::Named(drivers) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;
@@ -61,7 +79,11 @@ impl Target<'_> {
                 "ipxe"
             }
         };
-        self.read(&make, stem)
+        let read = self.read(&make, stem);
+        if self.profile.client().is_some() {
+            make.forget_key(stem)?;
+        }
+        read
     }
 
     /// Puts scripts and trust roots into the tree, and gives the variables that name them.
@@ -78,14 +100,33 @@ impl Target<'_> {
             name.truncate(16);
             roots.push(tree.embed(&format!("{name}.pem"), pem.as_bytes())?);
         }
+        let trust = roots.join(",");
+        let mut variables = Vec::new();
+        if let Some(client) = self.profile.client() {
+            roots.push(tree.embed("client.pem", client.cert.as_bytes())?);
+            variables.push(format!("PRIVKEY={}", path_for_make(&client.key)?));
+        }
         // The fingerprint alone would refuse servers that do not send the root along.
-        let roots = roots.join(",");
-        Ok(vec![format!("EMBED={images}"), format!("TRUST={roots}"), format!("CERT={roots}")])
+        let certs = roots.join(",");
+        variables.extend([
+            format!("EMBED={images}"),
+            format!("TRUST={trust}"),
+            format!("CERT={certs}"),
+        ]);
+        Ok(variables)
     }
 
-    /// Scripts inside a BIOS binary are compressed, so that nothing can be stamped there.
+    /// Scripts inside a BIOS binary are compressed, and those inside a signed one are part of
+    /// what was signed, so that nothing can be stamped there.
     fn has_slot(&self) -> bool {
-        self.platform != Platform::Bios
+        self.platform != Platform::Bios && self.purpose() == Purpose::Plain
+    }
+
+    fn purpose(&self) -> Purpose {
+        match self.profile.secure_boot() {
+            None => Purpose::Plain,
+            Some(_) => Purpose::Signed,
+        }
     }
 
     fn make_full(

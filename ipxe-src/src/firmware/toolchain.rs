@@ -111,13 +111,13 @@ impl Toolchain {
     }
 
     /// Checks that everything else a build needs is installed, and names all that is not.
-    pub(super) fn check(&self, needs_openssl: bool) -> Result<(), MissingTools> {
+    pub(super) fn check(&self, helpers: &[&str]) -> Result<(), MissingTools> {
         let binutils = BINUTILS.iter().map(|name| format!("{}{name}", self.prefix));
         let host = self.host_cc.to_string_lossy().into_owned();
         let programs = PROGRAMS.iter().map(ToString::to_string).chain(binutils).chain([host]);
-        let openssl = needs_openssl.then(|| "openssl".to_owned());
+        let helpers = helpers.iter().map(ToString::to_string);
         let absent = |name: &String| !Invocation::new(name).program_exists();
-        let mut missing: Vec<_> = programs.chain(openssl).filter(absent).collect();
+        let mut missing: Vec<_> = programs.chain(helpers).filter(absent).collect();
         if missing.is_empty() && !self.has_lzma_header() {
             missing.push("lzma.h".to_owned());
         }

@@ -86,12 +86,18 @@ impl WorkTree {
 }
 
 /// The path goes through make and a shell unquoted.
-fn check_path(path: &Path) -> Result<(), BuildError> {
+fn check_path(path: &Path) -> Result<&str, BuildError> {
     let plain = |c: char| c.is_alphanumeric() || "/._-+,@".contains(c);
     match path.to_str() {
-        Some(text) if text.chars().all(plain) => Ok(()),
+        Some(text) if text.chars().all(plain) => Ok(text),
         _ => Err(BuildError::Path { path: path.to_owned() }),
     }
+}
+
+/// `path`, which may count from the current folder, as make takes it in any folder.
+pub(super) fn path_for_make(path: &Path) -> Result<String, BuildError> {
+    let path = std::path::absolute(path).map_err(io_error("finding", path))?;
+    check_path(&path).map(str::to_owned)
 }
 
 /// Copies contents, not times or owners; the source's own permissions decide what may run.

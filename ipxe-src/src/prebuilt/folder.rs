@@ -1,6 +1,6 @@
 //! Binaries in a folder become a firmware.
 
-use super::{NEEDED, PrebuiltError};
+use super::{NEEDED, PrebuiltError, shim::Shim};
 use crate::{
     cache::{Cache, Lock},
     probe::{Probe, probe},
@@ -10,6 +10,7 @@ use bootmint_image_factory::{
         BinaryManifest, Capability, FirmwareManifest, MANIFEST, Provider, SCHEMA, sha256_hex,
     },
     format::Platform,
+    security::Security,
 };
 use std::{
     fs::{self, File},
@@ -47,6 +48,8 @@ pub(super) struct Binary {
 /// The binaries found in a folder; at least one.
 pub(super) struct Found {
     pub(super) binaries: Vec<Binary>,
+    /// What starts them under Secure Boot, where something does.
+    pub(super) shim: Option<Shim>,
 }
 
 impl Found {
@@ -62,7 +65,7 @@ impl Found {
         if binaries.is_empty() {
             return Err(PrebuiltError::Nothing { folder: folder.to_owned() });
         }
-        Ok(Self { binaries })
+        Ok(Self { binaries, shim: None })
     }
 
     /// The binary for `platform`.
@@ -93,6 +96,10 @@ impl Found {
             ipxe_version: self.version(),
             key: String::new(),
             notes,
+            security: Security {
+                secure_boot: self.shim.as_ref().map(Shim::about),
+                ..Security::default()
+            },
             binaries: self.binaries.iter().map(about).collect(),
         };
         let failed = |path: &Path| PrebuiltError::io("writing", path);
@@ -106,6 +113,10 @@ impl Found {
         for binary in &self.binaries {
             let path = stage.path().join(binary.probe.platform.file_name());
             fs::write(&path, &binary.bytes).map_err(failed(&path))?;
+        }
+        if let Some(shim) = &self.shim {
+            let path = stage.path().join(shim.file());
+            fs::write(&path, &shim.bytes).map_err(failed(&path))?;
         }
         let path = stage.path().join(MANIFEST);
         json(&manifest).and_then(|text| fs::write(&path, text)).map_err(failed(&path))?;
@@ -152,15 +163,9 @@ fn lacks(binary: &Binary) -> Option<String> {
     (!missing.is_empty()).then(|| format!("On {platform} it lacks: {}.", missing.join(", ")))
 }
 
-fn read(path: &Path, platform: Platform) -> Result<Binary, PrebuiltError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_BINARY + 1).read_to_end(&mut bytes))
-        .map_err(PrebuiltError::io("reading", path))?;
+pub(super) fn read(path: &Path, platform: Platform) -> Result<Binary, PrebuiltError> {
+    let bytes = read_limited(path)?;
     let bad = |reason: String| PrebuiltError::Binary { path: path.to_owned(), reason };
-    if bytes.len() as u64 > MAX_BINARY {
-        return Err(bad(format!("it is larger than {MAX_BINARY} bytes")));
-    }
     let probe = probe(&bytes).map_err(|error| bad(error.to_string()))?;
     if probe.platform != platform {
         return Err(bad(format!("it is for {}, not for {platform}", probe.platform)));
@@ -168,9 +173,22 @@ fn read(path: &Path, platform: Platform) -> Result<Binary, PrebuiltError> {
     Ok(Binary { bytes, probe })
 }
 
+/// A file, unless it is larger than any binary.
+pub(super) fn read_limited(path: &Path) -> Result<Vec<u8>, PrebuiltError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BINARY + 1).read_to_end(&mut bytes))
+        .map_err(PrebuiltError::io("reading", path))?;
+    if bytes.len() as u64 > MAX_BINARY {
+        let reason = format!("it is larger than {MAX_BINARY} bytes");
+        return Err(PrebuiltError::Binary { path: path.to_owned(), reason });
+    }
+    Ok(bytes)
+}
+
 /// Where `path` leads when `root`, which it starts with, is taken for the root folder: packages
 /// link to absolute paths. None where it leads nowhere or out.
-fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
+pub(super) fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..8 {
         let Ok(target) = fs::read_link(&path) else { return Some(path) };

@@ -84,3 +84,31 @@ fn what_was_taken_is_remembered_until_it_is_damaged_or_the_release_changes() {
     fs::write(made.join(Platform::EfiX64.file_name()), "x").unwrap();
     assert_eq!(remembered(&cache, &release("bookworm")), None);
 }
+
+#[test]
+fn a_shim_and_a_signed_ipxe_become_a_firmware() {
+    let (folder, cache) = cache();
+    let make = || {
+        from_shim_folder(&cache, folder.path(), Platform::EfiX64, "GRUBX64.EFI", &mut ())
+            .map_err(|error| error.to_string())
+    };
+    let put = |name: &str, certificates| {
+        let bytes = efi(0x8664, &data(&STRINGS, &["http", "vcreate"]), certificates);
+        fs::write(folder.path().join(name), bytes).unwrap();
+    };
+    assert!(make().unwrap_err().contains("no signed shim (shimx64.efi) for efi-x86_64"));
+    put("shimx64.efi", 0);
+    assert!(make().unwrap_err().contains("it is not signed"));
+    put("shimx64.efi", 8);
+    assert!(make().unwrap_err().contains("no signed iPXE"));
+    put("ipxe.efi", 0);
+    assert!(make().unwrap_err().contains("a shim starts nothing unsigned"));
+    put("ipxe.efi", 8);
+    let firmware = Firmware::load(&make().unwrap()).unwrap();
+    let how = firmware.manifest.security.secure_boot.as_ref().unwrap();
+    assert_eq!(how.loader.as_deref(), Some("EFI/BOOT/GRUBX64.EFI"));
+    assert_eq!(
+        firmware.shim(Platform::EfiX64).unwrap(),
+        fs::read(folder.path().join("shimx64.efi")).unwrap()
+    );
+}

@@ -29,6 +29,9 @@ pub enum ProbeError {
     /// Its headers contradict each other.
     #[error("it is damaged: {0}")]
     Damaged(&'static str),
+    /// It carries no signature.
+    #[error("it is not signed, and with Secure Boot no machine starts it")]
+    Unsigned,
     /// It holds no iPXE.
     #[error("no iPXE was found in it")]
     NotIpxe,
@@ -70,6 +73,11 @@ impl Code {
         };
         let is_ipxe = code.bytes.windows(7).any(|window| window == b"#!ipxe\0");
         if is_ipxe { Ok(code) } else { Err(ProbeError::NotIpxe) }
+    }
+
+    /// The code in `file`, an EFI application that need not be iPXE.
+    pub(super) fn of_efi(file: &[u8]) -> Result<Self, ProbeError> {
+        if file.starts_with(b"MZ") { efi(file) } else { Err(ProbeError::UnknownKind) }
     }
 
     /// The address that the byte at `offset` has at run time, before relocation.

@@ -12,6 +12,8 @@ pub enum Header {
     General,
     /// `console.h`: where text goes.
     Console,
+    /// `crypto.h`: where certificates come from.
+    Crypto,
     /// `serial.h`: port and speed.
     Serial,
 }
@@ -22,6 +24,7 @@ impl Header {
         match self {
             Self::General => "general.h",
             Self::Console => "console.h",
+            Self::Crypto => "crypto.h",
             Self::Serial => "serial.h",
         }
     }

@@ -1,11 +1,17 @@
 //! The profile's file format, and its checks.
 
 use super::{
-    BiosLoader, DEFAULT_SLOT, MAX_PEM, MAX_SCRIPT, Options, Port, Profile, ProfileError, Script,
-    Serial, Switch, class, read_limited,
+    BiosLoader, Client, DEFAULT_SLOT, MAX_PEM, MAX_SCRIPT, Options, Port, Profile, ProfileError,
+    Script, Serial, Switch, class,
+    client::check_key,
+    read_limited,
+    secure_boot::{self, RawSecureBoot},
 };
 use bootmint_drivers::{DriverSet, Selection};
-use bootmint_image_factory::format::Platform;
+use bootmint_image_factory::{
+    format::Platform,
+    security::{Lane, Payloads},
+};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,11 +38,28 @@ struct RawProfile {
     script: Option<PathBuf>,
     #[serde(default)]
     trust: Vec<PathBuf>,
+    #[serde(default = "off")]
+    cross_signing: Switch,
+    client: Option<RawClient>,
+    #[serde(default)]
+    payloads: Payloads,
+    secure_boot: Option<RawSecureBoot>,
     serial: Option<RawSerial>,
     #[serde(default)]
     bios_loader: BiosLoader,
     #[serde(default = "default_slot")]
     slot_capacity: u32,
+}
+
+const fn off() -> Switch {
+    Switch::Off
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawClient {
+    cert: PathBuf,
+    key: PathBuf,
 }
 
 const fn default_slot() -> u32 {
@@ -71,6 +94,12 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
     let invalid = |reason: String| ProfileError::Invalid { origin: origin.to_owned(), reason };
     check_name(&raw.name).map_err(invalid)?;
     check_slot(raw.slot_capacity).map_err(invalid)?;
+    check_payloads(&raw).map_err(invalid)?;
+    let secure_boot = raw.secure_boot.as_ref().map(|given| {
+        check_signable(&raw, given.lane())?;
+        secure_boot::check(given, folder)
+    });
+    let secure_boot = secure_boot.transpose().map_err(invalid)?;
     let drivers = drivers(&raw, origin)?;
     let options = Options::check(&raw.options).map_err(invalid)?;
     let serial = raw.serial.map(check_serial).transpose().map_err(invalid)?;
@@ -89,6 +118,7 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
         }
     };
     let trust = raw.trust.iter().map(|path| read_pem(&folder.join(path), origin));
+    let client = raw.client.as_ref().map(|client| read_client(client, folder, origin));
     Ok(Profile {
         name: raw.name,
         description: raw.description,
@@ -97,6 +127,10 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
         options,
         script,
         trust: trust.collect::<Result<_, _>>()?,
+        cross_signing: raw.cross_signing,
+        client: client.transpose()?,
+        payloads: raw.payloads,
+        secure_boot,
         serial,
         bios_loader: raw.bios_loader,
         slot_capacity: raw.slot_capacity,
@@ -150,6 +184,53 @@ fn check_serial(raw: RawSerial) -> Result<Serial, String> {
     } else {
         Err(format!("serial speed {} is none of {SPEEDS:?}", raw.speed))
     }
+}
+
+/// Signatures need a root to lead to, and the command that checks them.
+fn check_payloads(raw: &RawProfile) -> Result<(), String> {
+    let checks = raw.options.get("image-trust") == Some(&Switch::On);
+    let reason = match raw.payloads {
+        Payloads::Any => return Ok(()),
+        Payloads::Signed if raw.trust.is_empty() => {
+            "name the root of the signers in trust: trust = [\"ca.pem\"]"
+        }
+        Payloads::Signed if !checks => "switch the option image-trust on",
+        Payloads::Signed if raw.script.is_some() => {
+            "leave script away, since Bootmint's own stage 1 runs the ticket that checks"
+        }
+        Payloads::Signed => return Ok(()),
+    };
+    Err(format!("for payloads = \"signed\", {reason}"))
+}
+
+/// What cannot be had under Secure Boot, whoever signs.
+fn check_signable(raw: &RawProfile, lane: Lane) -> Result<(), String> {
+    let reason = if raw.targets.contains(&Platform::Bios) {
+        "a BIOS knows none: leave \"bios\" out of targets, and give BIOS machines another profile"
+    } else if raw.serial.is_some() {
+        "iPXE's serial console may not be signed: leave [serial] away, and let the machine's own \
+         firmware put its console on the line"
+    } else if lane == Lane::OwnKey {
+        return Ok(());
+    } else if raw.targets.len() != 1 {
+        "a shim starts one architecture: name one target, and make a profile for each"
+    } else if !raw.trust.is_empty() || raw.client.is_some() || raw.payloads != Payloads::Any {
+        "nothing can be compiled into a vendor's signed binary: leave trust, client and payloads \
+         away, or take the lane \"own-key\""
+    } else if raw.script.is_some() || !raw.options.is_empty() || raw.cross_signing == Switch::On {
+        "a vendor's signed binary is what it is: leave script, options and cross-signing away, or \
+         take the lane \"own-key\""
+    } else {
+        return Ok(());
+    };
+    Err(format!("for Secure Boot, {reason}"))
+}
+
+fn read_client(raw: &RawClient, folder: &Path, origin: &str) -> Result<Client, ProfileError> {
+    let invalid = |reason| ProfileError::Invalid { origin: origin.to_owned(), reason };
+    let key = folder.join(&raw.key);
+    check_key(&key).map_err(invalid)?;
+    Ok(Client { cert: read_pem(&folder.join(&raw.cert), origin)?, key })
 }
 
 fn read_pem(path: &Path, origin: &str) -> Result<String, ProfileError> {

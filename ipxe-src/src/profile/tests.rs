@@ -5,6 +5,11 @@ use std::error::Error as _;
 
 const HEAD: &str = "name = \"x\"\ndescription = \"d\"\ntargets = [\"bios\"]\n";
 
+/// A key of P-256, whose number is 1.
+const EC_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+    MEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n\
+    AAAAAAAAAAAAAQ==\n-----END PRIVATE KEY-----\n";
+
 fn fault(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [
@@ -15,6 +20,10 @@ fn fault(text: &str) -> String {
             "key.pem",
             "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----",
         ),
+        ("one.pem", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+        ("locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n"),
+        ("ec.key", EC_KEY),
+        ("no.key", "nothing\n"),
     ] {
         fs::write(folder.path().join(name), text).unwrap();
     }
@@ -22,6 +31,33 @@ fn fault(text: &str) -> String {
     fs::write(&path, text).unwrap();
     let error = load(path.to_str().unwrap()).unwrap_err();
     format!("{error}: {}", error.source().map(ToString::to_string).unwrap_or_default())
+}
+
+#[test]
+fn what_secure_boot_forbids_is_refused_with_what_to_do() {
+    const OWN: &str = "[secure-boot]\nlane = \"own-key\"\n";
+    const SHIM: &str = "[secure-boot]\nlane = \"shim\"\n";
+    let efi = HEAD.replace("bios", "efi-x86_64") + "drivers = [\"snp\"]\n";
+    let with = |more: &str, lane: &str| fault(&format!("{efi}{more}\n{lane}"));
+    let pair = format!("{OWN}cert = \"one.pem\"\nkey = \"no.key\"\n");
+    for (error, expected) in [
+        (fault(&format!("{HEAD}drivers = \"all\"\n{SHIM}")), "another profile"),
+        (with("serial = { port = \"com1\" }", &pair), "leave [serial] away"),
+        (with("", OWN), "secureboot keys"),
+        (with("", &format!("{pair}loader = \"a.efi\"\n")), "nothing else"),
+        (with("", &pair.replace("no.key", "gone.key")), "is not there"),
+        (with("", &pair.replace("one.pem", "two.pem")), "exactly one"),
+        (with("", &pair.replace("no.key", "pkcs11:object=a;pin-value=1234")), "pin-source"),
+        (with("", &format!("{SHIM}cert = \"one.pem\"\n")), "signed already"),
+        (with("", &format!("{SHIM}loader = \"../a.efi\"\n")), "grubx64.efi"),
+        (with("", &format!("{SHIM}loader = \"bootx64.efi\"\n")), "grubx64.efi"),
+        (with("trust = [\"one.pem\"]", SHIM), "take the lane \"own-key\""),
+        (with("script = \"good.ipxe\"", SHIM), "what it is"),
+        (with("options = { vlan = true }", SHIM), "what it is"),
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+        assert!(!error.contains("1234"), "{error}");
+    }
 }
 
 #[test]
@@ -69,6 +105,17 @@ fn faults_name_the_field_and_the_remedy() {
         ("drivers = \"all\"\nscript = \"absent.ipxe\"", "absent.ipxe"),
         ("drivers = \"all\"\ntrust = [\"two.pem\"]", "not exactly one"),
         ("drivers = \"all\"\ntrust = [\"key.pem\"]", "private key"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"gone\" }", "is not there"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"no.key\" }", "in PEM"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"ec.key\" }", "genrsa"),
+        ("drivers = \"all\"\nclient = { cert = \"one.pem\", key = \"locked.key\" }", "decrypt"),
+        ("drivers = \"all\"\npayloads = \"signed\"", "name the root of the signers"),
+        ("drivers = \"all\"\npayloads = \"signed\"\ntrust = [\"one.pem\"]", "image-trust on"),
+        (
+            "drivers = \"all\"\npayloads = \"signed\"\ntrust = [\"one.pem\"]\n\
+             script = \"good.ipxe\"\n[options]\nimage-trust = true",
+            "leave script away",
+        ),
         ("drivers = \"all\"\nbios-loader = \"lilo\"", "unknown variant `lilo`"),
         ("drivers = \"all\"\n[options]\nvlna = true", "did you mean \"vlan\"?"),
         ("drivers = \"all\"\n[serial]\nport = \"com1\"\nspeed = 3", "serial speed 3"),

@@ -24,6 +24,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("ar", "binutils", "binutils"),
     ("as", "binutils", "binutils"),
     ("cc", "gcc", "gcc"),
+    ("cert-to-efi-sig-list", "efitools", "efitools"),
     ("dpkg-deb", "dpkg", "dpkg"),
     ("gcc", "gcc", "gcc"),
     ("git", "git", "git"),
@@ -35,6 +36,9 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("openssl", "openssl", "openssl"),
     ("perl", "perl", "perl"),
     ("sbsign", "sbsigntool", "sbsigntools"),
+    ("sbverify", "sbsigntool", "sbsigntools"),
+    ("sign-efi-sig-list", "efitools", "efitools"),
+    ("ssh-keygen", "openssh-client", "openssh"),
     ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu", "gcc-x86_64-linux-gnu"),
 ];
 

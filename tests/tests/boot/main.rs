@@ -7,4 +7,6 @@ mod local_disk;
 mod media;
 mod network;
 mod scene;
+mod secure_boot;
 mod site;
+mod trust;

@@ -75,12 +75,18 @@ impl Scene {
         Self::with(lab, firmware).map(Some)
     }
 
-    fn with(lab: Lab, firmware: Firmware) -> anyhow::Result<Self> {
+    /// The scene of a test in `lab`, with `firmware`.
+    pub(crate) fn with(lab: Lab, firmware: Firmware) -> anyhow::Result<Self> {
         let server = BootServer::start()?;
         let report = format!("set report {}/report\n", url(&server));
         server.answer("/boot", Reply::ok(ANSWER.replacen('\n', &format!("\n{report}"), 1)));
         server.answer("/report", Reply::ok("#!ipxe\n"));
         Ok(Self { lab, server, firmware })
+    }
+
+    /// Its firmware.
+    pub(crate) fn firmware(&self) -> &Firmware {
+        &self.firmware
     }
 
     /// A feed with `host`, whose server is the scene's.

@@ -138,7 +138,7 @@ impl Lot {
     /// How tickets of this format send their facts.
     pub(super) fn facts(&self, format: Format) -> Facts {
         let all: Vec<_> = self.binaries(format).iter().map(|about| &about.capabilities).collect();
-        Facts::for_capabilities(&all)
+        Facts::of_firmware(&all, self.firmware.manifest.security.payloads)
     }
 }
 

@@ -62,7 +62,7 @@ impl Machine {
     /// The command line that starts this machine.
     pub fn command(&self) -> Result<CommandLine, Unsupported> {
         let program = match self.board {
-            Board::Bios | Board::Uefi(_) => "qemu-system-x86_64",
+            Board::Bios | Board::Uefi(_) | Board::UefiSecure(_) => "qemu-system-x86_64",
             Board::UefiArm64(_) => "qemu-system-aarch64",
         };
         let mut line = CommandLine { program, args: Vec::new() };
@@ -102,6 +102,14 @@ impl Machine {
             Board::Uefi(flash) => {
                 add_flash(line.option("-machine", "q35"), flash);
                 // Without it OVMF offers no EFI_RNG_PROTOCOL, and TLS no entropy.
+                line.option("-device", "virtio-rng-pci")
+            }
+            Board::UefiSecure(flash) => {
+                // Only code in system management mode may write the variables.
+                line.option("-machine", "q35,smm=on")
+                    .option("-global", "driver=cfi.pflash01,property=secure,value=on")
+                    .option("-global", "ICH9-LPC.disable_s3=1");
+                add_flash(line, flash);
                 line.option("-device", "virtio-rng-pci")
             }
             Board::UefiArm64(flash) => {
@@ -186,7 +194,7 @@ impl Machine {
         let place = index + 1;
         let device = match self.board {
             Board::Bios => "ide-hd".to_owned(),
-            Board::Uefi(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
+            Board::Uefi(_) | Board::UefiSecure(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
             Board::UefiArm64(_) => "virtio-blk-pci".to_owned(),
         };
         line.option("-device", format!("{device},drive=disk{index},bootindex={place}"));

@@ -53,6 +53,8 @@ pub enum Board {
     Bios,
     /// An x86-64 PC with OVMF.
     Uefi(Flash),
+    /// The same with Secure Boot, whose keys are in the variable store.
+    UefiSecure(Flash),
     /// An AArch64 `virt` machine with UEFI.
     UefiArm64(Flash),
 }

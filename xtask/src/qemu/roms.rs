@@ -76,9 +76,27 @@ pub enum RomError {
     },
 }
 
+/// OVMF with Secure Boot, and a variable store without keys: Debian's, Fedora's.
+const SECURE: &[(&str, &str)] = &[
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+];
+
 /// Finds the ROM for `architecture` and puts a fresh variable store into `folder`.
 pub fn flash(architecture: Architecture, folder: &Path) -> Result<Flash, RomError> {
-    let candidates = architecture.candidates();
+    find(architecture.candidates(), architecture, folder)
+}
+
+/// The same for a PC with Secure Boot; keys are to be put into the variable store.
+pub fn secure_flash(folder: &Path) -> Result<Flash, RomError> {
+    find(SECURE, Architecture::X64, folder)
+}
+
+fn find(
+    candidates: &'static [(&'static str, &'static str)],
+    architecture: Architecture,
+    folder: &Path,
+) -> Result<Flash, RomError> {
     let found = candidates
         .iter()
         .map(|(code, variables)| (Path::new(code), Path::new(variables)))
