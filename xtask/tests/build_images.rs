@@ -121,7 +121,7 @@ fn what_was_made_is_attested_signed_and_verified() {
     let document = bench.manifest("out/sbom.spdx.json");
     assert_eq!(document["spdxVersion"], "SPDX-2.3");
     let packages: Vec<_> = document["packages"].as_array().unwrap().iter().collect();
-    assert!(packages.iter().any(|package| package["name"] == "firmware test"), "{document}");
+    assert!(packages.iter().any(|package| package["name"] == "firmware default"), "{document}");
 
     assert!(verify("signer.pub").ok, "{}", verify("signer.pub").err);
     for (key, expected) in [("stranger.pub", "no good signature"), ("signer", ".pub file")] {
