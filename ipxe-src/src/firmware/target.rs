@@ -2,7 +2,7 @@
 
 use super::{
     BuildError,
-    capability::{capabilities, check_options},
+    capability::{capabilities, check_options, check_overlays},
     closure::needed_sources,
     elf,
     error::io_error,
@@ -10,15 +10,19 @@ use super::{
     recipe::{Inputs, SourceId, script},
     slot,
     toolchain::Toolchain,
-    worktree::WorkTree,
+    worktree::{Laid, WorkTree, lay_over},
 };
 use crate::{cache::Cache, profile::Profile, progress::Progress};
-use bootmint_drivers::{DriverName, Resolved};
+use bootmint_drivers::{DriverName, Overlay, Resolved};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, sha256_hex},
     format::Platform,
 };
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// The time that iPXE takes for its build, in seconds since 1970: the day of its 2.0.0 release. Of
 /// several iPXE drivers in one machine the newest wins, so that it must be a real day.
@@ -50,7 +54,13 @@ impl Target<'_> {
         let tree = WorkTree::open(cache, &name, source, bin(self.platform), config, progress)?;
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
-        let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?;
+        let overlays = self.profile.overlays();
+        let laid = lay_over(&tree.src(), overlays)?;
+        let mut make = Make::new(self.platform, &tree, self.toolchain, commit, EPOCH, self.jobs)?
+            .with_overlays(overlays);
+        if laid == Laid::Changed {
+            forget_sources(&make)?;
+        }
         let stem = match self.drivers {
             Resolved::Named(drivers) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;
@@ -110,7 +120,9 @@ impl Target<'_> {
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
         let goals = [format!("{SLIM}.{}", extension(self.platform))];
-        let names = drivers.iter().map(DriverName::as_str).collect::<Vec<_>>().join(" ");
+        let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
+        let names = drivers.iter().map(DriverName::as_str).chain(overlays);
+        let names = names.collect::<Vec<_>>().join(" ");
         variables.push(format!("DRIVERS_{SLIM}={names}"));
         let with = |sources: &str| {
             let mut variables = variables.clone();
@@ -118,7 +130,7 @@ impl Target<'_> {
             variables
         };
         // What was linked in this tree before needs the same sources again.
-        let record = make.src().join("bootmint/sources");
+        let record = sources_record(make);
         if let Ok(sources) = fs::read_to_string(&record) {
             make.begin("compiling what changed", None, progress);
             return make.make(&goals, &with(&sources), progress);
@@ -153,8 +165,11 @@ impl Target<'_> {
             Platform::EfiX64 | Platform::EfiArm64 => ("_efi_start", "obj_config_efi"),
         };
         let fixed = [entry, config, "obj_config"].map(str::to_owned);
-        let drivers = drivers.iter().map(|driver| format!("obj_{}", driver.object()));
-        needed_sources(make, all, fixed.into_iter().chain(drivers), progress)
+        let drivers = drivers.iter().map(|driver| driver.object());
+        let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
+        let roots = drivers.chain(overlays.map(|name| name.replace('-', "_")));
+        let roots = roots.map(|object| format!("obj_{object}"));
+        needed_sources(make, all, fixed.into_iter().chain(roots), progress)
     }
 
     /// Reads what was built: its bytes, what it can do, and where its slot is.
@@ -165,6 +180,7 @@ impl Target<'_> {
         let bytes = fs::read(&path).map_err(io_error("reading", &path))?;
         let (options, serial) = (self.profile.options(), self.profile.serial());
         check_options(self.platform, &linked.objects, options, serial)?;
+        check_overlays(self.platform, &linked.objects, self.profile.overlays())?;
         let slot = self
             .has_slot()
             .then(|| slot::find(&linked, &bytes, &path, self.profile.slot_capacity()))
@@ -179,6 +195,22 @@ impl Target<'_> {
             slot,
         };
         Ok((about, bytes))
+    }
+}
+
+/// Where a work tree keeps the list of sources that its slim binary is linked from.
+fn sources_record(make: &Make<'_>) -> PathBuf {
+    make.src().join("bootmint/sources")
+}
+
+/// Has the needed sources found again: an out-of-tree driver may need others now.
+fn forget_sources(make: &Make<'_>) -> Result<(), BuildError> {
+    let record = sources_record(make);
+    match fs::remove_file(&record) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("removing", &record)(error))
+        }
+        _ => Ok(()),
     }
 }
 
