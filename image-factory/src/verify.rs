@@ -6,7 +6,7 @@ use crate::{
     layout::read_back::{self, ReadBackError},
     manifest::{HostEntry, ImageEntry},
     slot,
-    ticket::{Identity, identities},
+    ticket::{Identity, Source, identities, own_source},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -133,6 +133,14 @@ pub fn image(file: &mut File, entry: &ImageEntry) -> Result<(), VerifyError> {
     let expected: Vec<Identity> = entry.hosts.iter().map(HostEntry::identity).collect();
     for (via, script) in contents(&*file, entry.format)?.tickets {
         let found = identities(&script);
+        let own = own_source(&script);
+        if own != entry.identity {
+            let name = |source: Option<Source>| {
+                source.map_or("the image itself".to_owned(), |source| source.to_string())
+            };
+            let (found, expected) = (name(own), name(entry.identity));
+            return Err(VerifyError::Identity { via, found, expected });
+        }
         if found != expected {
             let (found, expected) = (list(&found), list(&expected));
             return Err(VerifyError::Identity { via, found, expected });

@@ -5,7 +5,7 @@ use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
     format::Format,
     manifest::{ImageEntry, Manifest, SCHEMA},
-    ticket::identities,
+    ticket::{Source, identities, own_source},
     verify,
 };
 use rayon::prelude::*;
@@ -157,6 +157,7 @@ struct Shown {
     size: u64,
     files: Vec<(String, u64)>,
     hosts: BTreeSet<String>,
+    identity: Option<Source>,
     tickets: Vec<(String, Option<String>)>,
 }
 
@@ -178,6 +179,7 @@ fn show(path: &Path, with_ticket: bool, ui: &Ui) -> anyhow::Result<()> {
         format,
         size: file.metadata().with_context(reading)?.len(),
         hosts: hosts.collect(),
+        identity: contents.tickets.iter().find_map(|(_, script)| own_source(script)),
         files: contents.files,
         tickets: contents
             .tickets
@@ -193,7 +195,11 @@ fn show(path: &Path, with_ticket: bool, ui: &Ui) -> anyhow::Result<()> {
     for host in &shown.hosts {
         ui.result(format_args!("host {host}"));
     }
-    if shown.hosts.is_empty() {
+    if let Some(source) = shown.identity {
+        ui.result(format_args!(
+            "identity by {source}: any machine whose definition says who it is"
+        ));
+    } else if shown.hosts.is_empty() {
         ui.result("no host: a template that was never minted");
     }
     for (via, script) in &shown.tickets {

@@ -6,5 +6,6 @@ mod isolinux;
 mod local_disk;
 mod media;
 mod network;
+mod own;
 mod scene;
 mod site;

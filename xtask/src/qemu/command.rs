@@ -140,6 +140,15 @@ impl Machine {
             }
             line.option("-smbios", format!("{key}{value}"));
         }
+        if !self.identity.oem.is_empty() {
+            let doubled = |value: &String| format!(",value={}", value.replace(',', ",,"));
+            let values: String = self.identity.oem.iter().map(doubled).collect();
+            line.option("-smbios", format!("type=11{values}"));
+        }
+        for (name, value) in &self.fw_cfg {
+            let (name, value) = (name.replace(',', ",,"), value.replace(',', ",,"));
+            line.option("-fw_cfg", format!("name={name},string={value}"));
+        }
         Ok(())
     }
 
@@ -367,12 +376,15 @@ mod tests {
                 uuid: Some("6d1b4f0e-0000-4000-8000-000000000001".parse().unwrap()),
                 serial: Some("S/N 7".into()),
                 asset: Some("A-9".into()),
+                oem: vec!["a".into(), "b,c".into()],
             },
+            fw_cfg: vec![("opt/x".into(), "y,z".into())],
             ..Machine::new(Board::Bios)
         };
         assert!(text(&machine).contains(
             "-uuid 6d1b4f0e-0000-4000-8000-000000000001 -smbios 'type=1,serial=S/N 7' \
-             -smbios type=3,asset=A-9"
+             -smbios type=3,asset=A-9 -smbios type=11,value=a,value=b,,c \
+             -fw_cfg name=opt/x,string=y,,z"
         ));
     }
 
