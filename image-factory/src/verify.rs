@@ -5,7 +5,7 @@ use crate::{
     format::Format,
     layout::read_back::{self, ReadBackError},
     manifest::{HostEntry, ImageEntry},
-    slot,
+    slot::{self, SECTOR},
     ticket::{Identity, Source, identities, own_source},
 };
 use sha2::{Digest, Sha256};
@@ -89,7 +89,9 @@ pub fn sniff(image: &mut (impl Read + Seek)) -> io::Result<Option<Format>> {
         image.read_exact(found)?;
         Ok(found == wanted)
     };
-    Ok(if magic(32_769, b"CD001")? {
+    Ok(if size > FLOPPY && magic(size - SECTOR, b"conectix")? {
+        Some(Format::Vhd)
+    } else if magic(32_769, b"CD001")? {
         Some(Format::Iso)
     } else if magic(0x202, b"HdrS")? {
         Some(Format::Lkrn)

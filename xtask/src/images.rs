@@ -1,5 +1,7 @@
 //! `cargo xtask images`: what minted images hold, and whether it is what their manifest says.
 
+pub mod convert;
+
 use crate::ui::{Ui, Unit};
 use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
@@ -31,6 +33,15 @@ enum Command {
         #[arg(value_name = "OUT", default_value = "out")]
         out: PathBuf,
     },
+    /// Writes minted disk images (--format usb) in a hypervisor's format, by qemu-img
+    Convert {
+        /// The images
+        #[arg(required = true)]
+        images: Vec<PathBuf>,
+        /// The format
+        #[arg(long, value_enum)]
+        to: convert::Disk,
+    },
     /// Prints what an image holds
     Show {
         /// The image
@@ -45,6 +56,7 @@ enum Command {
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     match args.command {
         Command::Verify { out } => verify(&out, ui),
+        Command::Convert { images, to } => convert::convert(&images, to, ui),
         Command::Show { image, ticket } => show(&image, ticket, ui),
     }
 }

@@ -18,6 +18,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod usb;
+mod vhd;
 
 pub use error::LayoutError;
 
@@ -113,6 +114,7 @@ pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     let laid = match spec.format {
         Format::Iso => iso::lay_out(spec),
         Format::Usb => usb::lay_out(spec),
+        Format::Vhd => vhd::lay_out(spec),
         Format::Floppy => floppy::lay_out(spec),
         Format::Lkrn => lkrn::lay_out(spec),
         Format::Efi => return bare_efi(spec),

@@ -34,6 +34,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("objcopy", "binutils", "binutils"),
     ("openssl", "openssl", "openssl"),
     ("perl", "perl", "perl"),
+    ("qemu-img", "qemu-utils", "qemu-img"),
     ("sbsign", "sbsigntool", "sbsigntools"),
     ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu", "gcc-x86_64-linux-gnu"),
 ];
