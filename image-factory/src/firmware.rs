@@ -62,13 +62,19 @@ pub enum Capability {
     Sanboot,
     /// Attaches iSCSI targets.
     Iscsi,
+    /// Reads settings from QEMU's firmware configuration device (`${fw_cfg/...}`).
+    FwCfg,
+    /// Reads settings from SMBIOS (`${smbios/...}`).
+    Smbios,
+    /// Reads settings from VMware's GuestInfo (`${vmware/...}`).
+    Guestinfo,
     /// Is built to be signed for Secure Boot.
     SecureBoot,
 }
 
 impl Capability {
     /// All capabilities, in the order in which they are listed.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Ticket,
         Self::Http,
         Self::Https,
@@ -86,6 +92,9 @@ impl Capability {
         Self::Menu,
         Self::Sanboot,
         Self::Iscsi,
+        Self::FwCfg,
+        Self::Smbios,
+        Self::Guestinfo,
         Self::SecureBoot,
     ];
 
@@ -109,6 +118,9 @@ impl Capability {
             Self::Menu => "menu",
             Self::Sanboot => "sanboot",
             Self::Iscsi => "iscsi",
+            Self::FwCfg => "fw-cfg",
+            Self::Smbios => "smbios",
+            Self::Guestinfo => "guestinfo",
             Self::SecureBoot => "secure-boot",
         }
     }

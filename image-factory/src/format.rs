@@ -48,6 +48,8 @@ pub enum Format {
     Iso,
     /// Raw disk image with one FAT partition, for USB sticks and virtual disks.
     Usb,
+    /// Fixed virtual hard disk for Hyper-V and Azure: the raw disk image and a footer.
+    Vhd,
     /// 1.44 MB FAT12 floppy, BIOS.
     Floppy,
     /// One EFI application with the ticket inside.
@@ -58,13 +60,15 @@ pub enum Format {
 
 impl Format {
     /// All formats, in the order in which they are listed.
-    pub const ALL: [Self; 5] = [Self::Iso, Self::Usb, Self::Floppy, Self::Efi, Self::Lkrn];
+    pub const ALL: [Self; 6] =
+        [Self::Iso, Self::Usb, Self::Vhd, Self::Floppy, Self::Efi, Self::Lkrn];
 
     /// The name used in feeds and manifests and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Iso => "iso",
             Self::Usb => "usb",
+            Self::Vhd => "vhd",
             Self::Floppy => "floppy",
             Self::Efi => "efi",
             Self::Lkrn => "lkrn",
@@ -76,7 +80,7 @@ impl Format {
         match self {
             Self::Usb => "usb.img",
             Self::Floppy => "floppy.img",
-            Self::Iso | Self::Efi | Self::Lkrn => self.name(),
+            Self::Iso | Self::Vhd | Self::Efi | Self::Lkrn => self.name(),
         }
     }
 }
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_lists_the_known_ones() {
-        let error = "vhd".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(error, "unknown format \"vhd\": use one of iso, usb, floppy, efi, lkrn");
+        let error = "vdi".parse::<Format>().unwrap_err().to_string();
+        assert_eq!(error, "unknown format \"vdi\": use one of iso, usb, vhd, floppy, efi, lkrn");
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     format::{Format, Platform},
     host::{Addressing, Host},
     template::Template,
-    ticket::Identity,
+    ticket::{Identity, Source},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -118,6 +118,9 @@ pub struct ImageEntry {
     /// The site, where its hosts have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<String>,
+    /// Where its machines find their identity; then it is for no host in particular.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Source>,
     /// The hosts it is for: one, or those of a site.
     pub hosts: Vec<HostEntry>,
     /// Its length in bytes.
@@ -220,6 +223,7 @@ mod tests {
             format: Format::Iso,
             template: "t".into(),
             site: Some("berlin".into()),
+            identity: None,
             hosts: vec![HostEntry {
                 name: format!("web-{n}"),
                 macs: vec![],

@@ -78,7 +78,7 @@ pub struct Template {
 pub fn platforms(format: Format, targets: &[Platform]) -> Vec<Platform> {
     let all = targets.iter().copied();
     match format {
-        Format::Iso | Format::Usb => all.collect(),
+        Format::Iso | Format::Usb | Format::Vhd => all.collect(),
         Format::Floppy | Format::Lkrn => all.filter(|p| *p == Platform::Bios).collect(),
         Format::Efi => all.filter(|p| *p != Platform::Bios).take(1).collect(),
     }

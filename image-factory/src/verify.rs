@@ -5,8 +5,8 @@ use crate::{
     format::Format,
     layout::read_back::{self, ReadBackError},
     manifest::{HostEntry, ImageEntry},
-    slot,
-    ticket::{Identity, identities},
+    slot::{self, SECTOR},
+    ticket::{Identity, Source, identities, own_source},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -89,7 +89,9 @@ pub fn sniff(image: &mut (impl Read + Seek)) -> io::Result<Option<Format>> {
         image.read_exact(found)?;
         Ok(found == wanted)
     };
-    Ok(if magic(32_769, b"CD001")? {
+    Ok(if size > FLOPPY && magic(size - SECTOR, b"conectix")? {
+        Some(Format::Vhd)
+    } else if magic(32_769, b"CD001")? {
         Some(Format::Iso)
     } else if magic(0x202, b"HdrS")? {
         Some(Format::Lkrn)
@@ -133,6 +135,14 @@ pub fn image(file: &mut File, entry: &ImageEntry) -> Result<(), VerifyError> {
     let expected: Vec<Identity> = entry.hosts.iter().map(HostEntry::identity).collect();
     for (via, script) in contents(&*file, entry.format)?.tickets {
         let found = identities(&script);
+        let own = own_source(&script);
+        if own != entry.identity {
+            let name = |source: Option<Source>| {
+                source.map_or("the image itself".to_owned(), |source| source.to_string())
+            };
+            let (found, expected) = (name(own), name(entry.identity));
+            return Err(VerifyError::Identity { via, found, expected });
+        }
         if found != expected {
             let (found, expected) = (list(&found), list(&expected));
             return Err(VerifyError::Identity { via, found, expected });

@@ -125,3 +125,18 @@ fn floppies_satisfy_fsck_and_mtools() {
         }
     }
 }
+
+#[test]
+fn virtual_hard_disks_satisfy_qemu_img_and_sgdisk() {
+    let (file, laid) = template(Format::Vhd, &[Platform::Bios, Platform::EfiX64]);
+    let size = laid.bytes.len() as u64 - 512;
+    assert!(size.is_multiple_of(1 << 20), "{size}");
+    let arguments = ["info", "-f", "vpc", "--output", "json", text(file.path())];
+    if let Some(said) = run("qemu-utils", "qemu-img", &arguments) {
+        assert!(said.text.contains(&format!("\"virtual-size\": {size},")), "{}", said.text);
+    }
+    let disk = cut(&laid, 0, size);
+    if let Some((offset, len)) = partition(disk.path()) {
+        fat(&laid, offset, len, &["EFI/BOOT/BOOTX64.EFI", "ipxe.lkrn"]);
+    }
+}

@@ -37,7 +37,7 @@ use crate::{
     progress::Progress,
     source::SourceTree,
 };
-use bootmint_drivers::{Catalogue, Class, Resolved};
+use bootmint_drivers::{Catalogue, Class, Overlay, Resolved};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, Capability, FirmwareManifest, Provider, SCHEMA, sha256_hex},
     format::Platform,
@@ -45,7 +45,7 @@ use bootmint_image_factory::{
 };
 use recipe::{Inputs, SourceId};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 use target::Target;
@@ -130,6 +130,7 @@ pub fn build(
         let src = source.path.join("src");
         signing::check_sources(&src, profile.name(), drivers.values(), profile.options())?;
     }
+    check_overlays(&source.path, profile)?;
     let mut binaries = Vec::new();
     let mut files = Vec::new();
     for (platform, toolchain) in &toolchains {
@@ -237,6 +238,19 @@ fn resolve_drivers(
     catalogue
         .resolve(wanted)
         .map_err(|source| BuildError::Driver { profile: profile.name().to_owned(), source })
+}
+
+/// Make has one object for each base name: a driver's source must not be called like one of the
+/// tree's.
+fn check_overlays(source: &Path, profile: &Profile) -> Result<(), BuildError> {
+    let objects: BTreeSet<&str> = profile.overlays().iter().flat_map(Overlay::objects).collect();
+    if objects.is_empty() {
+        return Ok(());
+    }
+    match worktree::find_source(&source.join("src"), &objects)? {
+        None => Ok(()),
+        Some(path) => Err(BuildError::Clash { profile: profile.name().to_owned(), path }),
+    }
 }
 
 /// What a user of the firmware must know.

@@ -30,7 +30,7 @@ pub struct Probe {
 }
 
 /// The names that must all be pointed at for a capability to be there.
-const NAMES: [(Capability, &[&str]); 14] = [
+const NAMES: [(Capability, &[&str]); 17] = [
     (Capability::Http, &["http"]),
     (Capability::Https, &["https"]),
     (Capability::Ipv6, &["IPv6"]),
@@ -45,6 +45,10 @@ const NAMES: [(Capability, &[&str]); 14] = [
     (Capability::ImageTrust, &["imgtrust", "imgverify"]),
     (Capability::Menu, &["menu", "item", "choose"]),
     (Capability::Sanboot, &["sanboot"]),
+    // Settings that are set up at start, by a name.
+    (Capability::FwCfg, &["fw_cfg"]),
+    (Capability::Smbios, &["smbios"]),
+    (Capability::Guestinfo, &["guestinfo"]),
 ];
 
 /// The name of the file that iPXE reads beside itself on UEFI, as it stands in a binary that does.

@@ -12,7 +12,7 @@ pub use client::Client;
 pub use options::{Header, OPTIONS, OptionSpec, Options, Port, Proof, Serial, Switch};
 pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 
-use bootmint_drivers::{Class, Selection, SetError};
+use bootmint_drivers::{Class, Overlay, OverlayError, Selection, SetError};
 use bootmint_image_factory::{format::Platform, security::Payloads};
 use std::{
     collections::BTreeMap,
@@ -64,6 +64,7 @@ pub struct Profile {
     description: String,
     pin: Option<String>,
     drivers: BTreeMap<Platform, Selection>,
+    overlays: Vec<Overlay>,
     options: Options,
     script: Script,
     trust: Vec<String>,
@@ -114,6 +115,14 @@ pub enum ProfileError {
         origin: String,
         /// What is wrong with the set.
         source: SetError,
+    },
+    /// One of its out-of-tree drivers is not known or not valid.
+    #[error("profile {origin}")]
+    Overlay {
+        /// The profile's name or path.
+        origin: String,
+        /// What is wrong with the driver.
+        source: OverlayError,
     },
     /// The file parses, but says something impossible.
     #[error("profile {origin}: {reason}")]
@@ -185,6 +194,11 @@ impl Profile {
     /// The drivers for `platform`, where the profile has that platform.
     pub fn drivers(&self, platform: Platform) -> Option<&Selection> {
         self.drivers.get(&platform)
+    }
+
+    /// The out-of-tree drivers that are linked in besides, sorted by name.
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.overlays
     }
 
     /// The options it names.

@@ -3,14 +3,14 @@
 use anyhow::Context;
 use bootmint_image_factory::{
     feed::{self, Defaults, FeedFormat},
-    firmware::{Capabilities, Firmware},
+    firmware::{BinaryManifest, Capabilities, Firmware},
     format::{Format, Platform},
     host::Host,
     layout::BiosLoader,
     manifest::HostEntry,
     mint::{Subject, Writer},
     template::{self, Recipe, Template},
-    ticket::{self, Facts, Patience},
+    ticket::{self, Common, Facts, Identity, Missing, Patience},
 };
 use std::{
     num::{NonZeroU8, NonZeroU16},
@@ -55,26 +55,70 @@ pub fn mint_with(
         [host] => Subject::from(host.clone()),
         hosts => Subject::Site(hosts.to_vec()),
     };
-    let mut platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
-    platforms.retain(|platform| firmware.binary(*platform).is_some());
-    let about: Vec<_> =
-        platforms.iter().filter_map(|&p| firmware.binary(p)).map(|binary| &binary.about).collect();
-    if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &about).pop()) {
-        return Err(missing.into());
-    }
-    let can: Vec<&Capabilities> = about.iter().map(|about| &about.capabilities).collect();
-    let ticket =
-        subject.ticket(Facts::of_firmware(&can, firmware.manifest.security.payloads), patience);
-    let template = Template::new(&Recipe {
-        format,
-        firmware,
-        platforms: &platforms,
-        slot_capacity: SLOT,
-        bios_loader,
-    })?;
-    let expected: Vec<_> = hosts.iter().map(|host| HostEntry::new(host).identity()).collect();
     let name = hosts.first().context("an image is for one host or more")?.name.to_string();
-    let path = folder.join(format!("{name}.{}", format.name()));
-    Writer::new(&template, folder)?.write(&template.stamp(&ticket)?, &expected, &path)?;
-    Ok(path)
+    let expected: Vec<_> = hosts.iter().map(|host| HostEntry::new(host).identity()).collect();
+    let check = |about: &[&BinaryManifest]| {
+        hosts.iter().flat_map(|host| ticket::check(host, about)).collect()
+    };
+    let image = Image { folder, firmware, format, name: &name, subject, expected, bios_loader };
+    image.mint(check, patience)
+}
+
+/// Mints the image of all machines that find out who they are.
+pub fn mint_own(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    common: &Common,
+    patience: &Patience,
+) -> anyhow::Result<PathBuf> {
+    let (name, subject) = (common.source.name(), Subject::Own(common.clone()));
+    let (expected, bios_loader) = (Vec::new(), BiosLoader::Own);
+    let image = Image { folder, firmware, format, name, subject, expected, bios_loader };
+    image.mint(|about| ticket::check_own(common, about), patience)
+}
+
+/// An image to be minted.
+struct Image<'a> {
+    folder: &'a Path,
+    firmware: &'a Firmware,
+    format: Format,
+    name: &'a str,
+    subject: Subject,
+    expected: Vec<Identity>,
+    bios_loader: BiosLoader<'a>,
+}
+
+impl Image<'_> {
+    fn mint(
+        &self,
+        check: impl Fn(&[&BinaryManifest]) -> Vec<Missing>,
+        patience: &Patience,
+    ) -> anyhow::Result<PathBuf> {
+        let Self { folder, firmware, format, name, subject, expected, bios_loader } = self;
+        let (format, firmware) = (*format, *firmware);
+        let mut platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+        platforms.retain(|platform| firmware.binary(*platform).is_some());
+        let about: Vec<_> = platforms
+            .iter()
+            .filter_map(|&p| firmware.binary(p))
+            .map(|binary| &binary.about)
+            .collect();
+        if let Some(missing) = check(&about).pop() {
+            return Err(missing.into());
+        }
+        let can: Vec<&Capabilities> = about.iter().map(|about| &about.capabilities).collect();
+        let ticket =
+            subject.ticket(Facts::of_firmware(&can, firmware.manifest.security.payloads), patience);
+        let template = Template::new(&Recipe {
+            format,
+            firmware,
+            platforms: &platforms,
+            slot_capacity: SLOT,
+            bios_loader: *bios_loader,
+        })?;
+        let path = folder.join(format!("{name}.{}", format.name()));
+        Writer::new(&template, folder)?.write(&template.stamp(&ticket)?, expected, &path)?;
+        Ok(path)
+    }
 }

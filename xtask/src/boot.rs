@@ -171,6 +171,7 @@ fn medium(args: &MediumArgs, format: Option<Format>) -> Medium {
         Some(Format::Efi | Format::Lkrn) => Medium::Kernel,
         Some(Format::Iso) => Medium::Cd,
         Some(Format::Floppy) => Medium::Floppy,
+        Some(Format::Vhd) => Medium::Disk,
         Some(Format::Usb) | None => Medium::Usb,
     }
 }
@@ -220,6 +221,7 @@ mod tests {
         let (size, at, magic): (usize, usize, &[u8]) = match format {
             Format::Iso => (40_000, 32_769, b"CD001"),
             Format::Usb => (4096, 510, &[0x55, 0xaa]),
+            Format::Vhd => (2_000_000, 2_000_000 - 512, b"conectix"),
             Format::Floppy => (1_474_560, 0, b""),
             Format::Efi => (1024, 0, b"MZ"),
             Format::Lkrn => (1024, 0x202, b"HdrS"),
@@ -239,6 +241,7 @@ mod tests {
         assert_eq!(medium(Format::Floppy, &[]), Medium::Floppy);
         assert_eq!(medium(Format::Floppy, &["--disk"]), Medium::Disk);
         assert_eq!(medium(Format::Usb, &[]), Medium::Usb);
+        assert_eq!(medium(Format::Vhd, &[]), Medium::Disk);
         assert_eq!(medium(Format::Lkrn, &[]), Medium::Kernel);
         assert_eq!(parse(&[0; 4096], &[]).unwrap().image.unwrap().medium, Medium::Usb);
     }

@@ -18,7 +18,7 @@ use bootmint_image_factory::{
     host::ServerUrl,
     manifest::ImageEntry,
     mint::{self, NameTemplate, Output, Shard, Writer},
-    ticket::{Patience, TokenKey},
+    ticket::{Common, Patience, Source, TokenKey},
 };
 use lot::Lots;
 use plan::Plan;
@@ -36,8 +36,15 @@ use subjects::{Subjects, Unit, Usual};
 #[derive(clap::Args)]
 pub struct Args {
     /// The host feed: a file, `-` for standard input, or an http(s) URL
-    #[arg(long, value_name = "FEED")]
-    hosts: String,
+    #[arg(long, value_name = "FEED", required_unless_present = "identity")]
+    hosts: Option<String>,
+    /// One image for all machines, which find their identity in their own definition
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        conflicts_with_all = ["hosts", "site_images", "token_key"]
+    )]
+    identity: Option<Source>,
     /// The feed's format, where its name does not tell
     #[arg(long, value_name = "FORMAT")]
     feed_format: Option<FeedFormat>,
@@ -122,7 +129,13 @@ pub(crate) fn build(
     if args.install_deps {
         deps::install(Task::Images, ui)?;
     }
-    let subjects = read_feed(&args, ui)?;
+    let subjects = match args.identity {
+        Some(source) => Subjects::own(
+            Common { source, server: args.server.clone() },
+            &Usual { profile: args.firmware.profile(), formats: &args.formats },
+        ),
+        None => read_feed(&args, ui)?,
+    };
     let patience = Patience {
         attempts: args.attempts,
         request: args.request_timeout,
@@ -132,7 +145,10 @@ pub(crate) fn build(
     let names = match args.name {
         Some(names) => names,
         None if args.site_images => NameTemplate::for_sites(),
-        None => NameTemplate::for_hosts(),
+        None => match args.identity {
+            Some(source) => format!("{source}.{{ext}}").parse()?,
+            None => NameTemplate::for_hosts(),
+        },
     };
     let plan = Plan::check(&subjects, &lots, names, &patience)?;
     let output = Output::open(&args.out, args.shard)?;
@@ -163,7 +179,8 @@ pub(crate) fn build(
 /// Checks the feed, and gives its hosts tokens where there is a key.
 fn read_feed(args: &Args, ui: &Ui) -> anyhow::Result<Subjects> {
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
-    let input = Request::new(&args.hosts, args.feed_format, &args.feed).load()?;
+    let hosts = args.hosts.as_deref().context("give --hosts FEED or --identity SOURCE")?;
+    let input = Request::new(hosts, args.feed_format, &args.feed).load()?;
     let unit = if args.site_images { Unit::Site } else { Unit::Host };
     let usual = Usual { profile: args.firmware.profile(), formats: &args.formats };
     let key = args.token_key.as_deref().map(token_key).transpose()?;

@@ -91,6 +91,7 @@ const TOOLS: &[Tool] = &[
         "postgresql",
         "postgresql-server",
     ),
+    program("qemu-img", Task::Tests, "qemu-utils", "qemu-img"),
     program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
     file(
         &[

@@ -1,5 +1,7 @@
 //! `cargo xtask images`: what minted images hold, and whether it is what their manifest says.
 
+pub mod convert;
+
 use crate::{
     attest,
     ui::{Ui, Unit},
@@ -8,7 +10,7 @@ use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
     format::Format,
     manifest::{ImageEntry, Manifest, SCHEMA},
-    ticket::identities,
+    ticket::{Source, identities, own_source},
     verify,
 };
 use rayon::prelude::*;
@@ -39,6 +41,15 @@ enum Command {
     },
     /// Writes an SBOM and a statement of provenance beside the manifest, and signs the statement
     Attest(attest::Args),
+    /// Writes minted disk images (--format usb) in a hypervisor's format, by qemu-img
+    Convert {
+        /// The images
+        #[arg(required = true)]
+        images: Vec<PathBuf>,
+        /// The format
+        #[arg(long, value_enum)]
+        to: convert::Disk,
+    },
     /// Prints what an image holds
     Show {
         /// The image
@@ -58,6 +69,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
             verify(&out, ui)
         }
         Command::Attest(args) => attest::run(&args, ui),
+        Command::Convert { images, to } => convert::convert(&images, to, ui),
         Command::Show { image, ticket } => show(&image, ticket, ui),
     }
 }
@@ -170,6 +182,7 @@ struct Shown {
     size: u64,
     files: Vec<(String, u64)>,
     hosts: BTreeSet<String>,
+    identity: Option<Source>,
     tickets: Vec<(String, Option<String>)>,
 }
 
@@ -191,6 +204,7 @@ fn show(path: &Path, with_ticket: bool, ui: &Ui) -> anyhow::Result<()> {
         format,
         size: file.metadata().with_context(reading)?.len(),
         hosts: hosts.collect(),
+        identity: contents.tickets.iter().find_map(|(_, script)| own_source(script)),
         files: contents.files,
         tickets: contents
             .tickets
@@ -206,7 +220,11 @@ fn show(path: &Path, with_ticket: bool, ui: &Ui) -> anyhow::Result<()> {
     for host in &shown.hosts {
         ui.result(format_args!("host {host}"));
     }
-    if shown.hosts.is_empty() {
+    if let Some(source) = shown.identity {
+        ui.result(format_args!(
+            "identity by {source}: any machine whose definition says who it is"
+        ));
+    } else if shown.hosts.is_empty() {
         ui.result("no host: a template that was never minted");
     }
     for (via, script) in &shown.tickets {

@@ -231,3 +231,39 @@ fn verify_finds_what_was_altered_and_what_nobody_vouches_for() {
     assert!(ended.err.contains("old.iso is an image that no manifest names"), "{}", ended.err);
     assert!(ended.err.contains("1 of 3 images are not what the manifest says"), "{}", ended.err);
 }
+
+#[test]
+fn one_image_is_for_all_machines_that_say_themselves_who_they_are() {
+    let bench = Bench::new(HOSTS);
+    let build = |source: &str| {
+        let firmware = ["--firmware", "prebuilt", "--prebuilt", "firmware"];
+        bench.xtask(
+            &[&["build-images", "--identity", source, "--format", "iso,usb"], &firmware[..]]
+                .concat(),
+        )
+    };
+    let ended = build("fw-cfg");
+    assert!(ended.ok, "{}", ended.err);
+    assert_eq!(bench.manifest("out/manifest.json")["images"][0]["identity"], "fw-cfg");
+    let shown = bench.xtask(&["images", "show", "out/fw-cfg.iso"]).out;
+    assert!(shown.contains("identity by fw-cfg") && !shown.contains("\nhost "), "{shown}");
+    assert!(bench.xtask(&["images", "verify"]).out.contains("2 images hold what"));
+
+    // An image of another source under its name is noticed.
+    assert!(build("smbios").ok);
+    let manifest = fs::read_to_string(bench.path("out/manifest.json")).unwrap();
+    let lie = manifest.replace("\"identity\":\"smbios\"", "\"identity\":\"guestinfo\"");
+    fs::write(bench.path("out/manifest.json"), lie).unwrap();
+    let ended = bench.xtask(&["images", "verify"]);
+    assert!(!ended.ok && ended.out.contains("holds the identity of smbios"), "{}", ended.out);
+
+    bench.firmware([Capability::Ticket, Capability::Http].into());
+    let ended = build("guestinfo");
+    let reason = "read from GuestInfo, but the bios firmware lacks \"guestinfo\"";
+    assert!(!ended.ok && ended.err.contains(reason), "{}", ended.err);
+    assert!(!exists(&bench.path("out/guestinfo.iso")));
+    assert!(
+        !bench.build(&["--identity", "fw-cfg"]).ok,
+        "a feed and an identity exclude each other"
+    );
+}

@@ -18,6 +18,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod usb;
+mod vhd;
 
 pub use error::LayoutError;
 
@@ -117,6 +118,7 @@ pub fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     let laid = match spec.format {
         Format::Iso => iso::lay_out(spec),
         Format::Usb => usb::lay_out(spec),
+        Format::Vhd => vhd::lay_out(spec),
         Format::Floppy => floppy::lay_out(spec),
         Format::Lkrn => lkrn::lay_out(spec),
         Format::Efi => return bare_efi(spec),
@@ -135,7 +137,7 @@ pub fn data_disk(files: &[(&str, &[u8])], seed: &[u8; 32]) -> Result<Vec<u8>, La
 /// Formats that firmware signed for Secure Boot cannot have.
 fn check_signed(format: Format, lane: Lane) -> Result<(), LayoutError> {
     let reason = match (format, lane) {
-        (Format::Iso | Format::Usb, _) => return Ok(()),
+        (Format::Iso | Format::Usb | Format::Vhd, _) => return Ok(()),
         (Format::Floppy | Format::Lkrn, _) => "it boots on a BIOS, which knows no Secure Boot",
         (Format::Efi, Lane::OwnKey) => "a ticket inside would break the binary's signature",
         (Format::Efi, Lane::Shim) => "the shim and iPXE are two files",

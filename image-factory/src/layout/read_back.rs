@@ -11,6 +11,7 @@ use super::{
     iso_read::{BootKind, IsoVolume},
     loader::{LoaderError, MBR_LOADER_BLOCK, STAGE2_LEN, Table, WRAPPER_LEN, field},
     source::Window,
+    vhd,
 };
 use crate::{
     format::Format,
@@ -120,6 +121,10 @@ pub fn read_back(mut image: impl Read + Seek, format: Format) -> Result<ReadBack
             reader.disk()?;
         }
         Format::Usb => reader.disk()?,
+        Format::Vhd => {
+            reader.footer()?;
+            reader.disk()?;
+        }
         Format::Floppy => {
             let whole = reader.window.extent();
             reader.fat(whole, Via::Fat)?;
@@ -166,6 +171,19 @@ impl<R: Read + Seek> Reader<'_, R> {
             }
         }
         Ok(())
+    }
+
+    /// The footer of a virtual hard disk.
+    fn footer(&mut self) -> Result<(), ReadBackError> {
+        const WHAT: &str = "the virtual disk's footer";
+        let size = self.window.extent().len.checked_sub(vhd::FOOTER_LEN);
+        let size = size.ok_or(ReadBackError::damaged(WHAT, "there is none"))?;
+        let footer = self.window.bytes(WHAT, Extent { offset: size, len: vhd::FOOTER_LEN })?;
+        if vhd::is_footer(&footer, size) {
+            Ok(())
+        } else {
+            Err(ReadBackError::damaged(WHAT, "it is not that of a fixed disk of this size"))
+        }
     }
 
     /// The ways from disk: the boot sector, and the EFI system partition of the GPT.

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use std::{fs, io::Cursor};
 
 const ALL: [Platform; 3] = Platform::ALL;
-const MEDIA: [Format; 4] = [Format::Iso, Format::Usb, Format::Floppy, Format::Lkrn];
+const MEDIA: [Format; 5] = [Format::Iso, Format::Usb, Format::Vhd, Format::Floppy, Format::Lkrn];
 
 pub(super) fn firmware(binaries: &[(Platform, Vec<u8>, Option<EmbeddedSlot>)]) -> Firmware {
     let folder = tempfile::tempdir().unwrap();
@@ -152,7 +152,7 @@ fn every_way_into_an_image_leads_to_what_was_stamped() {
         let laid = lay_out(&spec(format, &firmware)).unwrap();
         let expected: &[Via] = match format {
             Format::Iso => &[Via::IsoFolder, Via::Loader, Via::ElTorito, Via::Partition],
-            Format::Usb => &[Via::Partition, Via::Loader],
+            Format::Usb | Format::Vhd => &[Via::Partition, Via::Loader],
             Format::Floppy => &[Via::Fat, Via::Loader],
             _ => &[Via::Loader],
         };
@@ -204,11 +204,13 @@ fn slots_are_addressable_and_little_follows_them() {
     for format in MEDIA {
         let laid = lay_out(&spec(format, &firmware)).unwrap();
         let slot = &laid.slots.slots()[0];
-        let step = if matches!(format, Format::Iso | Format::Usb) { 2048 } else { SECTOR };
+        let disk = matches!(format, Format::Iso | Format::Usb | Format::Vhd);
+        let step = if disk { 2048 } else { SECTOR };
         assert!(slot.region.offset.is_multiple_of(step), "{format}");
         let after = laid.bytes.len() as u64 - slot.region.end().unwrap();
         assert!(laid.bytes.len() as u64 >= disk::MIN_DISK || format == Format::Lkrn, "{format}");
-        assert!(after <= 24 << 10 || format == Format::Floppy, "{after} bytes follow in {format}");
+        let padded = matches!(format, Format::Floppy | Format::Vhd);
+        assert!(after <= 24 << 10 || padded, "{after} bytes follow in {format}");
     }
 }
 
@@ -327,7 +329,7 @@ proptest! {
     /// Bytes in the structures, where they hurt, and a cut somewhere.
     #[test]
     fn reading_back_never_panics(
-        format in 0usize..4,
+        format in 0usize..5,
         edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
         cut in any::<prop::sample::Index>(),
     ) {

@@ -19,6 +19,12 @@ const START: u32 = 64;
 const _: () = assert!(START as u64 >= FIRST_USABLE);
 
 pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
+    let (bytes, slot) = disk(spec, SECTOR, 0)?;
+    Laid::new(bytes, slot)
+}
+
+/// The disk's bytes and its slot. Its length is a multiple of `unit` and `least`, at least.
+pub(super) fn disk(spec: &Spec<'_>, unit: u64, least: u64) -> Result<(Vec<u8>, Slot), LayoutError> {
     let ids = Ids::new(&spec.seed);
     let (kernel, blank) = (spec.bios()?, spec.blank_slot()?);
     let mut files = spec.efi()?;
@@ -47,7 +53,8 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     let end = partition.offset + partition.len;
     let mut bytes = vec![0; partition.offset as usize];
     bytes.extend_from_slice(&made.bytes);
-    bytes.resize((end + BACKUP_BLOCKS * SECTOR) as usize, 0);
+    let len = (end + BACKUP_BLOCKS * SECTOR).next_multiple_of(unit).max(least);
+    bytes.resize(len as usize, 0);
 
     let loader = Extent { offset: partition.offset + SECTOR, len: STAGE2_LEN as u64 };
     if kernel.is_some() {
@@ -58,7 +65,7 @@ pub(super) fn lay_out(spec: &Spec<'_>) -> Result<Laid, LayoutError> {
     }
     let boot = kernel.is_some().then_some(BootCode { code: MBR, loader });
     write_tables(&mut bytes, partition, boot.as_ref(), &ids)?;
-    Laid::new(bytes, Slot { name: "esp".into(), region: slot, owner: slot })
+    Ok((bytes, Slot { name: "esp".into(), region: slot, owner: slot }))
 }
 
 /// A disk image of one FAT volume with `files`, which starts nothing by itself.

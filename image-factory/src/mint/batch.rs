@@ -7,7 +7,7 @@ use crate::{
     manifest::{HostEntry, ImageEntry},
     mint::{ManifestDraft, Output, OutputError},
     slot::PadError,
-    ticket::{Facts, Identity, Patience, Ticket},
+    ticket::{Common, Facts, Identity, Patience, Source, Ticket},
 };
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,6 +35,8 @@ pub enum Subject {
     Host(Box<Host>),
     /// The hosts of a site; the image picks the right one.
     Site(Vec<Host>),
+    /// Nobody in advance: the machine finds out by itself.
+    Own(Common),
 }
 
 impl From<Host> for Subject {
@@ -49,6 +51,15 @@ impl Subject {
         match self {
             Self::Host(host) => std::slice::from_ref(host),
             Self::Site(hosts) => hosts,
+            Self::Own(_) => &[],
+        }
+    }
+
+    /// Where the machine finds its identity, where the image does not bring it.
+    fn source(&self) -> Option<Source> {
+        match self {
+            Self::Host(_) | Self::Site(_) => None,
+            Self::Own(common) => Some(common.source),
         }
     }
 
@@ -57,6 +68,7 @@ impl Subject {
         match self {
             Self::Host(host) => Ticket::for_host(host, facts, patience),
             Self::Site(hosts) => Ticket::for_site(hosts, facts, patience),
+            Self::Own(common) => Ticket::for_own(common, facts, patience),
         }
     }
 }
@@ -190,6 +202,7 @@ fn mint_one(
         format: template.format(),
         template: template.key().to_owned(),
         site: site.map(ToString::to_string),
+        identity: job.subject.source(),
         hosts,
         size: stamp.size(),
         sha256: hex(&stamp.sha256()),

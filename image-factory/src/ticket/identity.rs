@@ -26,6 +26,8 @@ pub fn identities(script: &str) -> Vec<Identity> {
         }
         let (Some(setting), Some(value)) = (words.next(), words.next()) else { continue };
         match setting {
+            // What a machine finds out by itself is nobody's identity.
+            "hostname" if value.starts_with('$') => {}
             "hostname" => found.push(Identity { name: value.to_owned(), ..Identity::default() }),
             "${nic}/ip" => {
                 if let (Some(host), Ok(ip)) = (found.last_mut(), value.parse()) {

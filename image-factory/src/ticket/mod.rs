@@ -7,11 +7,13 @@
 
 mod identity;
 mod needs;
+mod own;
 mod render;
 mod token;
 
 pub use identity::{Identity, identities};
-pub use needs::{Missing, check, needs};
+pub use needs::{Missing, check, check_own, needs};
+pub use own::{Common, Source, own_source};
 pub use token::{TokenKey, TokenKeyError};
 
 use crate::{firmware::Capability, host::Host, security::Payloads};
@@ -90,6 +92,12 @@ impl Ticket {
     /// [`can_be_picked`].
     pub fn for_site(hosts: &[Host], facts: Facts, patience: &Patience) -> Self {
         Self { text: render::site(hosts, facts, patience) }
+    }
+
+    /// The ticket of an image that is nobody's: the machine finds its identity in its own
+    /// definition. Its firmware must have been checked by [`check_own`].
+    pub fn for_own(common: &Common, facts: Facts, patience: &Patience) -> Self {
+        Self { text: render::own(common, facts, patience) }
     }
 
     /// The script.

@@ -3,7 +3,8 @@
 use crate::{
     firmware::{BinaryManifest, Capabilities, Capability},
     format::Platform,
-    host::{Addressing, Host},
+    host::{Addressing, Host, ServerUrl},
+    ticket::own::{Common, Source},
 };
 
 /// A capability that a host needs and a binary lacks.
@@ -24,7 +25,14 @@ pub fn needs(host: &Host) -> Capabilities {
 
 /// All that `binaries` lack for `host`.
 pub fn check(host: &Host, binaries: &[&BinaryManifest]) -> Vec<Missing> {
-    reasons(host)
+    missing(reasons(host), binaries)
+}
+
+fn missing(
+    reasons: impl Iterator<Item = (Capability, &'static str)>,
+    binaries: &[&BinaryManifest],
+) -> Vec<Missing> {
+    reasons
         .flat_map(|(capability, reason)| {
             binaries
                 .iter()
@@ -32,6 +40,29 @@ pub fn check(host: &Host, binaries: &[&BinaryManifest]) -> Vec<Missing> {
                 .map(move |binary| Missing { capability, platform: binary.platform, reason })
         })
         .collect()
+}
+
+/// All that `binaries` lack for machines that find out who they are. Whether a machine's own
+/// definition names an HTTPS server is not known here.
+pub fn check_own(common: &Common, binaries: &[&BinaryManifest]) -> Vec<Missing> {
+    let reason = match common.source {
+        Source::FwCfg => "the identity is read from fw_cfg",
+        Source::Smbios => "the identity is read from SMBIOS",
+        Source::Guestinfo => "the identity is read from GuestInfo",
+    };
+    let ipv6 = common.server.as_ref().and_then(ServerUrl::ip).is_some_and(|ip| ip.is_ipv6());
+    let reasons = [
+        Some((Capability::Ticket, "an image runs its ticket")),
+        Some((common.source.capability(), reason)),
+        Some(match &common.server {
+            Some(server) if server.is_https() => {
+                (Capability::Https, "the server is asked by HTTPS")
+            }
+            _ => (Capability::Http, "the server is asked by HTTP"),
+        }),
+        ipv6.then_some((Capability::Ipv6, "the server has an IPv6 address")),
+    ];
+    missing(reasons.into_iter().flatten(), binaries)
 }
 
 fn reasons(host: &Host) -> impl Iterator<Item = (Capability, &'static str)> {

@@ -33,6 +33,10 @@ macro_rules! line {
     }};
 }
 
+mod own;
+
+pub(super) use own::own;
+
 pub(super) fn host(host: &Host, facts: Facts, patience: &Patience) -> String {
     let mut script = prologue();
     section(&mut script, host, 0, patience);

@@ -215,6 +215,44 @@ fn a_site_ticket_holds_every_host_and_picks_one() {
 }
 
 #[test]
+fn an_image_that_is_nobodys_reads_its_identity_and_says_from_where() {
+    for (source, line) in [
+        (Source::FwCfg, "set own-ip ${fw_cfg/opt/org.bootmint/ip}"),
+        (Source::Guestinfo, "set own-ip ${vmware/bootmint.ip}"),
+        (Source::Smbios, "iseq ${oem} org.bootmint.ip && set own-ip ${smbios/11.0.${i}} ||"),
+    ] {
+        let server = Some("https://boot.example.org".parse().unwrap());
+        let common = Common { source, server };
+        let ticket = Ticket::for_own(&common, Facts::Post, &Patience::default());
+        let text = ticket.as_str();
+        lint(text);
+        for line in [
+            line,
+            "isset ${own-server} || set own-server https://boot.example.org",
+            "isset ${own-token} && set bootmint-url ${own-server}/boot/${own-token} ||",
+            "set want:hex ${own-mac} || goto incomplete",
+            "set ${nic}/len6:uint8 ${own-len6} || goto incomplete",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+        assert_eq!((identities(text), own_source(text)), (vec![], Some(source)));
+
+        let lacking = BinaryManifest {
+            platform: Platform::Bios,
+            file: "f".into(),
+            size: 0,
+            sha256: String::new(),
+            capabilities: [Capability::Ticket, Capability::Http].into(),
+            slot: None,
+        };
+        let lacks: Vec<_> = check_own(&common, &[&lacking]).iter().map(|m| m.capability).collect();
+        assert_eq!(lacks, [source.capability(), Capability::Https]);
+    }
+    let host = ticket(&host("a", vec![nic(None, [192, 0, 2, 10])]));
+    assert_eq!(own_source(&host), None);
+}
+
+#[test]
 fn what_a_firmware_lacks_is_named_with_the_platform() {
     let mut one = host("a", vec![nic(None, [192, 0, 2, 10])]);
     one.server = "https://[2001:db8::2]".parse().unwrap();

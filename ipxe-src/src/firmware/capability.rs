@@ -1,6 +1,7 @@
 //! What a binary can do, read from the objects that the linker put into it.
 
 use crate::profile::{Options, Proof, Serial, Switch};
+use bootmint_drivers::Overlay;
 use bootmint_image_factory::{
     firmware::{Capabilities, Capability},
     format::Platform,
@@ -8,7 +9,7 @@ use bootmint_image_factory::{
 use std::collections::BTreeSet;
 
 /// The object that makes each capability, where one object does.
-const OBJECTS: [(Capability, &str); 15] = [
+const OBJECTS: [(Capability, &str); 18] = [
     (Capability::Http, "http"),
     (Capability::Https, "https"),
     (Capability::Ipv6, "ipv6"),
@@ -24,6 +25,9 @@ const OBJECTS: [(Capability, &str); 15] = [
     (Capability::Menu, "dynui_cmd"),
     (Capability::Sanboot, "sanboot_cmd"),
     (Capability::Iscsi, "iscsi"),
+    (Capability::FwCfg, "fw_cfg"),
+    (Capability::Smbios, "smbios_settings"),
+    (Capability::Guestinfo, "guestinfo"),
 ];
 
 /// Something that the profile asked for and the binary lacks.
@@ -86,6 +90,23 @@ pub(super) fn check_options(
     }
     if serial.is_some() && !objects.contains("serial") {
         return Err(lacking("a serial console", "serial"));
+    }
+    Ok(())
+}
+
+/// Compares the out-of-tree drivers with what is linked in.
+pub(super) fn check_overlays(
+    platform: Platform,
+    objects: &BTreeSet<String>,
+    overlays: &[Overlay],
+) -> Result<(), LackingCapability> {
+    for overlay in overlays {
+        let object = |name: &str| name.replace('-', "_");
+        let lacking = overlay.objects().map(object).find(|object| !objects.contains(object));
+        if let Some(object) = lacking {
+            let what = format!("the out-of-tree driver \"{overlay}\"");
+            return Err(LackingCapability { what, platform, object });
+        }
     }
     Ok(())
 }

@@ -44,6 +44,17 @@ pub enum BuildError {
         /// Which driver, and the nearest.
         source: DriverError,
     },
+    /// An out-of-tree driver has a file called like one of the source.
+    #[error(
+        "profile {profile}: an out-of-tree driver has a source file of the same name as {}: \
+         give it another name", path.display()
+    )]
+    Clash {
+        /// The profile.
+        profile: String,
+        /// The source's file.
+        path: PathBuf,
+    },
     /// The source tree is not one of iPXE.
     #[error("listing the source's drivers")]
     Catalogue(#[from] CatalogueError),

@@ -5,6 +5,7 @@ use crate::{
     progress::Progress,
     run::{Invocation, RunError, Said},
 };
+use bootmint_drivers::Overlay;
 use bootmint_image_factory::format::Platform;
 use std::{
     fs::{self, File},
@@ -53,6 +54,8 @@ pub(super) struct Make<'a> {
     bin: &'static str,
     tree: &'a WorkTree,
     variables: Vec<String>,
+    /// What the makefiles add to lists of their own.
+    additions: Vec<(&'static str, String)>,
     epoch: u64,
     jobs: usize,
     log: File,
@@ -76,8 +79,32 @@ impl<'a> Make<'a> {
         variables.push(format!("GITVERSION={commit}"));
         // The folder's path must not get into the objects: build ids are digests of them.
         variables.push(format!("EXTRA_CFLAGS=-ffile-prefix-map={}=.", src.display()));
-        let bin = bin(platform, purpose);
-        Ok(Self { platform, bin, tree, variables, epoch, jobs, log, done: 0, total: None })
+        let (bin, additions) = (bin(platform, purpose), Vec::new());
+        Ok(Self {
+            platform,
+            bin,
+            tree,
+            variables,
+            additions,
+            epoch,
+            jobs,
+            log,
+            done: 0,
+            total: None,
+        })
+    }
+
+    /// Adds out-of-tree drivers to the sources, and their objects to what a binary with all
+    /// drivers links. The environment adds to a list of the makefiles, an argument replaces it.
+    #[must_use]
+    pub(super) fn with_overlays(mut self, overlays: &[Overlay]) -> Self {
+        let join = |words: Vec<String>| words.join(" ");
+        if !overlays.is_empty() {
+            let sources = overlays.iter().flat_map(Overlay::sources).collect();
+            let objects = overlays.iter().flat_map(Overlay::objects).map(str::to_owned).collect();
+            self.additions = vec![("SRCS", join(sources)), ("DRIVERS_ipxe", join(objects))];
+        }
+        self
     }
 
     /// Says what comes next, and how many steps it takes where that is known.
@@ -165,9 +192,10 @@ impl<'a> Make<'a> {
 
     fn invocation(&self) -> Invocation {
         let make = Invocation::new("make").folder(&self.tree.src());
-        FOREIGN
-            .split_whitespace()
-            .fold(make, |make, name| make.env_remove(name))
+        let make = FOREIGN.split_whitespace().fold(make, |make, name| make.env_remove(name));
+        self.additions
+            .iter()
+            .fold(make, |make, (name, value)| make.env(name, value))
             .env("LC_ALL", "C")
             .env("SOURCE_DATE_EPOCH", self.epoch.to_string())
             .arg("--no-print-directory")

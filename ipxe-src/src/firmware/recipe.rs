@@ -10,7 +10,7 @@ use crate::{
     pin::Pin,
     profile::{Profile, Script, SecureBoot},
 };
-use bootmint_drivers::Selection;
+use bootmint_drivers::{Overlay, Selection};
 use bootmint_image_factory::{firmware::sha256_hex, format::Platform, security::Payloads};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,6 +70,9 @@ pub(super) struct Inputs {
     recipe: u32,
     pub(super) profile: String,
     source: SourceId,
+    /// The out-of-tree drivers with the digests of their files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    overlays: BTreeMap<String, String>,
     config: Overrides,
     /// The options by name, so that a change can be told in the profile's own words.
     options: BTreeMap<String, bool>,
@@ -98,6 +101,13 @@ pub(super) fn script(profile: &Profile) -> &str {
     }
 }
 
+/// SHA-256 over where the files of an out-of-tree driver are laid, and their texts.
+fn overlay_digest(overlay: &Overlay) -> String {
+    let files: Vec<_> = overlay.files().map(|file| (&file.name, &file.text)).collect();
+    // Strings always serialise.
+    sha256_hex(&serde_json::to_vec(&(overlay.folder(), files)).unwrap_or_default())
+}
+
 impl Inputs {
     /// The inputs of `profile` with `source`. A platform whose compiler is not installed has no
     /// versions, and can only be compared with what others have built.
@@ -113,6 +123,11 @@ impl Inputs {
             recipe: RECIPE,
             profile: profile.name().to_owned(),
             source: source.clone(),
+            overlays: profile
+                .overlays()
+                .iter()
+                .map(|overlay| (overlay.name().to_owned(), overlay_digest(overlay)))
+                .collect(),
             config: overrides(profile),
             options: profile
                 .options()
@@ -160,6 +175,8 @@ impl Inputs {
         let mut objects = self.clone();
         objects.targets.retain(|other, _| *other == platform);
         objects.profile.clear();
+        // Make sees which of their files changed.
+        objects.overlays.values_mut().for_each(String::clear);
         objects.options.clear();
         objects.script.clear();
         objects.trust.clear();
@@ -267,6 +284,7 @@ mod tests {
         let mut new = inputs();
         assert!(new.changes_since(&old).is_empty());
         new.options.insert("vlan".into(), false);
+        new.overlays.insert("fw-cfg".into(), "f".repeat(64));
         new.script = "0".repeat(64);
         let target = new.targets.get_mut(&Platform::Bios).unwrap();
         target.drivers = Selection::list(&["virtio-net".into(), "tg3".into()]).unwrap();
@@ -274,6 +292,7 @@ mod tests {
         assert!(changes.contains("options.vlan: true -> false"), "{changes}");
         assert!(changes.contains("targets.bios.drivers.named: -intel -realtek +tg3"), "{changes}");
         assert!(changes.contains("-> 000000000000"), "{changes}");
+        assert!(changes.contains("overlays.fw-cfg: "), "{changes}");
     }
 
     #[test]
@@ -283,6 +302,8 @@ mod tests {
         other.trust = vec!["x".into()];
         assert_eq!(other.work_name(Platform::Bios), inputs().work_name(Platform::Bios));
         assert_ne!(inputs().work_name(Platform::EfiX64), inputs().work_name(Platform::Bios));
+        other.overlays.insert("fw-cfg".into(), "another text".into());
+        assert_eq!(other.work_name(Platform::Bios), inputs().work_name(Platform::Bios));
         other.config.insert("console.h".into(), "x".into());
         assert_ne!(other.work_name(Platform::Bios), inputs().work_name(Platform::Bios));
     }

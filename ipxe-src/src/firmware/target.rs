@@ -2,7 +2,7 @@
 
 use super::{
     BuildError,
-    capability::{capabilities, check_options},
+    capability::{capabilities, check_options, check_overlays},
     closure::needed_sources,
     elf,
     error::io_error,
@@ -11,15 +11,19 @@ use super::{
     slot,
     store::only_for_owner,
     toolchain::Toolchain,
-    worktree::{WorkTree, path_for_make},
+    worktree::{Laid, WorkTree, lay_over, path_for_make},
 };
 use crate::{cache::Cache, profile::Profile, progress::Progress};
-use bootmint_drivers::{DriverName, Resolved};
+use bootmint_drivers::{DriverName, Overlay, Resolved};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, sha256_hex},
     format::Platform,
 };
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 /// The time that iPXE takes for its build, in seconds since 1970: the day of its 2.0.0 release. Of
 /// several iPXE drivers in one machine the newest wins, so that it must be a real day.
@@ -61,6 +65,8 @@ impl Target<'_> {
         }
         let embedded = self.embed(&tree)?;
         let commit = &self.source.commit;
+        let overlays = self.profile.overlays();
+        let laid = lay_over(&tree.src(), overlays)?;
         let mut make = Make::new(
             (self.platform, self.purpose()),
             &tree,
@@ -68,7 +74,11 @@ impl Target<'_> {
             commit,
             EPOCH,
             self.jobs,
-        )?;
+        )?
+        .with_overlays(overlays);
+        if laid == Laid::Changed {
+            forget_sources(&make)?;
+        }
         let stem = match self.drivers {
             Resolved::Named(drivers) => {
                 self.make_slim(&mut make, drivers, embedded, progress)?;
@@ -151,7 +161,9 @@ impl Target<'_> {
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
         let goals = [format!("{SLIM}.{}", extension(self.platform))];
-        let names = drivers.iter().map(DriverName::as_str).collect::<Vec<_>>().join(" ");
+        let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
+        let names = drivers.iter().map(DriverName::as_str).chain(overlays);
+        let names = names.collect::<Vec<_>>().join(" ");
         variables.push(format!("DRIVERS_{SLIM}={names}"));
         let with = |sources: &str| {
             let mut variables = variables.clone();
@@ -159,7 +171,7 @@ impl Target<'_> {
             variables
         };
         // What was linked in this tree before needs the same sources again.
-        let record = make.src().join("bootmint/sources");
+        let record = sources_record(make);
         if let Ok(sources) = fs::read_to_string(&record) {
             make.begin("compiling what changed", None, progress);
             return make.make(&goals, &with(&sources), progress);
@@ -194,8 +206,11 @@ impl Target<'_> {
             Platform::EfiX64 | Platform::EfiArm64 => ("_efi_start", "obj_config_efi"),
         };
         let fixed = [entry, config, "obj_config"].map(str::to_owned);
-        let drivers = drivers.iter().map(|driver| format!("obj_{}", driver.object()));
-        needed_sources(make, all, fixed.into_iter().chain(drivers), progress)
+        let drivers = drivers.iter().map(|driver| driver.object());
+        let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
+        let roots = drivers.chain(overlays.map(|name| name.replace('-', "_")));
+        let roots = roots.map(|object| format!("obj_{object}"));
+        needed_sources(make, all, fixed.into_iter().chain(roots), progress)
     }
 
     /// Reads what was built: its bytes, what it can do, and where its slot is.
@@ -206,6 +221,7 @@ impl Target<'_> {
         let bytes = fs::read(&path).map_err(io_error("reading", &path))?;
         let (options, serial) = (self.profile.options(), self.profile.serial());
         check_options(self.platform, &linked.objects, options, serial)?;
+        check_overlays(self.platform, &linked.objects, self.profile.overlays())?;
         let slot = self
             .has_slot()
             .then(|| slot::find(&linked, &bytes, &path, self.profile.slot_capacity()))
@@ -220,6 +236,22 @@ impl Target<'_> {
             slot,
         };
         Ok((about, bytes))
+    }
+}
+
+/// Where a work tree keeps the list of sources that its slim binary is linked from.
+fn sources_record(make: &Make<'_>) -> PathBuf {
+    make.src().join("bootmint/sources")
+}
+
+/// Has the needed sources found again: an out-of-tree driver may need others now.
+fn forget_sources(make: &Make<'_>) -> Result<(), BuildError> {
+    let record = sources_record(make);
+    match fs::remove_file(&record) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("removing", &record)(error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::{
     cache::{Cache, Lock},
     progress::Progress,
 };
+use bootmint_drivers::Overlay;
 use std::{
+    collections::BTreeSet,
     fs::{self, File, FileTimes},
     io,
     path::{Path, PathBuf},
@@ -83,6 +85,74 @@ impl WorkTree {
         fs::write(&path, bytes).map_err(io_error("writing", &path))?;
         Ok(relative)
     }
+}
+
+/// A source file below `src` whose base name is one of `names`.
+pub(super) fn find_source(
+    src: &Path,
+    names: &BTreeSet<&str>,
+) -> Result<Option<PathBuf>, BuildError> {
+    fn search(
+        folder: &Path,
+        names: &BTreeSet<&str>,
+        depth: usize,
+    ) -> Result<Option<PathBuf>, BuildError> {
+        let list = || fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>();
+        for entry in list().map_err(io_error("listing", folder))? {
+            let path = entry.path();
+            let kind = entry.file_type().map_err(io_error("reading", &path))?;
+            let is_source = path.extension().is_some_and(|end| end == "c" || end == "S");
+            let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            if kind.is_file() && is_source && names.contains(stem) {
+                return Ok(Some(path));
+            }
+            if kind.is_dir() && depth > 0 {
+                let found = search(&path, names, depth - 1)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(None)
+    }
+    search(src, names, MAX_DEPTH)
+}
+
+/// Lays the files of `overlays` into the tree, and nothing else where they lie: a file that is
+/// not theirs any more is removed. Only changed ones are written, so that make sees what changed.
+/// Says whether anything did.
+pub(super) fn lay_over(src: &Path, overlays: &[Overlay]) -> Result<Laid, BuildError> {
+    let mut laid = Laid::Unchanged;
+    for overlay in overlays {
+        let folder = src.join(overlay.folder());
+        fs::create_dir_all(&folder).map_err(io_error("creating", &folder))?;
+        for file in overlay.files() {
+            let path = folder.join(&file.name);
+            if fs::read(&path).is_ok_and(|old| old == file.text.as_bytes()) {
+                continue;
+            }
+            fs::write(&path, file.text.as_bytes()).map_err(io_error("writing", &path))?;
+            laid = Laid::Changed;
+        }
+        let list = || fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>();
+        for entry in list().map_err(io_error("listing", &folder))? {
+            if overlay.files().all(|file| entry.file_name() != file.name.as_str()) {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(io_error("removing", &path))?;
+                laid = Laid::Changed;
+            }
+        }
+    }
+    Ok(laid)
+}
+
+/// Whether laying drivers over a tree changed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Laid {
+    /// They lay there already.
+    Unchanged,
+    /// Something is new or gone.
+    Changed,
 }
 
 /// The path goes through make and a shell unquoted.
@@ -206,6 +276,21 @@ mod tests {
         tree.embed("s.ipxe", b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert!(modified(&path) > 5);
+    }
+
+    #[test]
+    fn drivers_are_laid_over_once_and_leave_nothing_behind() {
+        let src = tempfile::tempdir().unwrap();
+        let overlay = Overlay::load("fw-cfg", Path::new("")).unwrap();
+        let lay = || lay_over(src.path(), std::slice::from_ref(&overlay)).unwrap();
+        assert_eq!(lay(), Laid::Changed);
+        let folder = src.path().join("bootmint/drivers/settings/fw-cfg");
+        assert!(fs::read_to_string(folder.join("fw_cfg.c")).unwrap().contains("FILE_LICENCE"));
+        assert_eq!(lay(), Laid::Unchanged);
+        fs::write(folder.join("old.c"), "int x;").unwrap();
+        fs::write(folder.join("fw_cfg.c"), "int y;").unwrap();
+        assert_eq!(lay(), Laid::Changed);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), overlay.files().count());
     }
 
     #[test]

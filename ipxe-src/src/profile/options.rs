@@ -16,6 +16,8 @@ pub enum Header {
     Crypto,
     /// `serial.h`: port and speed.
     Serial,
+    /// `settings.h`: where settings come from.
+    Settings,
 }
 
 impl Header {
@@ -26,6 +28,7 @@ impl Header {
             Self::Console => "console.h",
             Self::Crypto => "crypto.h",
             Self::Serial => "serial.h",
+            Self::Settings => "settings.h",
         }
     }
 }
@@ -80,6 +83,7 @@ pub const OPTIONS: &[OptionSpec] = options! {
     "fcp" General SANBOOT_PROTO_FCP => fcp in fc: "Fibre Channel disks";
     "framebuffer" Console CONSOLE_FRAMEBUFFER => fbcon: "graphical console";
     "ftp" General DOWNLOAD_PROTO_FTP => ftp: "FTP downloads";
+    "guestinfo" Settings VMWARE_SETTINGS => guestinfo: "settings of VMware's GuestInfo; x86 only";
     "gzip" General IMAGE_GZIP => gzip: "gzip-compressed images";
     "http" General DOWNLOAD_PROTO_HTTP => http: "HTTP downloads";
     "http-ntlm" General HTTP_AUTH_NTLM => httpntlm in httpcore: "NTLM authentication";

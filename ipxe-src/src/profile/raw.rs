@@ -7,7 +7,7 @@ use super::{
     read_limited,
     secure_boot::{self, RawSecureBoot},
 };
-use bootmint_drivers::{DriverSet, Selection};
+use bootmint_drivers::{DriverSet, Overlay, Selection};
 use bootmint_image_factory::{
     format::Platform,
     security::{Lane, Payloads},
@@ -33,6 +33,8 @@ struct RawProfile {
     pin: Option<String>,
     targets: Vec<Platform>,
     drivers: RawDrivers,
+    #[serde(default)]
+    overlays: Vec<String>,
     #[serde(default)]
     options: BTreeMap<String, Switch>,
     script: Option<PathBuf>,
@@ -101,6 +103,7 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
     });
     let secure_boot = secure_boot.transpose().map_err(invalid)?;
     let drivers = drivers(&raw, origin)?;
+    let overlays = overlays(&raw, origin, folder)?;
     let options = Options::check(&raw.options).map_err(invalid)?;
     let serial = raw.serial.map(check_serial).transpose().map_err(invalid)?;
     let script = match &raw.script {
@@ -124,6 +127,7 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
         description: raw.description,
         pin: raw.pin,
         drivers,
+        overlays,
         options,
         script,
         trust: trust.collect::<Result<_, _>>()?,
@@ -159,6 +163,30 @@ fn drivers(raw: &RawProfile, origin: &str) -> Result<BTreeMap<Platform, Selectio
         }
     };
     targets.into_iter().map(|platform| Ok((platform, select(platform)?))).collect()
+}
+
+/// Reads the out-of-tree drivers; each must work on every target, and their objects go by names
+/// that no two of them share.
+fn overlays(raw: &RawProfile, origin: &str, folder: &Path) -> Result<Vec<Overlay>, ProfileError> {
+    let invalid = |reason: String| ProfileError::Invalid { origin: origin.to_owned(), reason };
+    let mut found = Vec::new();
+    let mut names = BTreeSet::new();
+    for name in &raw.overlays {
+        let overlay = Overlay::load(name, folder)
+            .map_err(|source| ProfileError::Overlay { origin: origin.to_owned(), source })?;
+        if let Some(platform) = raw.targets.iter().find(|p| !overlay.works_on(class(**p))) {
+            return Err(invalid(format!(
+                "the out-of-tree driver \"{overlay}\" does not work on {platform}: leave one out"
+            )));
+        }
+        let own = [overlay.name()].into_iter().chain(overlay.objects());
+        if let Some(twice) = own.map(str::to_owned).find(|name| !names.insert(name.clone())) {
+            return Err(invalid(format!("overlays have two of the name \"{twice}\"")));
+        }
+        found.push(overlay);
+    }
+    found.sort_by(|a, b| a.name().cmp(b.name()));
+    Ok(found)
 }
 
 fn check_name(name: &str) -> Result<(), String> {

@@ -96,6 +96,9 @@ fn faults_name_the_field_and_the_remedy() {
         ("drivers = \"hyper-v\"", "did you mean \"hyperv\"?"),
         ("drivers = \"snp\"", "has nothing for bios"),
         ("drivers = []", "empty"),
+        ("drivers = \"all\"\noverlays = [\"fwcfg\"]", "did you mean \"fw-cfg\"?"),
+        ("drivers = \"all\"\noverlays = [\"./absent\"]", "driver.toml"),
+        ("drivers = \"all\"\noverlays = [\"fw-cfg\", \"fw-cfg\"]", "two of the name"),
         ("drivers = [\"a b\"]", "no driver name"),
         ("drivers = \"all\"\nextra = 1", "unknown field `extra`"),
         ("drivers = \"all\"\nslot-capacity = 1000", "no multiple of 2048"),
@@ -126,6 +129,9 @@ fn faults_name_the_field_and_the_remedy() {
     }
     let twice = HEAD.replace("[\"bios\"]", "[\"bios\", \"bios\"]");
     assert!(fault(&format!("{twice}drivers = \"all\"")).contains("once"));
+    let arm = HEAD.replace("[\"bios\"]", "[\"efi-arm64\"]");
+    let error = fault(&format!("{arm}drivers = \"snp\"\noverlays = [\"fw-cfg\"]"));
+    assert!(error.contains("\"fw-cfg\" does not work on efi-arm64"), "{error}");
     let name = HEAD.replace("\"x\"", "\"../x\"");
     assert!(fault(&format!("{name}drivers = \"all\"")).contains("lower-case"));
 }

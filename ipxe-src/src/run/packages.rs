@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("objcopy", "binutils", "binutils"),
     ("openssl", "openssl", "openssl"),
     ("perl", "perl", "perl"),
+    ("qemu-img", "qemu-utils", "qemu-img"),
     ("sbsign", "sbsigntool", "sbsigntools"),
     ("sbverify", "sbsigntool", "sbsigntools"),
     ("sign-efi-sig-list", "efitools", "efitools"),

@@ -6,6 +6,7 @@ mod isolinux;
 mod local_disk;
 mod media;
 mod network;
+mod own;
 mod scene;
 mod secure_boot;
 mod site;

@@ -2,7 +2,10 @@
 
 use crate::scene::{Scene, WEB};
 use bootmint_image_factory::{format::Format, ticket::Patience};
-use xtask::qemu::{Board, Medium};
+use xtask::{
+    images::convert::{Disk, convert_one},
+    qemu::{Board, Medium},
+};
 
 fn boots(name: &str, format: Format, medium: Medium, uefi: bool) -> anyhow::Result<()> {
     let Some(scene) = Scene::open(name)? else { return Ok(()) };
@@ -36,6 +39,7 @@ bios! {
     bios_iso_as_usb_stick: Iso as Usb;
     bios_usb_as_usb_stick: Usb as Usb;
     bios_usb_as_disk: Usb as Disk;
+    bios_vhd_as_disk: Vhd as Disk;
     bios_floppy: Floppy as Floppy;
     bios_lkrn_as_kernel: Lkrn as Kernel;
 }
@@ -45,4 +49,19 @@ uefi! {
     uefi_iso_as_disk: Iso as Disk;
     uefi_usb_as_usb_stick: Usb as Usb;
     uefi_usb_as_disk: Usb as Disk;
+}
+
+/// Made of a minted disk image, and read by QEMU in its own format.
+#[test]
+fn bios_qcow2_as_disk() -> anyhow::Result<()> {
+    let Some(scene) = Scene::open("bios_qcow2_as_disk")? else { return Ok(()) };
+    let image = scene.image(&scene.feed(WEB), Format::Usb, &Patience::default())?;
+    let path = convert_one(&image, Disk::Qcow2, &mut |_| ())?;
+    assert!(path.extension().is_some_and(|extension| extension == "qcow2"));
+    convert_one(&image, Disk::Vmdk, &mut |_| ())?;
+    // Converted twice: what is no disk image is refused.
+    let refused = convert_one(&path, Disk::Vmdk, &mut |_| ()).unwrap_err().to_string();
+    assert!(refused.contains("--format usb"), "{refused}");
+    scene.announces("boot", &scene.machine(Board::Bios, path, Medium::Disk, WEB)?, WEB)?;
+    Ok(())
 }

@@ -1,7 +1,10 @@
 //! The scene of most boot tests: one network, whose gateway is this computer with the boot server.
 
 use bootmint_image_factory::{
-    firmware::Firmware, format::Format, layout::BiosLoader, ticket::Patience,
+    firmware::Firmware,
+    format::Format,
+    layout::BiosLoader,
+    ticket::{Common, Patience},
 };
 use bootmint_tests::{
     boot_server::{BootServer, Reply, Request},
@@ -115,6 +118,12 @@ impl Scene {
         let loader = BiosLoader::Isolinux { files: &files };
         let folder = self.lab.folder();
         images::mint_with(folder, &self.firmware, Format::Iso, &hosts, patience, loader)
+    }
+
+    /// The image of all machines that find out who they are.
+    pub(crate) fn own_image(&self, common: &Common, format: Format) -> anyhow::Result<PathBuf> {
+        let patience = Patience::default();
+        images::mint_own(self.lab.folder(), &self.firmware, format, common, &patience)
     }
 
     /// A machine that is `host`, with the image in `path` attached as `medium`.

@@ -13,11 +13,11 @@ use bootmint_image_factory::{
     mint::{Job, NameTemplate, Named, Shard, Subject, Writer},
     slot,
     template::Template,
-    ticket::{self, Patience},
+    ticket::{self, Common, Patience},
 };
 use rayon::prelude::*;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     hash::{BuildHasher, RandomState},
 };
 
@@ -111,7 +111,7 @@ impl<'a> Plan<'a> {
         let site = first.and_then(|host| host.site.as_ref());
         let host = match subject {
             Subject::Host(host) => Some(&host.name),
-            Subject::Site(_) => None,
+            Subject::Site(_) | Subject::Own(_) => None,
         };
         let profile = self.lots.of(&want.profile)?.profile_name();
         Ok(self.names.expand(&Named { host, site, profile, format })?)
@@ -182,6 +182,7 @@ fn call(subject: &Subject) -> String {
             Some(site) => format!("site \"{site}\""),
             None => "the hosts without a site".to_owned(),
         },
+        Subject::Own(common) => format!("all machines by {}", common.source),
     }
 }
 
@@ -193,6 +194,10 @@ fn faults_of(
     patience: &Patience,
 ) -> anyhow::Result<Vec<Fault>> {
     let mut faults = Vec::new();
+    if let Subject::Own(common) = subject {
+        check_own(common, want, subject, lot, patience)?;
+        return Ok(faults);
+    }
     let (hosts, site) = (subject.hosts(), matches!(subject, Subject::Site(_)));
     let fault =
         |host: &Host, message: String| Fault::new(host.at.clone(), message).of(Some(&host.name));
@@ -214,4 +219,28 @@ fn faults_of(
         }
     }
     Ok(faults)
+}
+
+/// Refuses what a firmware and its templates cannot do for machines that find out who they are.
+fn check_own(
+    common: &Common,
+    want: &Want,
+    subject: &Subject,
+    lot: &Lot,
+    patience: &Patience,
+) -> anyhow::Result<()> {
+    let mut faults = BTreeSet::new();
+    for &format in &want.formats {
+        let missing = ticket::check_own(common, &lot.binaries(format));
+        faults.extend(missing.iter().map(ToString::to_string));
+        let ticket = subject.ticket(lot.facts(format), patience);
+        if let Err(error) = slot::pad(ticket.as_str(), lot.template(format)?.slots().capacity()) {
+            faults.insert(format!("{format} image: {error}"));
+        }
+    }
+    if !faults.is_empty() {
+        let list = faults.into_iter().collect::<Vec<_>>().join("\n");
+        bail!("--identity {}: {list}\nnothing was written", common.source);
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use bootmint_image_factory::{
     format::Format,
     host::{Host, Name},
     mint::Subject,
-    ticket::TokenKey,
+    ticket::{Common, TokenKey},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ pub(super) struct Usual<'a> {
 
 /// The subjects of a run, in the order of their images.
 pub(super) struct Subjects {
-    feed: Feed<'static>,
+    feed: Option<Feed<'static>>,
     key: Option<TokenKey>,
     wants: Vec<Want>,
     list: List,
@@ -53,6 +53,8 @@ enum List {
     Hosts(Vec<u32>),
     /// One per site and profile, with the index of what it wants and those of its hosts.
     Sites(Vec<(u32, Vec<u32>)>),
+    /// One for all machines, which find out who they are.
+    Own(Common),
 }
 
 impl Subjects {
@@ -68,7 +70,15 @@ impl Subjects {
         let feed = input.check(defaults, &mut |host| gather.add(host))?;
         let tokenless = gather.tokenless && key.is_none();
         let (wants, list) = gather.finish();
-        Ok(Self { feed, key, wants, list, tokenless })
+        Ok(Self { feed: Some(feed), key, wants, list, tokenless })
+    }
+
+    /// The one subject of machines that find out who they are, from no feed.
+    pub(super) fn own(common: Common, usual: &Usual<'_>) -> Self {
+        let formats: BTreeSet<_> = usual.formats.iter().copied().collect();
+        let (profile, formats) = (usual.profile.to_owned(), formats.into_iter().collect());
+        let (wants, list) = (vec![Want { profile, formats }], List::Own(common));
+        Self { feed: None, key: None, wants, list, tokenless: false }
     }
 
     /// Whether there are hosts without a token, which no key gives them either.
@@ -81,6 +91,7 @@ impl Subjects {
         match &self.list {
             List::Hosts(wants) => wants.len(),
             List::Sites(sites) => sites.len(),
+            List::Own(_) => 1,
         }
     }
 
@@ -94,6 +105,7 @@ impl Subjects {
         let want = match &self.list {
             List::Hosts(wants) => wants.get(index).copied(),
             List::Sites(sites) => sites.get(index).map(|(want, _)| *want),
+            List::Own(_) => (index == 0).then_some(0),
         };
         want.and_then(|want| self.wants.get(want as usize))
             .with_context(|| format!("there is no subject {index}"))
@@ -103,6 +115,7 @@ impl Subjects {
     pub(super) fn get(&self, index: usize) -> anyhow::Result<Subject> {
         match &self.list {
             List::Hosts(_) => Ok(self.host(index)?.into()),
+            List::Own(common) => Ok(Subject::Own(common.clone())),
             List::Sites(sites) => {
                 let members = sites.get(index).map(|(_, members)| members);
                 let members = members.with_context(|| format!("there is no site {index}"))?;
@@ -115,7 +128,7 @@ impl Subjects {
     /// The sites that want `profile`; none where images are for hosts.
     pub(super) fn sites_of(&self, profile: &str) -> impl Iterator<Item = anyhow::Result<Subject>> {
         let sites = match &self.list {
-            List::Hosts(_) => 0,
+            List::Hosts(_) | List::Own(_) => 0,
             List::Sites(sites) => sites.len(),
         };
         (0..sites)
@@ -124,7 +137,8 @@ impl Subjects {
     }
 
     fn host(&self, index: usize) -> anyhow::Result<Host> {
-        let mut host = self.feed.host(index).map_err(Faults::from)?;
+        let feed = self.feed.as_ref().context("there is no feed")?;
+        let mut host = feed.host(index).map_err(Faults::from)?;
         if let (None, Some(key)) = (&host.token, &self.key) {
             host.token = Some(key.token(&host.name)?);
         }

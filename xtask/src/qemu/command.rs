@@ -148,6 +148,15 @@ impl Machine {
             }
             line.option("-smbios", format!("{key}{value}"));
         }
+        if !self.identity.oem.is_empty() {
+            let doubled = |value: &String| format!(",value={}", value.replace(',', ",,"));
+            let values: String = self.identity.oem.iter().map(doubled).collect();
+            line.option("-smbios", format!("type=11{values}"));
+        }
+        for (name, value) in &self.fw_cfg {
+            let (name, value) = (name.replace(',', ",,"), value.replace(',', ",,"));
+            line.option("-fw_cfg", format!("name={name},string={value}"));
+        }
         Ok(())
     }
 
@@ -168,7 +177,8 @@ impl Machine {
             Medium::Floppy if self.board == Board::Bios => (DISK, None, "floppy"),
             Medium::Floppy => return Err(Unsupported::FloppyOnUefi),
         };
-        let drive = format!("if=none,id=image,format=raw,{kind},file=");
+        let format = disk_format(&image.path);
+        let drive = format!("if=none,id=image,format={format},{kind},file=");
         line.option("-drive", with_path(&drive, &image.path));
         if let Some(controller) = controller {
             line.option("-device", controller);
@@ -219,6 +229,17 @@ fn add_nic(line: &mut CommandLine, index: usize, nic: &Nic) {
     };
     // Without an option ROM the board's firmware does not bring an iPXE of its own.
     line.option("-device", format!("{model},netdev=net{index},mac={},romfile=", nic.mac));
+}
+
+/// What QEMU calls the format of a disk, told by the file's name: never guessed from its content,
+/// which may be anybody's.
+fn disk_format(path: &Path) -> &'static str {
+    match path.extension().and_then(OsStr::to_str) {
+        Some("qcow2") => "qcow2",
+        Some("vhd") => "vpc",
+        Some("vmdk") => "vmdk",
+        _ => "raw",
+    }
 }
 
 /// An option that ends in a path; QEMU wants the path's commas doubled.
@@ -375,13 +396,25 @@ mod tests {
                 uuid: Some("6d1b4f0e-0000-4000-8000-000000000001".parse().unwrap()),
                 serial: Some("S/N 7".into()),
                 asset: Some("A-9".into()),
+                oem: vec!["a".into(), "b,c".into()],
             },
+            fw_cfg: vec![("opt/x".into(), "y,z".into())],
             ..Machine::new(Board::Bios)
         };
         assert!(text(&machine).contains(
             "-uuid 6d1b4f0e-0000-4000-8000-000000000001 -smbios 'type=1,serial=S/N 7' \
-             -smbios type=3,asset=A-9"
+             -smbios type=3,asset=A-9 -smbios type=11,value=a,value=b,,c \
+             -fw_cfg name=opt/x,string=y,,z"
         ));
+    }
+
+    #[test]
+    fn disks_of_hypervisors_are_opened_as_what_they_are() {
+        for (name, format) in [("a.vhd", "vpc"), ("a.qcow2", "qcow2"), ("a.iso", "raw")] {
+            let image = Some(Image { path: name.into(), medium: Medium::Disk });
+            let text = text(&Machine { image, ..Machine::new(Board::Bios) });
+            assert!(text.contains(&format!("format={format},snapshot=on,file={name}")), "{text}");
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Machine {
     pub nics: Vec<Nic>,
     /// What SMBIOS says the machine is.
     pub identity: Identity,
+    /// What QEMU's firmware configuration device has besides: names and values.
+    pub fw_cfg: Vec<(String, String)>,
     /// RAM in MiB.
     pub memory: u32,
     /// How instructions run.
@@ -38,6 +40,7 @@ impl Machine {
             disks: Vec::new(),
             nics: Vec::new(),
             identity: Identity::default(),
+            fw_cfg: Vec::new(),
             memory: 512,
             acceleration: Acceleration::Emulated,
             screen: Screen::OnSerialLine,
@@ -210,6 +213,8 @@ pub struct Identity {
     pub serial: Option<String>,
     /// The chassis' asset tag.
     pub asset: Option<String>,
+    /// The OEM strings, in order.
+    pub oem: Vec<String>,
 }
 
 /// How the machine's instructions run.
