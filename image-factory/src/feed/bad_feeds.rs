@@ -266,8 +266,8 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
     (Csv, "name,address,server,site\na,10.0.0.5/24,http://10.0.0.1,../x\n", &[
         r#"f:2:31: host "a": site "../x" contains '/'; use a-z, 0-9, '.', '_' and '-', first a letter or digit"#,
     ]),
-    (Csv, "name,address,server,formats\na,10.0.0.5/24,http://10.0.0.1,iso vhd\n", &[
-        r#"f:2:35: host "a": unknown format "vhd": use one of iso, usb, floppy, efi, lkrn"#,
+    (Csv, "name,address,server,formats\na,10.0.0.5/24,http://10.0.0.1,iso vdi\n", &[
+        r#"f:2:35: host "a": unknown format "vdi": use one of iso, usb, vhd, floppy, efi, lkrn"#,
     ]),
     (Csv, "name,address,server,formats\na,10.0.0.5/24,http://10.0.0.1,iso;usb iso\n", &[
         r#"f:2:39: host "a": format iso stands twice; keep one of them"#,
