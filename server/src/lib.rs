@@ -10,6 +10,7 @@ pub mod record;
 pub mod script;
 pub mod secret;
 pub mod time;
+pub mod tls;
 
 #[cfg(test)]
 mod testing;

@@ -49,6 +49,19 @@ impl Timestamp {
         Self(self.0.saturating_sub(span.get() as i64))
     }
 
+    /// This time, so many days later.
+    #[must_use]
+    pub const fn after_days(self, days: i64) -> Self {
+        Self(self.0.saturating_add(days.saturating_mul(86_400)))
+    }
+
+    /// Its year, month and day in UTC.
+    pub fn date(self) -> (i32, u8, u8) {
+        let (year, month, day) = civil(self.0.div_euclid(86_400));
+        let small = |n| u8::try_from(n).unwrap_or(1);
+        (i32::try_from(year).unwrap_or(i32::MAX), small(month), small(day))
+    }
+
     /// The present, from the system's clock.
     #[allow(clippy::disallowed_methods, reason = "the server lives in time; only this reads it")]
     pub fn now() -> Self {

@@ -1,18 +1,22 @@
-//! Connections: accepted up to a limit, with a time limit for their heads, ended gracefully.
+//! Connections, plain or TLS: accepted up to a limit, with a time limit for their handshakes and
+//! heads, ended gracefully.
 
 use crate::time::Seconds;
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::Service};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
+use rustls::ServerConfig;
 use std::{fmt, future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// How long a shutdown waits for requests that run.
 const GRACE: Duration = Duration::from_secs(20);
@@ -36,13 +40,23 @@ impl fmt::Display for Peer {
 pub struct Limits {
     /// How many there may be at a time.
     pub clients: usize,
-    /// How long a request's head may take, or a kept connection may idle.
+    /// How long a handshake or a request's head may take, or a kept connection may idle.
     pub head: Seconds,
+}
+
+/// What is spoken below HTTP.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// TCP alone.
+    Plain,
+    /// TLS, as configured.
+    Tls(Arc<ServerConfig>),
 }
 
 /// Answers connections until `stop` is over, then lets the requests that run come to their end.
 pub async fn serve(
     listener: TcpListener,
+    transport: Transport,
     router: Router,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -50,10 +64,9 @@ pub async fn serve(
     let mut stop = pin!(stop);
     let places = Arc::new(Semaphore::new(limits.clients));
     let graceful = GracefulShutdown::new();
+    let patience = Duration::from_secs(limits.head.get().into());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.head.get().into()))
-        .max_buf_size(MAX_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_HEAD);
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;
@@ -71,11 +84,23 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = http.serve_connection(io(stream), service(&router, address.ip()));
-        let connection = graceful.watch(connection);
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY not set");
+        }
+        let connection = Connection {
+            http: http.clone(),
+            service: service(&router, address.ip()),
+            watcher: graceful.watcher(),
+        };
+        let transport = transport.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended early");
+            match transport {
+                Transport::Plain => connection.run(stream).await,
+                Transport::Tls(config) => {
+                    if let Some(stream) = handshake(config, stream, patience).await {
+                        connection.run(stream).await;
+                    }
+                }
             }
             drop(place);
         });
@@ -86,11 +111,47 @@ pub async fn serve(
     }
 }
 
-fn io(stream: TcpStream) -> TokioIo<TcpStream> {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY not set");
+/// What answers the requests of one connection.
+struct Connection<S> {
+    http: http1::Builder,
+    service: S,
+    watcher: Watcher,
+}
+
+impl<S> Connection<S>
+where
+    S: Service<
+            hyper::Request<Incoming>,
+            Response = axum::response::Response,
+            Error = std::convert::Infallible,
+        >,
+{
+    async fn run(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+        let connection = self.http.serve_connection(TokioIo::new(stream), self.service);
+        if let Err(error) = self.watcher.watch(connection).await {
+            tracing::debug!(%error, "connection ended early");
+        }
     }
-    TokioIo::new(stream)
+}
+
+/// Begins TLS; none if the peer cannot, or takes too long.
+async fn handshake(
+    config: Arc<ServerConfig>,
+    stream: TcpStream,
+    patience: Duration,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    match tokio::time::timeout(patience, TlsAcceptor::from(config).accept(stream)).await {
+        Ok(Ok(stream)) => Some(stream),
+        // Among them clients that do not trust the certificate: worth seeing without debug logs.
+        Ok(Err(error)) => {
+            tracing::info!(%error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!("TLS handshake took too long");
+            None
+        }
+    }
 }
 
 /// The router, with each request told where it comes from.

@@ -6,7 +6,7 @@ mod handlers;
 mod listener;
 mod status;
 
-pub use listener::{Limits, serve};
+pub use listener::{Limits, Transport, serve};
 
 use crate::{app::App, time::Seconds};
 use axum::{

@@ -1,7 +1,7 @@
 //! `bootmint config`.
 
 use super::ui::Ui;
-use crate::script::Profiles;
+use crate::{script::Profiles, tls::Certificates};
 use anyhow::Context;
 use std::path::Path;
 
@@ -22,7 +22,14 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
     anyhow::ensure!(config.files.is_dir(), "{}: is no folder", config.files.display());
     let names: Vec<_> = profiles.iter().map(|profile| profile.name().as_str()).collect();
     ui.line(format_args!("{}: good", file.display()));
-    ui.line(format_args!("listen    {}", config.listen));
+    if let Some(address) = config.listen {
+        ui.line(format_args!("listen    http://{address}"));
+    }
+    if let Some(address) = config.listen_tls {
+        let certificates = Certificates::load(config.tls.clone())?;
+        ui.line(format_args!("listen    https://{address}"));
+        ui.line(format_args!("          certificate good until {}", certificates.expires()));
+    }
     ui.line(format_args!("database  {:?}", config.database));
     ui.line(format_args!("profiles  {}", names.join(", ")));
     Ok(())

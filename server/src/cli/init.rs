@@ -1,7 +1,11 @@
 //! `bootmint init`.
 
 use super::ui::Ui;
-use crate::{app::App, config};
+use crate::{
+    app::App,
+    config::{self, TlsChoice},
+    tls::{KeyKind, ServerName},
+};
 use anyhow::Context;
 use std::path::PathBuf;
 
@@ -10,10 +14,18 @@ use std::path::PathBuf;
 pub(super) struct Args {
     /// The folder to make
     folder: PathBuf,
+    /// A name or address that machines reach the server by over HTTPS (may stand several times);
+    /// without one HTTPS stays off
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<ServerName>,
+    /// The kind of key that certificates are made for
+    #[arg(long, value_name = "KIND", default_value = "ecdsa")]
+    key: KeyKind,
 }
 
 pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
-    let made = config::init(&args.folder).context("making the server's folder")?;
+    let choice = TlsChoice { names: args.names.clone(), key: args.key };
+    let made = config::init_with(&args.folder, &choice).context("making the server's folder")?;
     let config = config::load(&made.config, []).context("reading the new configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -27,6 +39,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     ui.line(format_args!(
         "mint images with the key in {}",
         made.config.with_file_name("token.key").display()
+    ));
+    ui.line(format_args!(
+        "for HTTPS, compile firmware that trusts this site: a firmware profile with\n      \
+         trust = [\"{}\"]",
+        made.root.display()
     ));
     Ok(())
 }

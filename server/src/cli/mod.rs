@@ -2,6 +2,7 @@
 //! the database of the configuration themselves; that is safe beside a running server.
 
 mod audit;
+mod certificate;
 mod config;
 mod hosts;
 mod init;
@@ -42,6 +43,8 @@ enum Command {
     Config(config::Command),
     /// Answers machines until it is told to stop
     Serve,
+    /// Makes a new certificate for HTTPS, from the site's own authority
+    Certificate(certificate::Args),
     /// Imports and shows hosts
     #[command(subcommand)]
     Hosts(hosts::Command),
@@ -67,6 +70,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args, &ui),
         Command::Config(command) => config::run(&command, &cli.config, &ui),
         Command::Serve => serve::run(config()?),
+        Command::Certificate(args) => certificate::run(&args, &config()?, &ui),
         Command::Hosts(command) => {
             with_app(config()?, async |app| hosts::run(&command, app, &ui).await)
         }

@@ -2,12 +2,13 @@
 
 use crate::{
     app::App,
-    boot::{self, Limits},
+    boot::{self, Limits, Transport},
     config::{Config, LogFormat},
     time::Timestamp,
+    tls::{Certificates, Loaded},
 };
 use anyhow::Context;
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -16,6 +17,10 @@ use tokio::{
 
 /// How often it is looked for hosts whose time is over.
 const SWEEP: Duration = Duration::from_secs(5);
+/// How often it is looked whether the certificate's files changed.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long before its end a certificate is warned of, in days.
+const SOON: i64 = 30;
 /// How often old boots are forgotten.
 const FORGET: Duration = Duration::from_secs(3600);
 
@@ -36,28 +41,94 @@ fn log_to_stderr(config: &Config) {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let limits = Limits { clients: config.max_clients, head: config.request_time };
-    let address = config.listen;
+    let (plain, secure) = (config.listen, config.listen_tls);
+    let certificates = match secure {
+        Some(_) => Some(Certificates::load(config.tls.clone()).context("setting up HTTPS")?),
+        None => None,
+    };
     let app = Arc::new(App::open(config).await.context("opening the database")?);
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), stopped.clone()));
-    tracing::info!(address = %listener.local_addr()?, "serving");
-    boot::serve(listener, boot::router(Arc::clone(&app)), limits, async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping");
-    })
-    .await;
+    let mut tasks = vec![sweeper];
+    let router = boot::router(Arc::clone(&app));
+    if let Some(address) = plain {
+        let listener = listen(address).await?;
+        tracing::info!(address = %listener.local_addr()?, "serving");
+        let stop = until(stopped.clone());
+        tasks.push(tokio::spawn(boot::serve(
+            listener,
+            Transport::Plain,
+            router.clone(),
+            limits,
+            stop,
+        )));
+    }
+    if let (Some(address), Some(certificates)) = (secure, certificates) {
+        let listener = listen(address).await?;
+        let transport = Transport::Tls(certificates.config()?);
+        tracing::info!(address = %listener.local_addr()?, "serving HTTPS");
+        let stop = until(stopped.clone());
+        tasks.push(tokio::spawn(boot::serve(listener, transport, router, limits, stop)));
+        tasks.push(tokio::spawn(renew(certificates, stopped.clone())));
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
     stop.send_replace(true);
-    sweeper.await.context("ending the sweeper")?;
+    for task in tasks {
+        task.await.context("ending the server")?;
+    }
     app.store().close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+}
+
+/// Over when the server stops.
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is the end too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+/// Takes new certificates: when their files change, and on SIGHUP.
+async fn renew(certificates: Arc<Certificates>, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(LOOK);
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return tracing::error!(%error, "SIGHUP cannot be received"),
+    };
+    warn_of_end(certificates.expires());
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => {}
+            _ = hangup.recv() => {}
+        }
+        match certificates.refresh() {
+            Ok(Loaded::Same) => {}
+            Ok(Loaded::New(expires)) => {
+                tracing::info!(until = %expires, "new certificate");
+                warn_of_end(expires);
+            }
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!(error = format!("{error:#}"), "the certificate before is kept");
+            }
+        }
+    }
+}
+
+fn warn_of_end(expires: Timestamp) {
+    if expires <= Timestamp::now().after_days(SOON) {
+        tracing::warn!(until = %expires, "the certificate ends soon: `bootmint certificate` makes a new one");
+    }
 }
 
 /// Ends what time has ended, until it is told to stop.

@@ -3,23 +3,41 @@
 use crate::{
     script::shipped,
     secret::{NoRandom, random_key},
+    time::Timestamp,
+    tls::{self, AuthorityError, KeyKind, ServerName},
 };
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    io::Write,
+    net::Ipv4Addr,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 const CONFIG: &str = include_str!("default.toml");
+/// The root certificate of the site's own authority.
+const ROOT: &str = "tls/ca.pem";
 const SECRETS: &str = "# Values that only answer files may hold. A password's hash comes from\n\
     # `mkpasswd --method=yescrypt` or `openssl passwd -6`; without one the account is locked.\n\
     root-password-hash = \"!\"\n";
+
+/// What the site's first certificate is for.
+#[derive(Clone, Debug, Default)]
+pub struct TlsChoice {
+    /// The names and addresses that machines reach the server by. With none the certificate is
+    /// for this computer alone, and HTTPS stays off.
+    pub names: Vec<ServerName>,
+    /// The kind of its key, and of the root's.
+    pub key: KeyKind,
+}
 
 /// What was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
     /// The configuration file.
     pub config: PathBuf,
+    /// The root certificate of the site's own authority.
+    pub root: PathBuf,
 }
 
 /// Why nothing was made.
@@ -39,11 +57,20 @@ pub enum InitError {
     /// No random bytes for the key.
     #[error(transparent)]
     Random(#[from] NoRandom),
+    /// No certificate.
+    #[error("making the site's certificates")]
+    Tls(#[from] AuthorityError),
 }
 
-/// Makes the folder `to` with a commented configuration, a token key, a file for secrets and the
-/// shipped profiles. It appears whole or not at all.
+/// Makes the folder `to`, for plain HTTP: see [`init_with`].
 pub fn init(to: &Path) -> Result<Made, InitError> {
+    init_with(to, &TlsChoice::default())
+}
+
+/// Makes the folder `to` with a commented configuration, a token key, a certificate authority and
+/// a certificate of it, a file for secrets and the shipped profiles. It appears whole or not at
+/// all.
+pub fn init_with(to: &Path, choice: &TlsChoice) -> Result<Made, InitError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| InitError::Write { path, source }
@@ -61,10 +88,22 @@ pub fn init(to: &Path) -> Result<Made, InitError> {
         .tempdir_in(parent)
         .map_err(failed(parent))?;
     let key = format!("{}\n", random_key()?);
+    let root = tls::root(choice.key, Timestamp::now())?;
+    let local = [ServerName::Ip(Ipv4Addr::LOCALHOST.into())];
+    let names = if choice.names.is_empty() { &local[..] } else { &choice.names };
+    let server = tls::server(&root, choice.key, names, Timestamp::now())?;
+    let config = match choice.names.is_empty() {
+        true => CONFIG.to_owned(),
+        false => CONFIG.replace("#listen-tls", "listen-tls"),
+    };
     let mut files: Vec<(PathBuf, &str)> = vec![
-        ("bootmint.toml".into(), CONFIG),
+        ("bootmint.toml".into(), &config),
         ("token.key".into(), &key),
         ("secrets.toml".into(), SECRETS),
+        (ROOT.into(), &root.certificates),
+        ("tls/ca.key".into(), &root.key),
+        ("tls/server.pem".into(), &server.certificates),
+        ("tls/server.key".into(), &server.key),
     ];
     for (path, text) in shipped::FILES {
         files.push((Path::new("profiles").join(path), text));
@@ -77,14 +116,18 @@ pub fn init(to: &Path) -> Result<Made, InitError> {
     fs::create_dir(&served).map_err(failed(&served))?;
     fs::rename(folder.path(), to).map_err(failed(to))?;
     let _ = folder.keep();
-    Ok(Made { config: to.join("bootmint.toml") })
+    Ok(Made { config: to.join("bootmint.toml"), root: to.join(ROOT) })
 }
 
 /// Writes a file, and its folders, for the owner alone.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    fs::write(path, text)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    // Of a file that was there before, too.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }

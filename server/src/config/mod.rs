@@ -3,12 +3,14 @@
 mod init;
 mod raw;
 
-pub use init::{InitError, Made, init};
+pub(crate) use init::write_private;
+pub use init::{InitError, Made, TlsChoice, init, init_with};
 
 use crate::{
     db::{Address, NoAddress},
     machine::Policy,
     time::Seconds,
+    tls::TlsFiles,
 };
 use bootmint_image_factory::{
     host::Name,
@@ -49,8 +51,12 @@ pub enum LogFormat {
 /// The checked configuration. Paths are relative to the file's folder no more.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where machines are answered.
-    pub listen: SocketAddr,
+    /// Where machines are answered over plain HTTP.
+    pub listen: Option<SocketAddr>,
+    /// Where machines are answered over HTTPS.
+    pub listen_tls: Option<SocketAddr>,
+    /// The certificate of HTTPS.
+    pub tls: TlsFiles,
     /// What is done with a machine that comes without a token.
     pub tokenless: Tokenless,
     /// How long a held machine waits before it asks again.
@@ -222,9 +228,17 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     if raw.limits.clients == 0 {
         return Err(value("limits.clients is 0, so that no machine could ask"));
     }
+    if raw.boot.listen.is_none() && raw.boot.listen_tls.is_none() {
+        return Err(value("boot has neither listen nor listen-tls, so that no machine could ask"));
+    }
     let days = u32::from(raw.limits.keep_boots_days.get());
     Ok(Config {
         listen: raw.boot.listen,
+        listen_tls: raw.boot.listen_tls,
+        tls: TlsFiles {
+            certificate: folder.join(raw.tls.certificate),
+            key: folder.join(raw.tls.key),
+        },
         tokenless: raw.boot.tokenless,
         hold: raw.boot.hold_seconds,
         database: Address::parse(&raw.database.url, folder)

@@ -18,6 +18,8 @@ pub(super) struct RawConfig {
     pub(super) database: RawDatabase,
     pub(super) paths: RawPaths,
     #[serde(default)]
+    pub(super) tls: RawTls,
+    #[serde(default)]
     pub(super) install: RawInstall,
     #[serde(default)]
     pub(super) policy: RawPolicy,
@@ -30,7 +32,8 @@ pub(super) struct RawConfig {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawBoot {
-    pub(super) listen: SocketAddr,
+    pub(super) listen: Option<SocketAddr>,
+    pub(super) listen_tls: Option<SocketAddr>,
     #[serde(default = "discover")]
     pub(super) tokenless: Tokenless,
     #[serde(default = "half_a_minute")]
@@ -64,6 +67,19 @@ pub(super) struct RawPaths {
     pub(super) profiles: String,
     pub(super) secrets: String,
     pub(super) token_key: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawTls {
+    pub(super) certificate: String,
+    pub(super) key: String,
+}
+
+impl Default for RawTls {
+    fn default() -> Self {
+        Self { certificate: "tls/server.pem".to_owned(), key: "tls/server.key".to_owned() }
+    }
 }
 
 #[derive(Deserialize)]

@@ -18,7 +18,7 @@ fn what_init_makes_is_the_default() {
     let config = load(&file, []).unwrap();
     assert_eq!(config.policy, Policy::default());
     assert_eq!(config.tokenless, Tokenless::Discover);
-    assert_eq!(config.listen, "0.0.0.0:8080".parse().unwrap());
+    assert_eq!(config.listen, Some("0.0.0.0:8080".parse().unwrap()));
     let Address::Sqlite(path) = &config.database else { panic!("not SQLite") };
     assert_eq!(path, &file.parent().unwrap().join("bootmint.db"));
     assert!(config.files.is_dir() && config.profiles.join("kali/profile.toml").is_file());
@@ -40,10 +40,32 @@ fn keys_differ_and_an_existing_folder_stays() {
 }
 
 #[test]
+fn a_site_with_names_speaks_https_and_its_keys_are_its_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let choice =
+        TlsChoice { names: vec!["boot.example.net".parse().unwrap()], ..Default::default() };
+    let made = init_with(&folder.path().join("site"), &choice).unwrap();
+    let config = load(&made.config, []).unwrap();
+    assert_eq!(config.listen_tls, Some("0.0.0.0:8443".parse().unwrap()));
+    crate::tls::Certificates::load(config.tls.clone()).unwrap();
+    for name in ["ca.pem", "ca.key", "server.pem", "server.key"] {
+        let meta = std::fs::metadata(made.root.with_file_name(name)).unwrap();
+        assert_eq!(meta.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    let (_other, plain) = self::made();
+    assert_eq!(load(&plain, []).unwrap().listen_tls, None);
+    let text = std::fs::read_to_string(&plain).unwrap().replace("listen = ", "# listen = ");
+    std::fs::write(&plain, text).unwrap();
+    let error = load(&plain, []).unwrap_err().to_string();
+    assert!(error.contains("neither listen nor listen-tls"), "{error}");
+}
+
+#[test]
 fn the_environment_counts_more_than_the_file() {
     let (_folder, file) = made();
     let config = load(&file, env("BOOTMINT_BOOT__LISTEN", "127.0.0.1:9")).unwrap();
-    assert_eq!(config.listen, "127.0.0.1:9".parse().unwrap());
+    assert_eq!(config.listen, Some("127.0.0.1:9".parse().unwrap()));
     let config = load(&file, env("BOOTMINT_POLICY__DEADLINE_SECONDS", "60")).unwrap();
     assert_eq!(config.policy.deadline.get(), 60);
     assert!(load(&file, env("BOOTMINT_CONFIG", "x")).is_ok());

@@ -10,7 +10,7 @@ use bootmint_image_factory::{
 };
 use bootmint_server::{
     app::{App, AppError, Order},
-    boot::{self, Limits},
+    boot::{self, Limits, Transport},
     config,
     db::Actor,
     machine::State,
@@ -67,7 +67,7 @@ impl Site {
         fs::write(file.with_file_name("files").join("kali/linux"), "0123456789").unwrap();
 
         let app = Arc::new(App::open(config::load(&file, []).unwrap()).await.unwrap());
-        let listener = TcpListener::bind(app.config().listen).await.unwrap();
+        let listener = TcpListener::bind(app.config().listen.unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let hosts: Vec<_> =
@@ -75,7 +75,8 @@ impl Site {
         app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
         let limits = Limits { clients: 100, head: Seconds::new(5) };
         let router = boot::router(Arc::clone(&app));
-        tokio::spawn(boot::serve(listener, router, limits, std::future::pending()));
+        let stop = std::future::pending();
+        tokio::spawn(boot::serve(listener, Transport::Plain, router, limits, stop));
         Self { app, url, address, _folder: Arc::new(folder) }
     }
 

@@ -1,0 +1,7 @@
+//! HTTPS: the server's certificate, and where it comes from.
+
+mod authority;
+mod certificates;
+
+pub use authority::{AuthorityError, KeyKind, Pair, ServerName, root, server};
+pub use certificates::{Certificates, Loaded, TlsError, TlsFiles};
