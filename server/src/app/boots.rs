@@ -4,8 +4,8 @@ use super::{App, AppError, BOOT, Facts, RACES};
 use crate::{
     config::Tokenless,
     db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
-    machine::{self, Action, AttemptId, Event},
-    script::{self, Kind, Release, Script},
+    machine::{self, Action, AttemptId, Event, State},
+    script::{self, Kind, LOCAL, Profile, Release, Script},
     secret::{self, Digest, Secret},
     time::Timestamp,
 };
@@ -36,6 +36,18 @@ impl App {
         peer: &str,
         now: Timestamp,
     ) -> Result<Script, AppError> {
+        self.boot_chosen(proof, facts, None, peer, now).await
+    }
+
+    /// Likewise, where a person at its menu chose the profile `choice`.
+    pub async fn boot_chosen(
+        &self,
+        proof: &Proof,
+        facts: &Facts,
+        choice: Option<&str>,
+        peer: &str,
+        now: Timestamp,
+    ) -> Result<Script, AppError> {
         for _ in 0..RACES {
             let Some(host) = self.find(proof, facts).await? else {
                 return self.unknown(facts, peer, now).await;
@@ -47,7 +59,7 @@ impl App {
                 peer: peer.to_owned(),
                 facts: facts.to_json(),
             };
-            if let Some(script) = self.answer_boot(&host, boot, now).await? {
+            if let Some(script) = self.answer_boot(&host, choice, boot, now).await? {
                 return Ok(script);
             }
         }
@@ -82,14 +94,25 @@ impl App {
     async fn answer_boot(
         &self,
         stored: &StoredHost,
+        choice: Option<&str>,
         boot: impl Fn(&'static str) -> BootRow,
         now: Timestamp,
     ) -> Result<Option<Script>, AppError> {
         let host = &stored.host;
-        let event = Event::Boot { attempt: secret::new_attempt()? };
-        let (next, action) = machine::step(stored.state, event, &self.policy(host), now)
+        let attempt = secret::new_attempt()?;
+        // What an armed host installs was decided when it was armed.
+        let chosen = choice
+            .filter(|_| !matches!(stored.state, State::Armed { .. }))
+            .and_then(|choice| self.chosen(host, choice));
+        let (event, policy) = match chosen {
+            Some(profile) if matches!(profile.kind(), Kind::Install(_)) => {
+                (Event::Choose { attempt }, profile.policy(&self.config.policy))
+            }
+            _ => (Event::Boot { attempt }, self.policy(host)),
+        };
+        let (next, action) = machine::step(stored.state, event, &policy, now)
             .map_err(|source| AppError::Refused { host: host.name.clone(), source })?;
-        let decision = self.decide(host, action)?;
+        let decision = self.decide(host, action, chosen)?;
         let boot = boot(decision.action);
         if next == stored.state {
             // The machine must not wait for a log that cannot be written.
@@ -110,7 +133,7 @@ impl App {
                 note: String::new(),
                 boot: Some(boot),
             };
-            if self.store.commit(&change).await? == Committed::Stale {
+            if self.store.commit(&change).await? != Committed::Done {
                 return Ok(None);
             }
         }
@@ -119,8 +142,21 @@ impl App {
     }
 
     /// Renders what `action` needs: all of it, before anything is changed.
-    fn decide(&self, host: &Host, action: Action) -> Result<Decision, AppError> {
+    fn decide(
+        &self,
+        host: &Host,
+        action: Action,
+        chosen: Option<&Profile>,
+    ) -> Result<Decision, AppError> {
         match action {
+            Action::Local if let Some(profile) = chosen => Ok(Decision {
+                script: match profile.kind() {
+                    Kind::Install(_) => script::unarmed(host, profile),
+                    _ => self.run(host, profile)?,
+                },
+                action: "choice",
+                begins: None,
+            }),
             // Of the state machine every boot is told something; if it were not, this is safe.
             Action::Local | Action::Nothing => {
                 Ok(Decision { script: self.ordinary(host)?, action: "local", begins: None })
@@ -131,7 +167,11 @@ impl App {
                 begins: None,
             }),
             Action::Install { attempt, deadline } => {
-                let profile = self.os(host)?;
+                let profile = match chosen {
+                    Some(profile) => profile,
+                    None => self.os(host)?,
+                };
+                self.check_disk(host, profile)?;
                 let secret = Secret::random()?;
                 let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
                 let script = script::run(profile, host, &release)?;
@@ -159,8 +199,31 @@ impl App {
             let profile = profile.name().to_string();
             return Err(AppError::InstallerAsBoot { host: host.name.clone(), profile });
         }
+        self.run(host, profile)
+    }
+
+    /// The script of a profile that installs nothing.
+    fn run(&self, host: &Host, profile: &Profile) -> Result<Script, AppError> {
+        if matches!(profile.kind(), Kind::Menu(_)) {
+            return Ok(script::menu(&self.profiles, profile, host)?);
+        }
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
         let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
         Ok(script::run(profile, host, &release)?)
+    }
+
+    /// The profile that a person chose, if the host's own menu leads to it.
+    fn chosen(&self, host: &Host, choice: &str) -> Option<&Profile> {
+        let found = host
+            .vars
+            .iter()
+            .find(|(name, _)| name.as_str() == BOOT)
+            .and_then(|(_, menu)| self.profiles.get(menu.as_str()).ok())
+            .zip(self.profiles.get(choice).ok())
+            .filter(|(menu, wanted)| self.profiles.leads_to(menu, wanted));
+        if found.is_none() && choice != LOCAL {
+            tracing::warn!(host = %host.name, "a choice that the host's menu does not have");
+        }
+        found.map(|(_, wanted)| wanted)
     }
 }

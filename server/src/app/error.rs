@@ -1,10 +1,11 @@
 //! What can go wrong between a request and its answer.
 
 use crate::{
-    db::DbError,
+    db::{DbError, Guarded},
     machine::Refused,
     script::{ProfileError, ScriptError},
     secret::NoRandom,
+    time::Timestamp,
 };
 use bootmint_image_factory::{host::HostName, ticket::TokenKeyError};
 
@@ -35,7 +36,7 @@ pub enum AppError {
     /// An installer is no ordinary boot.
     #[error(
         "host \"{host}\" boots profile \"{profile}\" ordinarily, but that is an installer: its \
-         variable \"boot\" may name a [sanboot], [chain] or [shell] profile"
+         variable \"boot\" may name any other profile"
     )]
     InstallerAsBoot {
         /// The host.
@@ -51,6 +52,16 @@ pub enum AppError {
         /// Why.
         source: Refused,
     },
+    /// A script is none that iPXE takes.
+    #[error("host \"{host}\": the script of its {what} is none that iPXE takes: {why}")]
+    NoScript {
+        /// The host.
+        host: HostName,
+        /// Which script.
+        what: String,
+        /// Where it is wrong.
+        why: String,
+    },
     /// There is no such host.
     #[error("there is no host \"{0}\": `bootmint hosts list` shows all")]
     UnknownHost(HostName),
@@ -63,6 +74,42 @@ pub enum AppError {
     /// The answer file was read as often as is allowed.
     #[error("the answer file was read already: the policy allows no more")]
     Released,
+    /// The guard did not let an arming pass.
+    #[error("host \"{host}\" was not armed")]
+    Guarded {
+        /// The host.
+        host: HostName,
+        /// Why.
+        source: Guarded,
+    },
+    /// Not a failure: an arming that is written down, and waits for another person.
+    #[error(
+        "host \"{host}\" is not armed yet: another person must approve that before {until} \
+         (`bootmint approve {host} --confirm {host}`)"
+    )]
+    AwaitsApproval {
+        /// The host.
+        host: HostName,
+        /// Until when it waits.
+        until: Timestamp,
+    },
+    /// The host does not say which disk may be wiped.
+    #[error(
+        "host \"{0}\" does not name the disk that may be wiped: set its variable \"disk-serial\" \
+         (disk-serial in [guard] asks for it)"
+    )]
+    NoDiskSerial(HostName),
+    /// The host says which disk may be wiped, but nobody would look.
+    #[error(
+        "host \"{host}\" names the disk that may be wiped, but profile \"{profile}\" would not \
+         look: take one with checks-disk-serial, or remove the host's variable \"disk-serial\""
+    )]
+    DiskSerialUnchecked {
+        /// The host.
+        host: HostName,
+        /// Its profile.
+        profile: String,
+    },
     /// The host changed again and again while this was decided.
     #[error("host \"{0}\" keeps changing: try again")]
     Contended(HostName),

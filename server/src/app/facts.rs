@@ -5,7 +5,7 @@ use bootmint_image_factory::host::{Mac, Uuid};
 use std::collections::BTreeMap;
 
 /// The fields that are kept.
-const FIELDS: [&str; 12] = [
+pub const FIELDS: [&str; 12] = [
     "ticket",
     "host",
     "nic",

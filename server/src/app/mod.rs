@@ -4,13 +4,14 @@ mod answers;
 mod boots;
 mod error;
 mod facts;
+mod guard;
 mod orders;
 mod sweep;
 
 pub use answers::Report;
 pub use boots::Proof;
 pub use error::AppError;
-pub use facts::Facts;
+pub use facts::{FIELDS as FACTS, Facts};
 pub use orders::{Order, Text};
 
 use crate::{
@@ -27,6 +28,8 @@ use bootmint_image_factory::host::Host;
 const RACES: usize = 64;
 /// The variable by which a host names its OS profile.
 const OS: &str = "os";
+/// The variable by which a host names the serial number of the disk that may be wiped.
+const DISK_SERIAL: &str = "disk-serial";
 /// The variable by which a host names what it boots when it does not install.
 const BOOT: &str = "boot";
 
@@ -54,6 +57,11 @@ impl App {
     /// The database.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// All OS profiles.
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
     }
 
     /// The OS profile that an install of `host` would use.

@@ -1,10 +1,11 @@
 //! What people order, and what they look at before.
 
-use super::{App, AppError, RACES};
+use super::{App, AppError, OS, RACES};
 use crate::{
+    config::ApprovalPolicy,
     db::{Actor, Change, Committed, Outcome, StoredHost},
     machine::{self, AttemptId, Event, State},
-    script::{self, Release},
+    script::{self, Profile, Release},
     secret::Secret,
     time::Timestamp,
 };
@@ -16,6 +17,11 @@ pub enum Order {
     /// Allows one install. Its disk will be wiped, so the host's name must be typed again.
     Arm {
         /// What was typed.
+        confirm: String,
+    },
+    /// Agrees to an arming that another person has asked for, where one is not enough.
+    Approve {
+        /// The host's name, typed again.
         confirm: String,
     },
     /// Takes that back.
@@ -53,7 +59,7 @@ impl App {
         for _ in 0..RACES {
             let stored = self.stored(name).await?;
             let event = match order {
-                Order::Arm { confirm } => {
+                Order::Arm { confirm } | Order::Approve { confirm } => {
                     if confirm != name.as_str() {
                         let typed = confirm.clone();
                         return Err(AppError::Unconfirmed { host: name.clone(), typed });
@@ -62,13 +68,27 @@ impl App {
                     self.preview(&stored.host)?;
                     Event::Arm
                 }
-                Order::Disarm => Event::Disarm,
+                Order::Disarm => {
+                    let withdrawn =
+                        self.store.withdraw_arm(name, &stored.state, actor, now).await?;
+                    if withdrawn && !matches!(stored.state, State::Armed { .. }) {
+                        return Ok(stored.state);
+                    }
+                    Event::Disarm
+                }
                 Order::Hold => Event::Hold,
                 Order::Release => Event::Release,
             };
             let policy = self.policy(&stored.host);
             let (next, _) = machine::step(stored.state, event, &policy, now)
                 .map_err(|source| AppError::Refused { host: name.clone(), source })?;
+            let guard = match (order, self.config.guard.approval) {
+                (Order::Arm { .. }, ApprovalPolicy::SecondPerson) => {
+                    return Err(self.request_arm(&stored, actor, now).await);
+                }
+                (Order::Arm { .. } | Order::Approve { .. }, _) => Some(self.arm_guard(now)),
+                (Order::Disarm | Order::Hold | Order::Release, _) => None,
+            };
             let change = Change {
                 host: name,
                 generation: stored.generation,
@@ -82,32 +102,65 @@ impl App {
                 note: String::new(),
                 boot: None,
             };
-            if self.store.commit(&change).await? == Committed::Done {
-                return Ok(next);
+            match self.store.commit_guarded(&change, guard.as_ref()).await? {
+                Committed::Done => return Ok(next),
+                Committed::Stale => {}
+                Committed::Guarded(why) => return Err(Self::guarded(&stored.host, why)),
             }
         }
         Err(AppError::Contended(name.clone()))
+    }
+
+    /// What is wrong with the texts that `host` would be sent, if its profile were `profile`: its
+    /// own, where none is given.
+    pub fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
+        let own;
+        let host = match profile {
+            None => host,
+            Some(profile) => {
+                own = with_os(host, profile)?;
+                &own
+            }
+        };
+        self.preview(host).map(drop)
     }
 
     /// Every text that `host` would be sent: ordinarily, held, and for an install. Secrets are
     /// left in what is rendered, but no attempt is begun.
     pub fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
         let profile = self.os(host)?;
+        self.check_disk(host, profile)?;
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
         let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
-        let text = |title: String, text: &str| Text { title, text: text.to_owned() };
-        let mut texts = vec![
-            text("ordinary boot".to_owned(), self.ordinary(host)?.as_str()),
-            text("held".to_owned(), script::hold(host, self.config.hold).as_str()),
-            text(
-                format!("install of {}", profile.name()),
-                script::run(profile, host, &release)?.as_str(),
-            ),
+        let scripts = [
+            ("ordinary boot".to_owned(), self.ordinary(host)?),
+            ("held".to_owned(), script::hold(host, self.config.hold)),
+            (format!("install of {}", profile.name()), script::run(profile, host, &release)?),
         ];
+        let mut texts = Vec::new();
+        for (title, script) in scripts {
+            script::check_script(&script).map_err(|why| AppError::NoScript {
+                host: host.name.clone(),
+                what: title.clone(),
+                why,
+            })?;
+            texts.push(Text { title, text: script.as_str().to_owned() });
+        }
         for file in profile.answers() {
             let answer = script::answer(profile, file, host, &release)?;
-            texts.push(text(format!("answer file {file}"), &answer));
+            script::check_answer(profile, file, host, &answer)?;
+            texts.push(Text { title: format!("answer file {file}"), text: answer });
         }
         Ok(texts)
     }
+}
+
+/// The host, if its variable `os` named `profile`.
+fn with_os(host: &Host, profile: &Profile) -> Result<Host, AppError> {
+    let mut host = host.clone();
+    let wrong = |_| AppError::NoProfile(host.name.clone());
+    let name = OS.parse().map_err(wrong)?;
+    let value = profile.name().as_str().parse().map_err(wrong)?;
+    host.vars.insert(name, value);
+    Ok(host)
 }

@@ -44,7 +44,9 @@ async fn answer_boot(
     fields: &Fields,
 ) -> Result<Response, AppError> {
     let facts = Facts::from_form(fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
-    let script = app.boot(&proof, &facts, &peer.to_string(), Timestamp::now()).await?;
+    let choice = fields.iter().find(|(key, _)| key == "choice").map(|(_, value)| value.as_str());
+    let (peer, now) = (peer.to_string(), Timestamp::now());
+    let script = app.boot_chosen(&proof, &facts, choice, &peer, now).await?;
     Ok(plain(&script))
 }
 

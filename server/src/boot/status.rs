@@ -1,6 +1,10 @@
 //! From error to HTTP status: the one place where that is decided, and where errors are logged.
 
-use crate::{app::AppError, db::DbError, script::ScriptError};
+use crate::{
+    app::AppError,
+    db::{DbError, Guarded},
+    script::ScriptError,
+};
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -16,7 +20,12 @@ pub(super) fn status(error: &AppError) -> StatusCode {
         AppError::UnknownHost(_)
         | AppError::UnknownAttempt
         | AppError::Script(ScriptError::NoAnswer { .. }) => StatusCode::NOT_FOUND,
-        AppError::Refused { .. } => StatusCode::CONFLICT,
+        AppError::AwaitsApproval { .. } => StatusCode::ACCEPTED,
+        AppError::Guarded { source: Guarded::Limit { .. }, .. } => StatusCode::TOO_MANY_REQUESTS,
+        AppError::Refused { .. }
+        | AppError::Guarded { .. }
+        | AppError::NoDiskSerial(_)
+        | AppError::DiskSerialUnchecked { .. } => StatusCode::CONFLICT,
         AppError::Closed | AppError::Released => StatusCode::GONE,
         AppError::Unconfirmed { .. } => StatusCode::BAD_REQUEST,
         AppError::Db(_)
@@ -25,6 +34,7 @@ pub(super) fn status(error: &AppError) -> StatusCode {
         | AppError::Random(_)
         | AppError::Token(_)
         | AppError::NoProfile(_)
+        | AppError::NoScript { .. }
         | AppError::InstallerAsBoot { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -1,13 +1,13 @@
 //! `bootmint hosts`.
 
 use super::{actor, ui::Ui};
-use crate::{app::App, db::StoredHost, time::Timestamp};
+use crate::{app::App, config::propose, db::StoredHost, time::Timestamp};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
     feed::{self, Defaults, FeedFormat},
     host::{HostName, ServerUrl},
 };
-use std::{io::Read, path::PathBuf};
+use std::{collections::BTreeMap, io::Read, path::PathBuf};
 
 /// How many hosts are read at a time.
 const PAGE: i64 = 500;
@@ -113,8 +113,11 @@ async fn show(name: &HostName, app: &App, ui: &Ui) -> anyhow::Result<()> {
 
 async fn discovered(app: &App, ui: &Ui) -> anyhow::Result<()> {
     for machine in app.store().discovered(SHOWN).await? {
+        let facts: BTreeMap<String, String> = serde_json::from_str(&machine.facts)?;
+        let proposal = propose(&app.config().rules, &facts);
+        let proposal = proposal.map_or_else(String::new, |name| format!(" -> {name}?"));
         ui.line(format_args!(
-            "{} {:>5} boots {} {}",
+            "{} {:>5} boots {} {}{proposal}",
             machine.last_seen, machine.boots, machine.peer, machine.facts
         ));
     }

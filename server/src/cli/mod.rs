@@ -6,6 +6,7 @@ mod certificate;
 mod config;
 mod hosts;
 mod init;
+mod lint;
 mod orders;
 mod render;
 mod serve;
@@ -50,7 +51,9 @@ enum Command {
     Hosts(hosts::Command),
     /// Allows one install of a host: its disk will be wiped
     Arm(orders::ArmArgs),
-    /// Takes an arming back
+    /// Agrees to an arming that another person asked for, where one person is not enough
+    Approve(orders::ArmArgs),
+    /// Takes an arming, or the wish for one, back
     Disarm(orders::HostArgs),
     /// Makes a host wait for a person at every boot
     Hold(orders::HostArgs),
@@ -58,6 +61,8 @@ enum Command {
     Release(orders::HostArgs),
     /// Shows every text that a host would be sent, with the secrets of its answer files
     Render(render::Args),
+    /// Renders every text of every host and checks it
+    Lint(lint::Args),
     /// Shows or verifies the audit log
     Audit(audit::Args),
 }
@@ -75,6 +80,9 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             with_app(config()?, async |app| hosts::run(&command, app, &ui).await)
         }
         Command::Arm(args) => with_app(config()?, async |app| orders::arm(args, app, &ui).await),
+        Command::Approve(args) => {
+            with_app(config()?, async |app| orders::approve(args, app, &ui).await)
+        }
         Command::Disarm(args) => with_app(config()?, async |app| {
             orders::run(args, crate::app::Order::Disarm, app, &ui).await
         }),
@@ -87,6 +95,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Render(args) => {
             with_app(config()?, async |app| render::run(&args, app, &ui).await)
         }
+        Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),
         Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),
     }
 }

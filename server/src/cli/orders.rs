@@ -2,7 +2,7 @@
 
 use super::{actor, ui::Ui};
 use crate::{
-    app::{App, Order},
+    app::{App, AppError, Order},
     time::Timestamp,
 };
 use bootmint_image_factory::host::HostName;
@@ -25,7 +25,20 @@ pub(super) struct ArmArgs {
 }
 
 pub(super) async fn arm(args: ArmArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    run(args.host, Order::Arm { confirm: args.confirm }, app, ui).await
+    match run(args.host, Order::Arm { confirm: args.confirm }, app, ui).await {
+        Err(error) => match error.downcast_ref::<AppError>() {
+            Some(waits @ AppError::AwaitsApproval { .. }) => {
+                ui.line(waits);
+                Ok(())
+            }
+            _ => Err(error),
+        },
+        done => done,
+    }
+}
+
+pub(super) async fn approve(args: ArmArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
+    run(args.host, Order::Approve { confirm: args.confirm }, app, ui).await
 }
 
 pub(super) async fn run(args: HostArgs, order: Order, app: &App, ui: &Ui) -> anyhow::Result<()> {

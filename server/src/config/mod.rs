@@ -2,9 +2,11 @@
 
 mod init;
 mod raw;
+mod rules;
 
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};
+pub use rules::{Rule, propose};
 
 use crate::{
     db::{Address, NoAddress},
@@ -21,6 +23,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +39,42 @@ pub enum Tokenless {
     Discover,
     /// Its MAC address or UUID is taken for its name. Anybody in the network can pretend these.
     Identify,
+}
+
+/// What an arming must pass besides the host's name typed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Guard {
+    /// How many hosts one person may arm in an hour; none is no limit.
+    pub arms_per_hour: Option<NonZeroU32>,
+    /// Likewise in a day.
+    pub arms_per_day: Option<NonZeroU32>,
+    /// Whether another person must agree.
+    pub approval: ApprovalPolicy,
+    /// Whether a host must name the serial number of the disk that may be wiped.
+    pub disk_serial: DiskSerial,
+}
+
+/// Whether another person must agree to an arming.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalPolicy {
+    /// One person is enough.
+    #[default]
+    None,
+    /// One arms, another approves.
+    SecondPerson,
+}
+
+/// Whether a host must name the serial number of the disk that may be wiped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskSerial {
+    /// It may.
+    #[default]
+    Optional,
+    /// It must.
+    Required,
 }
 
 /// How log lines are written.
@@ -75,10 +114,14 @@ pub struct Config {
     pub token_key: TokenKey,
     /// The OS profile of hosts that do not name one by their variable `os`.
     pub os: Option<Name>,
+    /// What is proposed for machines that nobody knows.
+    pub rules: Vec<Rule>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
     /// What hosts do unless their profile says otherwise.
     pub policy: Policy,
+    /// What an arming must pass.
+    pub guard: Guard,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
@@ -255,8 +298,14 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .map(|name| name.parse())
             .transpose()
             .map_err(|error| value(&format!("install.profile: {error}")))?,
+        rules: raw
+            .rules
+            .into_iter()
+            .map(|rule| rule.check().map_err(|what| value(&what)))
+            .collect::<Result<_, _>>()?,
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
+        guard: raw.guard,
         max_clients: raw.limits.clients,
         request_time: raw.limits.request_seconds,
         keep_boots: Seconds::new(days.saturating_mul(86_400)),

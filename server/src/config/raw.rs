@@ -1,8 +1,8 @@
 //! The configuration as it stands in the file.
 
-use super::{LogFormat, Tokenless};
+use super::{Guard, LogFormat, Tokenless, rules::RawRule};
 use crate::{
-    machine::{CompleteOn, FirstBoot, OnFailure, Policy},
+    machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
 };
 use serde::Deserialize;
@@ -23,6 +23,10 @@ pub(super) struct RawConfig {
     pub(super) install: RawInstall,
     #[serde(default)]
     pub(super) policy: RawPolicy,
+    #[serde(default, rename = "rule")]
+    pub(super) rules: Vec<RawRule>,
+    #[serde(default)]
+    pub(super) guard: Guard,
     #[serde(default)]
     pub(super) limits: RawLimits,
     #[serde(default)]
@@ -105,6 +109,7 @@ pub(crate) struct RawPolicy {
     attempts: Option<NonZeroU8>,
     deadline_seconds: Option<Seconds>,
     window_seconds: Option<Seconds>,
+    menu_install: Option<MenuInstall>,
 }
 
 impl RawPolicy {
@@ -117,6 +122,7 @@ impl RawPolicy {
             attempts: self.attempts.unwrap_or(below.attempts),
             deadline: self.deadline_seconds.unwrap_or(below.deadline),
             window: self.window_seconds.unwrap_or(below.window),
+            menu_install: self.menu_install.unwrap_or(below.menu_install),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     Actor, DbError, RACES, Store,
     attempts::Outcome,
     audit::{self, Entry},
+    guard::{self, ArmGuard, Guarded},
     hosts::state_columns,
     log::BootRow,
 };
@@ -61,23 +62,43 @@ pub enum Committed {
     Done,
     /// The host had changed meanwhile: nothing was done, decide again.
     Stale,
+    /// The guard of an arming did not let it pass: nothing was done.
+    Guarded(Guarded),
 }
 
 impl Store {
     /// Makes a change, with its audit row, in one transaction.
     pub async fn commit(&self, change: &Change<'_>) -> Result<Committed, DbError> {
+        self.commit_guarded(change, None).await
+    }
+
+    /// Makes a change that must pass a guard in the same transaction: an arming.
+    pub async fn commit_guarded(
+        &self,
+        change: &Change<'_>,
+        guard: Option<&ArmGuard>,
+    ) -> Result<Committed, DbError> {
         for _ in 1..RACES {
-            match self.try_commit(change).await {
+            match self.try_commit(change, guard).await {
                 Err(DbError::Busy(_)) => tokio::task::yield_now().await,
                 result => return result,
             }
         }
-        self.try_commit(change).await
+        self.try_commit(change, guard).await
     }
 
-    async fn try_commit(&self, change: &Change<'_>) -> Result<Committed, DbError> {
+    async fn try_commit(
+        &self,
+        change: &Change<'_>,
+        guard: Option<&ArmGuard>,
+    ) -> Result<Committed, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
+        if let Some(guard) = guard
+            && let Some(guarded) = guard::check(&mut tx, change, guard).await?
+        {
+            return Ok(Committed::Guarded(guarded));
+        }
         let host = change.host.as_str();
         let [state, attempt, tries, due] = state_columns(&change.becomes);
         let changed = tx

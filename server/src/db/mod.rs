@@ -7,6 +7,7 @@ mod attempts;
 mod audit;
 mod change;
 mod engine;
+mod guard;
 mod hosts;
 mod log;
 
@@ -17,6 +18,7 @@ pub use attempts::{Attempt, Outcome};
 pub use audit::{AuditRow, Broken};
 pub use change::{Change, Committed, NewAttempt};
 pub use engine::{Address, NoAddress};
+pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::{Imported, StoredHost};
 pub use log::{BootRow, Discovered};
 

@@ -9,7 +9,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-pub use policy::{CompleteOn, FirstBoot, OnFailure, Policy};
+pub use policy::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy};
 
 use crate::time::Timestamp;
 use std::{fmt, str::FromStr};
@@ -137,6 +137,11 @@ pub enum Event {
         /// The attempt that this boot begins, if it may begin one: never used before.
         attempt: AttemptId,
     },
+    /// A person at its menu chose to install it.
+    Choose {
+        /// The attempt that this begins, if it may begin one: never used before.
+        attempt: AttemptId,
+    },
     /// A person allows one install.
     Arm,
     /// A person takes that back.
@@ -169,6 +174,7 @@ impl Event {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Boot { .. } => "boot",
+            Self::Choose { .. } => "choose",
             Self::Arm => "arm",
             Self::Disarm => "disarm",
             Self::Heartbeat { .. } => "heartbeat",
@@ -253,6 +259,14 @@ pub fn step(
         }
         (S::Installing { .. } | S::Installed, E::Boot { .. }) => Ok((state, Action::Local)),
         (S::Held, E::Boot { .. }) => Ok((state, Action::Hold)),
+
+        (S::New | S::Installed | S::Failed { .. } | S::Stalled { .. }, E::Choose { attempt })
+            if policy.menu_install == MenuInstall::Allowed =>
+        {
+            // Never retried: a retry would install what the host is armed for, not what was chosen.
+            Ok(begin(attempt, u8::MAX))
+        }
+        (_, E::Choose { attempt }) => step(state, E::Boot { attempt }, policy, now),
 
         (S::Installing { .. }, E::Arm) => Err(Refused::Installing),
         (S::Held, E::Arm) => Err(Refused::Held),

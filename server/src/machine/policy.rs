@@ -36,6 +36,16 @@ pub enum OnFailure {
     Retry,
 }
 
+/// Whether a person at a machine's menu may install it without anybody having armed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MenuInstall {
+    /// No: the entry says that the host must be armed.
+    Refused,
+    /// Yes.
+    Allowed,
+}
+
 /// What a site, or a profile, wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -51,6 +61,8 @@ pub struct Policy {
     pub deadline: Seconds,
     /// How long a host stays armed.
     pub window: Seconds,
+    /// Whether a menu may install.
+    pub menu_install: MenuInstall,
 }
 
 impl Default for Policy {
@@ -64,6 +76,7 @@ impl Default for Policy {
             attempts: NonZeroU8::MIN,
             deadline: Seconds::new(2 * 3600),
             window: Seconds::new(24 * 3600),
+            menu_install: MenuInstall::Refused,
         }
     }
 }

@@ -18,6 +18,7 @@ fn policy() -> Policy {
         attempts: NonZeroU8::new(3).unwrap(),
         deadline: Seconds::new(100),
         window: Seconds::new(1000),
+        menu_install: MenuInstall::Refused,
     }
 }
 
@@ -86,6 +87,27 @@ fn the_table_before_deadlines() {
 }
 
 #[test]
+fn a_menu_installs_only_where_the_policy_says_so() {
+    let allowed = Policy { menu_install: MenuInstall::Allowed, ..policy() };
+    let refused = Policy { first_boot: FirstBoot::Local, ..policy() };
+    let (choose, boot) = (Event::Choose { attempt: FRESH }, Event::Boot { attempt: FRESH });
+    for state in states() {
+        let as_boot = told(step(state, boot, &refused, NOW));
+        assert_eq!(told(step(state, choose, &refused, NOW)), as_boot, "{}", state.name());
+    }
+    let chosen = states().map(|state| told(step(state, choose, &allowed, NOW)));
+    let install = "installing+install";
+    assert_eq!(
+        chosen,
+        [install, install, "installing+local", install, install, install, "held+hold"]
+    );
+    let retry = Policy { on_failure: OnFailure::Retry, ..allowed };
+    let (next, _) = step(State::Installed, choose, &retry, NOW).unwrap();
+    let (failed, _) = step(next, Event::Fail { attempt: FRESH }, &retry, NOW).unwrap();
+    assert_eq!(told(step(failed, boot, &retry, NOW)), "failed+local", "it is not retried");
+}
+
+#[test]
 fn time_ends_armed_and_installing() {
     let later = NOW.after(Seconds::new(1));
     let at_end = |state, event| told(step(state, event, &policy(), later));
@@ -150,6 +172,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
             attempts: NonZeroU8::new(attempts).unwrap(),
             deadline: Seconds::new(deadline),
             window: Seconds::new(window),
+            menu_install: MenuInstall::Refused,
         },
     )
 }

@@ -18,13 +18,18 @@ pub struct Release<'a> {
 
 /// Without secrets, for scripts: those are seen on consoles.
 pub(super) fn open(host: &Host, release: &Release<'_>) -> Value {
-    let (server, secret) = (host.server.as_str(), release.secret.reveal());
+    let server = host.server.as_str();
     context! {
         host => of_host(host),
         server => server,
         files => format!("{server}/files"),
-        answers => format!("{server}/answer/{secret}"),
+        answers => answers(host, release),
     }
+}
+
+/// Where an attempt's answer files are.
+pub(super) fn answers(host: &Host, release: &Release<'_>) -> String {
+    format!("{}/answer/{}", host.server, release.secret.reveal())
 }
 
 /// With secrets, for answer files.

@@ -3,7 +3,7 @@
 //! What enters is checked: host values have closed character sets, profiles are checked when they
 //! are loaded, rendered words hold nothing that means something to iPXE.
 
-use super::{DOWNLOAD, Release};
+use super::{DOWNLOAD, LOCAL, Release};
 use crate::time::Seconds;
 use bootmint_image_factory::host::Host;
 use std::fmt::Write;
@@ -58,12 +58,64 @@ pub fn hold(host: &Host, pause: Seconds) -> Script {
     let mut script = begin(format_args!("{} is held: it waits for a person", host.name));
     line!(script, ":wait");
     line!(script, "sleep {}", pause.get());
+    ask_again(&mut script, host, "", "wait");
+    script
+}
+
+/// Asks the server again; its answer takes the place of this script. If there is none, it goes on
+/// at `label`.
+fn ask_again(script: &mut Script, host: &Host, more: &str, label: &str) {
     line!(
         script,
-        "chain --replace --autofree --timeout {} ${{bootmint-url}}?ticket=1&host={}&nic=${{bootmint-nic}}&mac=${{${{bootmint-nic}}/mac}}&uuid=${{uuid}}&platform=${{platform}} || goto wait",
+        "chain --replace --autofree --timeout {} ${{bootmint-url}}?ticket=1&host={}&nic=${{bootmint-nic}}&mac=${{${{bootmint-nic}}/mac}}&uuid=${{uuid}}&platform=${{platform}}{more} || goto {label}",
         DOWNLOAD.as_millis(),
         host.name
     );
+}
+
+/// An entry of a menu.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'a str,
+    pub(super) title: &'a str,
+}
+
+/// Lets a person choose. What is chosen is asked of the server, which decides what it means for
+/// this host; only the local disk needs no leave.
+pub(super) fn menu(
+    host: &Host,
+    title: &str,
+    entries: &[Entry<'_>],
+    default: &str,
+    timeout: Option<Seconds>,
+) -> Script {
+    let mut script = begin(format_args!("{} shows the menu {title}", host.name));
+    line!(script, ":menu");
+    line!(script, "menu {title}: {}", host.name);
+    for entry in entries {
+        line!(script, "item {} {}", entry.name, entry.title);
+    }
+    let timeout =
+        timeout.map_or_else(String::new, |timeout| format!("--timeout {}000 ", timeout.get()));
+    line!(script, "choose {timeout}--default {default} bootmint-choice || goto local");
+    line!(script, "iseq ${{bootmint-choice}} {LOCAL} && goto local ||");
+    ask_again(&mut script, host, "&choice=${bootmint-choice}", "failed");
+    line!(script, ":failed");
+    line!(script, "echo Bootmint: the server does not answer");
+    line!(script, "sleep 5");
+    line!(script, "goto menu");
+    line!(script, ":local");
+    line!(script, "exit 0");
+    script
+}
+
+/// Says that an entry of a menu is not to be had, and shows the menu again.
+pub(super) fn unarmed(host: &Host, title: &str) -> Script {
+    let mut script = begin(format_args!("{} is not armed, so {title} is not installed", host.name));
+    line!(script, "echo Bootmint: a person must arm it first");
+    line!(script, "sleep 5");
+    ask_again(&mut script, host, "", "failed");
+    line!(script, ":failed");
+    line!(script, "exit 1");
     script
 }
 
@@ -72,46 +124,71 @@ pub(super) struct Install<'a> {
     pub(super) host: &'a Host,
     pub(super) profile: &'a str,
     pub(super) kernel: String,
+    /// For machines with UEFI, where that is another one.
+    pub(super) kernel_efi: Option<String>,
     pub(super) initrds: Vec<String>,
+    /// Files with names of their own, which the kernel finds by these.
+    pub(super) files: Vec<(String, String)>,
     pub(super) arguments: String,
-    pub(super) release: &'a Release<'a>,
+    /// None for a system that installs nothing.
+    pub(super) release: Option<&'a Release<'a>>,
 }
 
 /// Loads kernel and initrds and starts them. If that fails the server is told, and then asked
 /// again by the ticket.
 pub(super) fn install(install: &Install<'_>) -> Script {
     let (host, timeout) = (install.host, DOWNLOAD.as_millis());
-    let mut script = begin(format_args!("installing {} on {}", install.profile, host.name));
+    let verb = if install.release.is_some() { "installing" } else { "starting" };
+    let mut script = begin(format_args!("{verb} {} on {}", install.profile, host.name));
     // What an earlier try left behind would become part of the initrd on BIOS.
     line!(script, "imgfree ||");
     let mut arguments = install.arguments.clone();
     for number in 0..install.initrds.len() {
         let _ = write!(arguments, " initrd=initrd{number}");
     }
-    line!(
-        script,
-        "kernel --name linux --timeout {timeout} {} {} || goto failed",
-        install.kernel,
-        arguments.trim_start()
-    );
+    let kernel = |script: &mut Script, url: &str| {
+        let command = format!("kernel --name linux --timeout {timeout} {url} {}", arguments.trim());
+        line!(script, "{} || goto failed", command.trim_end());
+    };
+    match &install.kernel_efi {
+        None => kernel(&mut script, &install.kernel),
+        Some(efi) => {
+            line!(script, "iseq ${{platform}} efi && goto efi ||");
+            kernel(&mut script, &install.kernel);
+            line!(script, "goto files");
+            line!(script, ":efi");
+            kernel(&mut script, efi);
+            line!(script, ":files");
+        }
+    }
     for (number, url) in install.initrds.iter().enumerate() {
         line!(script, "initrd --name initrd{number} --timeout {timeout} {url} || goto failed");
     }
+    for (name, url) in &install.files {
+        line!(script, "initrd --name {name} --timeout {timeout} {url} {name} || goto failed");
+    }
     line!(script, "boot ||");
     line!(script, ":failed");
-    line!(script, "echo Bootmint: the installer could not be started");
+    line!(script, "echo Bootmint: {} could not be started", install.profile);
     line!(script, "imgfree ||");
+    if let Some(release) = install.release {
+        report_failure(&mut script, host, release);
+    }
+    line!(script, "exit 1");
+    script
+}
+
+fn report_failure(script: &mut Script, host: &Host, release: &Release<'_>) {
     line!(script, "params || exit 1");
-    line!(script, "param secret {}", install.release.secret.reveal());
+    line!(script, "param secret {}", release.secret.reveal());
     line!(script, "param message the installer could not be started");
     line!(
         script,
-        "imgfetch --name report --timeout {timeout} {}/attempt/{}/fail##params ||",
+        "imgfetch --name report --timeout {} {}/attempt/{}/fail##params ||",
+        DOWNLOAD.as_millis(),
         host.server,
-        install.release.attempt
+        release.attempt
     );
-    line!(script, "exit 1");
-    script
 }
 
 /// Boots a disk from the network.

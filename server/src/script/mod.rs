@@ -5,15 +5,20 @@
 
 mod context;
 mod ipxe;
+mod language;
+mod lint;
 mod profile;
 pub mod shipped;
 mod template;
 
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
 mod tests;
 
 pub use context::Release;
 pub use ipxe::{Script, hold, local};
+pub use lint::check_script;
 pub use profile::{Kind, Profile, ProfileError, Profiles};
 pub use template::TemplateError;
 
@@ -23,6 +28,8 @@ use std::time::Duration;
 /// The longest kernel command line, in bytes: what Linux takes on x86, less what the boot loader
 /// may add.
 const MAX_ARGUMENTS: usize = 2000;
+/// The entry of a menu that boots the local disk.
+pub const LOCAL: &str = "local";
 /// How long a download may stand still.
 const DOWNLOAD: Duration = Duration::from_secs(60);
 
@@ -54,6 +61,9 @@ pub enum ScriptError {
         /// How long they are.
         length: usize,
     },
+    /// A menu needs the profiles that it shows: see [`menu`].
+    #[error("profile \"{0}\" is a menu, which does nothing by itself")]
+    IsMenu(String),
     /// The profile has no such answer file.
     #[error("profile \"{profile}\" has no answer file \"{file}\"")]
     NoAnswer {
@@ -68,14 +78,14 @@ pub enum ScriptError {
 /// ordinary boot.
 pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Script, ScriptError> {
     let render = |what: &str, text: &str, context: &minijinja::Value| {
-        template::render(text, template::Language::Words, context)
+        template::render(text, language::Language::Words, context)
             .map(|text| text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
             .map_err(|source| failed(profile, what, host, source))
     };
     let open = context::open(host, release);
     match profile.kind() {
-        Kind::Install(install) => {
-            let arguments = render("install.arguments", &install.arguments, &open)?;
+        Kind::Install(install) | Kind::Live(install) => {
+            let arguments = render("arguments", &install.arguments, &open)?;
             if arguments.len() > MAX_ARGUMENTS {
                 return Err(ScriptError::TooLong {
                     profile: profile.name().to_string(),
@@ -83,15 +93,22 @@ pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Scri
                     length: arguments.len(),
                 });
             }
+            let installs = matches!(profile.kind(), Kind::Install(_));
+            let answers = context::answers(host, release);
+            let files = install.files.iter().map(|(name, path)| (name, file_url(host, path)));
+            let load = install.load.iter().map(|name| (name, format!("{answers}/{name}")));
             Ok(ipxe::install(&ipxe::Install {
                 host,
                 profile: profile.title(),
                 kernel: file_url(host, &install.kernel),
+                kernel_efi: install.kernel_efi.as_ref().map(|path| file_url(host, path)),
                 initrds: install.initrd.iter().map(|path| file_url(host, path)).collect(),
+                files: files.chain(load).map(|(name, url)| (name.clone(), url)).collect(),
                 arguments,
-                release,
+                release: installs.then_some(release),
             }))
         }
+        Kind::Menu(_) => Err(ScriptError::IsMenu(profile.name().to_string())),
         Kind::Sanboot(target) => {
             let uri = render("sanboot.target", &target.target, &open)?;
             let closed = context::with_secrets(host, release);
@@ -114,6 +131,40 @@ pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Scri
         }
         Kind::Shell => Ok(ipxe::shell(host)),
     }
+}
+
+/// The script that shows the menu `profile`. Its entries were looked for when the profiles were
+/// loaded.
+pub fn menu(profiles: &Profiles, profile: &Profile, host: &Host) -> Result<Script, ProfileError> {
+    let Kind::Menu(menu) = profile.kind() else {
+        return Ok(local(Some(host)));
+    };
+    let mut entries = Vec::with_capacity(menu.entries.len());
+    for name in &menu.entries {
+        let title = if name == LOCAL { "Local disk" } else { profiles.get(name)?.title() };
+        entries.push(ipxe::Entry { name, title });
+    }
+    let default = menu.default.as_deref().unwrap_or(LOCAL);
+    Ok(ipxe::menu(host, profile.title(), &entries, default, menu.timeout_seconds))
+}
+
+/// The script that says that what was chosen needs an armed host.
+pub fn unarmed(host: &Host, profile: &Profile) -> Script {
+    ipxe::unarmed(host, profile.title())
+}
+
+/// Whether a rendered answer file is of its language at all.
+pub fn check_answer(
+    profile: &Profile,
+    file: &str,
+    host: &Host,
+    text: &str,
+) -> Result<(), ScriptError> {
+    let Some(answer) = profile.answer(file) else { return Ok(()) };
+    let language = answer.language;
+    language.check(text).map_err(|why| {
+        failed(profile, file, host, TemplateError::Malformed { language: language.name(), why })
+    })
 }
 
 /// An answer file of `profile`, with the secrets that only an installer may have.

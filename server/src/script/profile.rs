@@ -1,11 +1,15 @@
 //! OS profiles: a folder each, with `profile.toml` and the answer files that it names.
 
-use super::template::{self, Language, TemplateError};
-use crate::{config::RawPolicy, machine::Policy};
+use super::{
+    LOCAL,
+    language::Language,
+    template::{self, TemplateError},
+};
+use crate::{config::RawPolicy, machine::Policy, time::Seconds};
 use bootmint_image_factory::host::{Invalid, Name, Text};
 use serde::Deserialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -23,6 +27,8 @@ struct RawProfile {
     sanboot: Option<Sanboot>,
     chain: Option<Chain>,
     shell: Option<RawShell>,
+    live: Option<Install>,
+    menu: Option<Menu>,
 }
 
 #[derive(Deserialize)]
@@ -40,6 +46,22 @@ pub enum Kind {
     Chain(Chain),
     /// Gives a person iPXE's shell.
     Shell,
+    /// Starts a system that installs nothing by itself.
+    Live(Install),
+    /// Lets a person choose.
+    Menu(Menu),
+}
+
+/// A menu.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Menu {
+    /// Profiles, other menus among them, and `local`.
+    pub(super) entries: Vec<String>,
+    /// What is taken when the time is over [default: local].
+    pub(super) default: Option<String>,
+    /// How long a person has; without it the menu waits.
+    pub(super) timeout_seconds: Option<Seconds>,
 }
 
 /// An installer.
@@ -48,11 +70,22 @@ pub enum Kind {
 pub struct Install {
     /// The kernel: a path below the served files, or a URL.
     pub(super) kernel: String,
+    /// The kernel for machines with UEFI, where that is another one.
+    pub(super) kernel_efi: Option<String>,
+    /// Files that are handed to the kernel under names of their own, as wimboot wants them.
+    #[serde(default)]
+    pub(super) files: BTreeMap<String, String>,
+    /// Answer files that are handed to the kernel likewise.
+    #[serde(default)]
+    pub(super) load: Vec<String>,
     /// The initrds, likewise.
     #[serde(default)]
     pub(super) initrd: Vec<String>,
     /// The kernel's arguments, a template.
     pub(super) arguments: String,
+    /// Whether it looks for the disk of the host's variable `disk-serial` before it wipes one.
+    #[serde(default)]
+    checks_disk_serial: bool,
     /// The answer files, with the language of each.
     #[serde(default)]
     answers: BTreeMap<String, Language>,
@@ -168,6 +201,11 @@ impl Profile {
         self.policy.over(site)
     }
 
+    /// Whether it looks for the disk of the host's variable `disk-serial` before it wipes one.
+    pub fn checks_disk_serial(&self) -> bool {
+        matches!(&self.kind, Kind::Install(install) if install.checks_disk_serial)
+    }
+
     /// The names of its answer files.
     pub fn answers(&self) -> impl Iterator<Item = &str> {
         self.answers.keys().map(String::as_str)
@@ -191,16 +229,19 @@ impl Profile {
         let value = |what: String| ProfileError::Value { path: path.clone(), what };
         let title: Text =
             raw.title.parse().map_err(|error: Invalid| value(format!("title: {error}")))?;
-        let kind = match (raw.install, raw.sanboot, raw.chain, raw.shell) {
-            (Some(install), None, None, None) => Kind::Install(install),
-            (None, Some(sanboot), None, None) => Kind::Sanboot(sanboot),
-            (None, None, Some(chain), None) => Kind::Chain(chain),
-            (None, None, None, Some(RawShell {})) => Kind::Shell,
-            _ => {
-                let what = "has not exactly one of the sections [install], [sanboot], [chain], \
-                            [shell]: write one";
-                return Err(value(what.to_owned()));
-            }
+        let kinds = [
+            raw.install.map(Kind::Install),
+            raw.sanboot.map(Kind::Sanboot),
+            raw.chain.map(Kind::Chain),
+            raw.shell.map(|RawShell {}| Kind::Shell),
+            raw.live.map(Kind::Live),
+            raw.menu.map(Kind::Menu),
+        ];
+        let mut kinds = kinds.into_iter().flatten();
+        let (Some(kind), None) = (kinds.next(), kinds.next()) else {
+            let what = "has not exactly one of the sections [install], [sanboot], [chain], \
+                        [shell], [live], [menu]: write one";
+            return Err(value(what.to_owned()));
         };
         check_kind(&kind, &path)?;
         let answers = match &kind {
@@ -214,18 +255,20 @@ impl Profile {
 /// Checks what is written into scripts, and the syntax of what is rendered for them.
 fn check_kind(kind: &Kind, path: &Path) -> Result<(), ProfileError> {
     let templates: Vec<(&str, &str)> = match kind {
-        Kind::Install(install) => {
-            for file in std::iter::once(&install.kernel).chain(&install.initrd) {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@+,=%~".contains(c);
-                let climbs = file.split('/').any(|part| part == "..");
-                if file.is_empty() || !file.chars().all(plain) || climbs || file.starts_with('-') {
-                    let what = format!(
-                        "install: {file:?} is neither a path below the served files nor a URL"
-                    );
-                    return Err(ProfileError::Value { path: path.to_owned(), what });
-                }
-            }
-            vec![("install.arguments", &install.arguments)]
+        Kind::Install(install) | Kind::Live(install) => {
+            check_files(kind, install)
+                .map_err(|what| ProfileError::Value { path: path.to_owned(), what })?;
+            vec![("arguments", &install.arguments)]
+        }
+        Kind::Menu(menu) => {
+            let first = menu.entries.first();
+            let default = menu.default.as_ref().filter(|name| !menu.entries.contains(name));
+            let what = match (first, default) {
+                (None, _) => "menu: has no entries".to_owned(),
+                (_, Some(name)) => format!("menu: its default {name:?} is none of its entries"),
+                _ => return Ok(()),
+            };
+            return Err(ProfileError::Value { path: path.to_owned(), what });
         }
         Kind::Sanboot(sanboot) => {
             let mut all = vec![("sanboot.target", sanboot.target.as_str())];
@@ -243,6 +286,37 @@ fn check_kind(kind: &Kind, path: &Path) -> Result<(), ProfileError> {
             what: what.to_owned(),
             source: Box::new(source),
         })?;
+    }
+    Ok(())
+}
+
+/// Checks what a kernel is started with.
+fn check_files(kind: &Kind, install: &Install) -> Result<(), String> {
+    let paths = std::iter::once(&install.kernel)
+        .chain(&install.kernel_efi)
+        .chain(&install.initrd)
+        .chain(install.files.values());
+    for file in paths {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-:/@+,=%~".contains(c);
+        let climbs = file.split('/').any(|part| part == "..");
+        if file.is_empty() || !file.chars().all(plain) || climbs || file.starts_with('-') {
+            return Err(format!("{file:?} is neither a path below the served files nor a URL"));
+        }
+    }
+    for name in install.files.keys() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
+            return Err(format!(
+                "files: {name:?} is no file name: use letters, digits, '.', '_', '-'"
+            ));
+        }
+    }
+    if let Some(name) = install.load.iter().find(|name| !install.answers.contains_key(*name)) {
+        return Err(format!("load: {name:?} is none of its answers"));
+    }
+    if matches!(kind, Kind::Live(_)) && (!install.answers.is_empty() || install.checks_disk_serial)
+    {
+        return Err("live: only [install] has answers, and wipes disks".to_owned());
     }
     Ok(())
 }
@@ -301,7 +375,16 @@ impl Profiles {
             })?;
             by_name.insert(name.clone(), Profile::load(folder, &name)?);
         }
-        Ok(Self { folder: folder.to_owned(), by_name })
+        let all = Self { folder: folder.to_owned(), by_name };
+        for profile in all.iter() {
+            if let Kind::Menu(menu) = profile.kind() {
+                menu.entries
+                    .iter()
+                    .filter(|name| *name != LOCAL)
+                    .try_for_each(|name| all.get(name).map(drop))?;
+            }
+        }
+        Ok(all)
     }
 
     /// The profile of that name.
@@ -311,6 +394,21 @@ impl Profiles {
             name: name.to_owned(),
             folder: self.folder.clone(),
         })
+    }
+
+    /// Whether the menu `menu` leads to the profile `wanted`, by way of other menus too.
+    pub fn leads_to(&self, menu: &Profile, wanted: &Profile) -> bool {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![menu]);
+        while let Some(profile) = open.pop() {
+            if profile.name == wanted.name {
+                return true;
+            }
+            let Kind::Menu(menu) = profile.kind() else { continue };
+            if seen.insert(&profile.name) {
+                open.extend(menu.entries.iter().filter_map(|name| self.get(name).ok()));
+            }
+        }
+        false
     }
 
     /// All of them, by name.

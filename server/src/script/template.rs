@@ -1,8 +1,9 @@
 //! Templates: strict about what is undefined, checked by the language that they are written in.
 //!
-//! A value that could mean something in that language is refused, not escaped: none of the
-//! languages here has an escape that every reader of it understands.
+//! A value that could mean something in that language is refused, unless the language has quotes
+//! that all its readers understand and the template asks for them.
 
+use super::language::{self, Language};
 use minijinja::{
     AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior, Value,
     syntax::SyntaxConfig,
@@ -12,39 +13,6 @@ use minijinja::{
 const FUEL: u64 = 1_000_000;
 /// The longest text that a template may yield, in bytes.
 const MAX_OUTPUT: usize = 4 << 20;
-/// The signs that a word may hold besides letters and digits.
-const SIGNS: &str = "._-:/@+,=()[]%!?*~^";
-
-/// The language of a template, which decides what a value may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Language {
-    /// Words of an iPXE command: each value is part of one of them.
-    #[serde(skip)]
-    Words,
-    /// debconf preseeding (debian-installer): each value is part of one line.
-    Preseed,
-}
-
-impl Language {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Words => "words",
-            Self::Preseed => "preseed",
-        }
-    }
-
-    /// What is wrong with a value, if anything.
-    fn objection(name: &str, value: &str) -> Option<String> {
-        let bad = match name {
-            "words" => value.chars().find(|&c| !(c.is_ascii_alphanumeric() || SIGNS.contains(c))),
-            // A backslash at a line's end joins lines; quotes end a command's argument.
-            _ => value.chars().find(|&c| c.is_control() || "\\'\"`".contains(c)),
-        }?;
-        Some(format!("a value holds {bad:?}, which {name} would not take for text"))
-    }
-}
-
 /// Why a template cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
@@ -54,6 +22,14 @@ pub enum TemplateError {
     /// The text is too long.
     #[error("the text has more than {MAX_OUTPUT} bytes")]
     TooLong,
+    /// The text is not of its language.
+    #[error("the text is no {language}: {why}")]
+    Malformed {
+        /// Which it should be.
+        language: &'static str,
+        /// Where it is not.
+        why: String,
+    },
 }
 
 /// Renders `template` with the values of `context`.
@@ -79,7 +55,7 @@ fn environment(language: Language) -> Result<Environment<'static>, minijinja::Er
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // Words are separated by any white space, so that none of it may be trimmed away.
-    let lines = language == Language::Preseed;
+    let lines = language != Language::Words;
     environment.set_syntax(
         SyntaxConfig::builder()
             .keep_trailing_newline(true)
@@ -91,6 +67,8 @@ fn environment(language: Language) -> Result<Environment<'static>, minijinja::Er
     environment.set_auto_escape_callback(move |_| AutoEscape::Custom(language.name().into()));
     environment.set_formatter(write_value);
     environment.add_function("fail", fail);
+    environment.add_filter("sh", |value: Value| language::sh(&value));
+    environment.add_filter("json", |value: Value| language::json(&value));
     Ok(environment)
 }
 
@@ -114,9 +92,7 @@ fn write_value(
     let AutoEscape::Custom(language) = state.auto_escape() else {
         return Err(refused("escaping cannot be switched off".to_owned()));
     };
-    let text = value.to_string();
-    if let Some(objection) = Language::objection(language, &text) {
-        return Err(refused(objection));
-    }
-    output.write_str(&text).map_err(minijinja::Error::from)
+    let language = Language::find(language)
+        .ok_or_else(|| refused(format!("there is no language {language:?}")))?;
+    output.write_str(&language.write(value)?).map_err(minijinja::Error::from)
 }

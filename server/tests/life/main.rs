@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod guard;
 mod install;
 #[cfg(test)]
 mod site;

@@ -122,6 +122,16 @@ impl Site {
         self.app.order(&name, order, &root, Timestamp::now()).await
     }
 
+    /// An order of somebody else than root.
+    pub(crate) async fn order_as(
+        &self,
+        who: &str,
+        name: &str,
+        order: &Order,
+    ) -> Result<State, AppError> {
+        self.app.order(&name.parse().unwrap(), order, &Actor::person(who), Timestamp::now()).await
+    }
+
     pub(crate) async fn order(&self, name: &str, order: &Order) -> State {
         self.try_order(name, order).await.unwrap()
     }

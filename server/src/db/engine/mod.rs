@@ -114,8 +114,14 @@ impl Engine {
     /// The migrations: version, and statements.
     pub(super) fn migrations(&self) -> &'static [(i64, &'static str)] {
         match self {
-            Self::Sqlite { .. } => &[(1, include_str!("../migrations/sqlite/0001-start.sql"))],
-            Self::Postgres(_) => &[(1, include_str!("../migrations/postgres/0001-start.sql"))],
+            Self::Sqlite { .. } => &[
+                (1, include_str!("../migrations/sqlite/0001-start.sql")),
+                (10, include_str!("../migrations/sqlite/0010-arm-requests.sql")),
+            ],
+            Self::Postgres(_) => &[
+                (1, include_str!("../migrations/postgres/0001-start.sql")),
+                (10, include_str!("../migrations/postgres/0010-arm-requests.sql")),
+            ],
         }
     }
 

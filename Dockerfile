@@ -1,0 +1,21 @@
+# Bootmint's server, alone, as a user without rights. Keep /site on a volume:
+#   docker run --rm -v bootmint:/site IMAGE init /site/bootmint --name boot.example.net
+#   docker run -d -v bootmint:/site -p 8080:8080 -p 8443:8443 IMAGE serve
+FROM rust:1-slim-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
+WORKDIR /src
+COPY . .
+RUN cargo build --locked --release --package bootmint-server --bin bootmint
+
+FROM debian:bookworm-slim
+RUN useradd --system --uid 10001 --home-dir /site bootmint \
+    && install -d -m 0700 -o bootmint -g bootmint /site
+COPY --from=build /src/target/release/bootmint /usr/local/bin/bootmint
+USER 10001
+VOLUME /site
+WORKDIR /site
+ENV BOOTMINT_CONFIG=/site/bootmint/bootmint.toml
+EXPOSE 8080 8443
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/bootmint"]
+CMD ["serve"]

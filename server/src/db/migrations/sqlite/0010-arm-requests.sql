@@ -1,0 +1,10 @@
+-- Armings that wait for another person, one for a host.
+CREATE TABLE arm_requests (
+    host TEXT PRIMARY KEY REFERENCES hosts (name),
+    actor TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    due INTEGER NOT NULL
+) STRICT;
+
+-- How many hosts somebody armed lately.
+CREATE INDEX audit_actor ON audit (actor, event, at);
