@@ -95,7 +95,7 @@ fn shown(stream: &TlsStream<TcpStream>) -> Vec<CertificateDer<'static>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_trusts_the_root_is_answered_and_others_are_not() {
-    for kind in [KeyKind::Ecdsa, KeyKind::Rsa] {
+    for kind in [KeyKind::P256, KeyKind::P384] {
         let folder = tempfile::tempdir().unwrap();
         let root = tls::root(kind, Timestamp::now()).unwrap();
         let pair = tls::server(&root, kind, &names(), Timestamp::now()).unwrap();
@@ -120,8 +120,8 @@ async fn a_client_that_trusts_the_root_is_answered_and_others_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_files_are_taken_and_wrong_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
-    let root = tls::root(KeyKind::Ecdsa, Timestamp::now()).unwrap();
-    let make = || tls::server(&root, KeyKind::Ecdsa, &names(), Timestamp::now()).unwrap();
+    let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
+    let make = || tls::server(&root, KeyKind::P256, &names(), Timestamp::now()).unwrap();
     let (old, new) = (make(), make());
     let files = put(folder.path(), &old);
     let certificates = Certificates::load(files.clone()).unwrap();
@@ -153,8 +153,8 @@ async fn new_files_are_taken_and_wrong_ones_are_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn silent_clients_lose_their_places() {
     let folder = tempfile::tempdir().unwrap();
-    let root = tls::root(KeyKind::Ecdsa, Timestamp::now()).unwrap();
-    let pair = tls::server(&root, KeyKind::Ecdsa, &names(), Timestamp::now()).unwrap();
+    let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
+    let pair = tls::server(&root, KeyKind::P256, &names(), Timestamp::now()).unwrap();
     let certificates = Certificates::load(put(folder.path(), &pair)).unwrap();
     let server = Server::start(&certificates, 1).await;
     // Both places are taken by clients that say nothing.
@@ -172,8 +172,8 @@ async fn silent_clients_lose_their_places() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_kept_connections() {
     let folder = tempfile::tempdir().unwrap();
-    let root = tls::root(KeyKind::Ecdsa, Timestamp::now()).unwrap();
-    let pair = tls::server(&root, KeyKind::Ecdsa, &names(), Timestamp::now()).unwrap();
+    let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
+    let pair = tls::server(&root, KeyKind::P256, &names(), Timestamp::now()).unwrap();
     let certificates = Certificates::load(put(folder.path(), &pair)).unwrap();
     let server = Server::start(&certificates, 600).await;
     let mut kept = server.connect(&root, "127.0.0.1").await.unwrap();

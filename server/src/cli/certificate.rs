@@ -16,7 +16,7 @@ pub(super) struct Args {
     #[arg(long = "name", value_name = "NAME", required = true)]
     names: Vec<ServerName>,
     /// The kind of its key
-    #[arg(long, value_name = "KIND", default_value = "ecdsa")]
+    #[arg(long, value_name = "KIND", default_value = "p256")]
     key: KeyKind,
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<ServerName>,
     /// The kind of key that certificates are made for
-    #[arg(long, value_name = "KIND", default_value = "ecdsa")]
+    #[arg(long, value_name = "KIND", default_value = "p256")]
     key: KeyKind,
 }
 

@@ -1,7 +1,7 @@
 //! The site's own certificate authority, and server certificates from it.
 //!
 //! Its root is compiled into firmware, so the names, dates and algorithms here are what iPXE
-//! takes: RSA or ECDSA over P-256, with SHA-256.
+//! takes: ECDSA over P-256 or P-384.
 
 use crate::{
     secret::{NoRandom, random_key},
@@ -12,7 +12,6 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rsa::{Generate, pkcs8::EncodePrivateKey};
 use std::{fmt, net::IpAddr, str::FromStr};
 
 /// How long a root is valid: firmware that trusts it is not compiled every year.
@@ -25,9 +24,9 @@ const SERVER_DAYS: i64 = 3 * 365;
 pub enum KeyKind {
     /// ECDSA over P-256.
     #[default]
-    Ecdsa,
-    /// RSA with 3072 bits, for firmware that was compiled without ECDSA.
-    Rsa,
+    P256,
+    /// ECDSA over P-384.
+    P384,
 }
 
 /// A name or address that machines reach the server by.
@@ -65,9 +64,6 @@ pub enum AuthorityError {
     /// The certificate library says no.
     #[error("the certificate cannot be made")]
     Certificate(#[from] rcgen::Error),
-    /// No RSA key.
-    #[error("the RSA key cannot be made")]
-    Rsa(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandom),
@@ -128,9 +124,6 @@ pub fn server(
         });
     }
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    if kind == KeyKind::Rsa {
-        params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
-    }
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.signed_by(&key, &issuer)?;
@@ -149,16 +142,10 @@ fn dated(now: Timestamp, days: i64) -> CertificateParams {
 }
 
 fn new_key(kind: KeyKind) -> Result<KeyPair, AuthorityError> {
-    match kind {
-        KeyKind::Ecdsa => Ok(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?),
-        KeyKind::Rsa => {
-            let key = rsa::PrivateKey::try_generate();
-            let key = key.map_err(|error| AuthorityError::Rsa(error.to_string().into()))?;
-            let der = key.to_pkcs8_der().map_err(|error| AuthorityError::Rsa(error.into()))?;
-            let der = rustls::pki_types::PrivatePkcs8KeyDer::from(der.as_bytes());
-            Ok(KeyPair::from_pkcs8_der_and_sign_algo(&der, &rcgen::PKCS_RSA_SHA256)?)
-        }
-    }
+    Ok(KeyPair::generate_for(match kind {
+        KeyKind::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
+        KeyKind::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
+    })?)
 }
 
 #[cfg(test)]
@@ -180,8 +167,8 @@ mod tests {
     #[test]
     fn no_two_roots_have_the_same_name_and_keys_stay_hidden() {
         let (one, other) = (
-            root(KeyKind::Ecdsa, Timestamp::now()).unwrap(),
-            root(KeyKind::Ecdsa, Timestamp::now()).unwrap(),
+            root(KeyKind::P256, Timestamp::now()).unwrap(),
+            root(KeyKind::P256, Timestamp::now()).unwrap(),
         );
         assert_ne!(one.certificates, other.certificates);
         assert!(!format!("{one:?}").contains("PRIVATE"));
