@@ -78,6 +78,12 @@ const TOOLS: &[Tool] = &[
     program("make", Task::Images, "make", "make"),
     program("perl", Task::Images, "perl", "perl"),
     program("git", Task::Images, "git", "git"),
+    file(
+        &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"],
+        Task::Images,
+        "ca-certificates",
+        "ca-certificates",
+    ),
     file(&["/usr/include/lzma.h"], Task::Images, "liblzma-dev", "xz-devel"),
     file(&["/usr/include/stdio.h"], Task::Images, "libc6-dev", "glibc-devel"),
     file(
