@@ -1,5 +1,6 @@
 //! HTTPS as machines see it: what certificate is shown, who takes it, and what happens to those
 //! who do not come to the point.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use bootmint_server::{
     boot::{self, Limits, Transport},

@@ -256,6 +256,7 @@ mod tests {
             let quoted = sh(&Value::from(text.as_str())).unwrap();
             let written = Language::Kickstart.write(&quoted).unwrap();
             let script = format!("printf %s {written}");
+            #[allow(clippy::disallowed_methods, reason = "a real shell reads what we quote")]
             let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
             prop_assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
         }

@@ -5,6 +5,7 @@
 mod client;
 #[cfg(test)]
 mod guard;
+#[cfg(test)]
 mod install;
 #[cfg(test)]
 mod site;
