@@ -125,6 +125,15 @@ impl Authority {
         self.issue(&params, kind.generate()?)
     }
 
+    /// The files of a client's certificate and key in `folder`, made when they are not there.
+    pub fn lasting_client(&self, folder: &Path) -> anyhow::Result<(PathBuf, PathBuf)> {
+        let files = (folder.join("client.pem"), folder.join("client.key"));
+        if files.0.is_file() && files.1.is_file() {
+            return Ok(files);
+        }
+        self.client(Kind::Rsa)?.write(folder, "client")
+    }
+
     fn issue(&self, params: &CertificateParams, key: KeyPair) -> anyhow::Result<Pair> {
         let cert = params.signed_by(&key, &self.issuer)?;
         Ok(Pair { cert: cert.pem(), der: cert.der().clone(), key })

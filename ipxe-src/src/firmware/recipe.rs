@@ -180,6 +180,8 @@ impl Inputs {
         objects.options.clear();
         objects.script.clear();
         objects.trust.clear();
+        // The key does not stay in the work folder, which can serve other profiles then.
+        objects.client = None;
         objects.payloads = Payloads::Any;
         // Whoever signs, it is the same build folder.
         objects.signer = objects.signer.map(|_| String::new());

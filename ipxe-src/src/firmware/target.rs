@@ -80,18 +80,16 @@ impl Target<'_> {
             forget_sources(&make)?;
         }
         let stem = match self.drivers {
-            Resolved::Named(drivers) => {
-                self.make_slim(&mut make, drivers, embedded, progress)?;
-                SLIM
-            }
-            Resolved::All => {
-                self.make_full(&mut make, embedded, progress)?;
-                "ipxe"
-            }
+            Resolved::Named(_) => SLIM,
+            Resolved::All => "ipxe",
         };
-        let read = self.read(&make, stem);
-        if self.profile.client().is_some() {
-            make.forget_key(stem)?;
+        let made = match self.drivers {
+            Resolved::Named(drivers) => self.make_slim(&mut make, drivers, embedded, progress),
+            Resolved::All => self.make_full(&mut make, embedded, progress),
+        };
+        let read = made.and_then(|()| self.read(&make, stem));
+        if self.inputs.holds_key() {
+            make.forget_key(stem)?; // however the build ended
         }
         read
     }

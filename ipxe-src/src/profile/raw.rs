@@ -238,6 +238,8 @@ fn check_signable(raw: &RawProfile, lane: Lane) -> Result<(), String> {
     } else if raw.serial.is_some() {
         "iPXE's serial console may not be signed: leave [serial] away, and let the machine's own \
          firmware put its console on the line"
+    } else if !raw.overlays.is_empty() {
+        "out-of-tree drivers are not among what iPXE's makers permit: leave overlays away"
     } else if lane == Lane::OwnKey {
         return Ok(());
     } else if raw.targets.len() != 1 {

@@ -43,6 +43,7 @@ fn what_secure_boot_forbids_is_refused_with_what_to_do() {
     for (error, expected) in [
         (fault(&format!("{HEAD}drivers = \"all\"\n{SHIM}")), "another profile"),
         (with("serial = { port = \"com1\" }", &pair), "leave [serial] away"),
+        (with("overlays = [\"fwcfg\"]", &pair), "leave overlays away"),
         (with("", OWN), "secureboot keys"),
         (with("", &format!("{pair}loader = \"a.efi\"\n")), "nothing else"),
         (with("", &pair.replace("no.key", "gone.key")), "is not there"),

@@ -31,6 +31,8 @@ use xtask::{
     secureboot, ui,
 };
 
+/// The Debian packages that these tests need besides those of machines.
+const TOOLS: [&str; 5] = ["openssl", "sbsigntool", "efitools", "shim-unsigned", "mtools"];
 /// What may be signed, and is enough to ask a server.
 const PROFILE: &str = "name = \"secure\"\ndescription = \"d\"\ntargets = [\"efi-x86_64\"]\n\
     drivers = [\"intel\", \"snp\"]\n\
@@ -70,7 +72,9 @@ fn profile(keys: &Path) -> anyhow::Result<Profile> {
 
 /// A scene whose firmware our key has signed, and the folder of the keys.
 fn scene(name: &str) -> anyhow::Result<Option<(Scene, PathBuf)>> {
-    let Some(lab) = Lab::open(name)? else { return Ok(None) };
+    let Some(lab) = Lab::with(name, &[&lab::MACHINES[..], &TOOLS].concat())? else {
+        return Ok(None);
+    };
     let keys = keys()?;
     let Some(firmware) = firmware::compiled_as(&profile(&keys)?)? else {
         lab::skip(name, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
@@ -170,7 +174,7 @@ fn a_shim_starts_the_ipxe_beside_it() -> anyhow::Result<()> {
 /// What a firmware setup would enrol is what the key folder says, and no private key is with it.
 #[test]
 fn the_enrolment_image_holds_certificates_and_no_key() -> anyhow::Result<()> {
-    let Some(lab) = Lab::open("secure-boot-enrol")? else { return Ok(()) };
+    let Some(lab) = Lab::with("secure-boot-enrol", &TOOLS)? else { return Ok(()) };
     let keys = keys()?;
     let path = lab.folder().join("enrol.img");
     fs::write(&path, secureboot::enrolment(&keys)?)?;

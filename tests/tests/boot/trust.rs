@@ -5,21 +5,33 @@
 
 use crate::scene::{Scene, WEB, feed, url};
 use bootmint_image_factory::{format::Format, ticket::Patience};
-use bootmint_ipxe_src::profile::{self, Profile};
+use bootmint_ipxe_src::{
+    cache::Cache,
+    profile::{self, Profile},
+};
 use bootmint_tests::{
     boot_server::Reply,
     disks, firmware,
     guest::SWITCHED_OFF,
     images,
     lab::{self, Lab},
+    run::tool,
     tls::{Authority, Kind, TlsFront, Validity},
 };
-use std::{collections::BTreeMap, fs, path::Path, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 use xtask::{
     qemu::{Board, Machine, Medium},
     sign::Signer,
 };
 
+/// The Debian packages that these tests need.
+const TOOLS: [&str; 3] = ["qemu-system-x86", "ovmf", "openssl"];
 /// The gateway, which is this computer.
 const HERE: &str = "192.0.2.1";
 /// What the console shows of the other [`Servers`]: docs/firmware.md explains it to users. Where
@@ -57,7 +69,7 @@ fn profile(folder: &Path, name: &str, more: &str) -> anyhow::Result<Profile> {
 }
 
 fn scene(name: &str, profile_name: &str, more: &str) -> anyhow::Result<Option<Scene>> {
-    let Some(lab) = Lab::open(name)? else { return Ok(None) };
+    let Some(lab) = Lab::with(name, &TOOLS)? else { return Ok(None) };
     let profile = profile(lab.folder(), profile_name, more)?;
     let Some(firmware) = firmware::compiled_as(&profile)? else {
         lab::skip(name, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
@@ -177,6 +189,73 @@ fn bios_trusts_its_root_and_no_other() -> anyhow::Result<()> {
 #[test]
 fn uefi_trusts_its_root_and_no_other() -> anyhow::Result<()> {
     trusts_its_root_and_no_other("trust-uefi", true)
+}
+
+/// Whether a file below `folder` holds `secret`.
+fn leaks(folder: &Path, secret: &[u8]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(leaks(&path, secret)?);
+        } else if fs::read(&path)?.windows(secret.len()).any(|window| window == secret) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// The machine is asked for a certificate and has one; its key stays nowhere but in the firmware.
+#[test]
+fn a_machine_shows_its_client_certificate() -> anyhow::Result<()> {
+    const NAME: &str = "client-certificate";
+    let Some(lab) = Lab::with(NAME, &TOOLS)? else { return Ok(()) };
+    let authority = authority()?;
+    let (cert, key) = {
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock();
+        authority.lasting_client(&lab::lasting_folder("trust")?)?
+    };
+    let with = |key: &Path| {
+        let client =
+            format!("client = {{ cert = \"{}\", key = \"{}\" }}", cert.display(), key.display());
+        profile(lab.folder(), "kvm-client", &client)
+    };
+    let (_, other) = authority.client(Kind::Rsa)?.write(lab.folder(), "other")?;
+    if let Err(error) = firmware::compiled_as(&with(&other)?) {
+        let error = format!("{error:#}");
+        assert!(error.contains("is not the key of the client certificate"), "{error}");
+    }
+    let Some(firmware) = firmware::compiled_as(&with(&key)?)? else {
+        lab::skip(NAME, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
+        return Ok(());
+    };
+    let cache = Cache::open(None)?;
+    let folder = cache.firmware(&firmware.manifest.key);
+    assert_eq!(fs::metadata(&folder)?.permissions().mode() & 0o077, 0, "others could read it");
+    let der = tool(
+        "openssl",
+        ["rsa".as_ref(), "-outform".as_ref(), "DER".as_ref(), "-in".as_ref(), key.as_os_str()],
+    )?;
+    let secret = &der[der.len() / 2..][..48]; // of the private exponent or a prime
+    for entry in fs::read_dir(cache.work())? {
+        let bin = entry?.path().join("src/bin");
+        let closed = bin.parent().is_some_and(|src| {
+            fs::metadata(src).is_ok_and(|about| about.permissions().mode() & 0o077 == 0)
+        });
+        if closed && bin.is_dir() {
+            let found = leaks(&bin, secret)?;
+            assert!(found.is_empty(), "{found:?}");
+        }
+    }
+
+    let scene = Scene::with(lab, firmware)?;
+    let pair = authority.server(Kind::Ecdsa, &[HERE], Validity::Now)?;
+    let front = TlsFront::start(pair, scene.server.port(), Some(&authority))?;
+    let feed = feed(WEB, &format!("https://{HERE}:{}", front.port()));
+    let image = scene.image(&feed, Format::Iso, &Patience::default())?;
+    scene.announces("boot", &scene.machine(Board::Bios, image, Medium::Cd, WEB)?, WEB)?;
+    Ok(())
 }
 
 /// A profile that demands signed payloads: its tickets run a signed answer...
