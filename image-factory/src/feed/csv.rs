@@ -10,7 +10,12 @@ use crate::{
     host::{MAX_NICS, VarName, quoted},
 };
 use csv::{ReaderBuilder, StringRecord};
-use std::{borrow::Cow, io::Read};
+use csv_core::ReadRecordResult;
+use std::{
+    borrow::Cow,
+    io::Read,
+    sync::{Mutex, PoisonError},
+};
 
 /// What marks a column as a variable whatever its name resembles.
 const VARIABLE: &str = "var.";
@@ -40,7 +45,8 @@ pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) -> Vec<Column
                 return columns.unwrap_or_default();
             }
         }
-        let start = start(&record, 0);
+        let start = record.position().map_or(0, csv::Position::byte);
+        let start = u32::try_from(start).unwrap_or(u32::MAX);
         match &columns {
             None => match header(&record, start, source) {
                 Ok(known) => columns = Some(known),
@@ -58,27 +64,62 @@ pub(super) fn read(source: &Source<'_>, checker: &mut Checker<'_>) -> Vec<Column
     }
 }
 
-/// Checks again the one host at the start of `piece`, which was found to be one before.
-pub(super) fn again(
-    piece: Piece<'_>,
-    columns: &[Column],
-    source: &Source<'_>,
-    checker: &mut Checker<'_>,
-) {
-    let mut record = StringRecord::new();
-    if let Ok(true) = reader(piece.text.as_bytes()).read_record(&mut record) {
-        row(&record, start(&record, piece.base), columns, source, checker);
+/// What reads records again.
+pub(super) struct Again {
+    columns: Vec<Column>,
+    /// Parsers that are not at work: to make one takes longer than to read a record, and a copy of
+    /// one does not parse.
+    idle: Mutex<Vec<csv_core::Reader>>,
+}
+
+impl Again {
+    /// For records with these columns.
+    pub(super) fn new(columns: Vec<Column>) -> Self {
+        Self { columns, idle: Mutex::default() }
+    }
+
+    /// Checks again the one host at the start of `piece`, which was found to be one before.
+    pub(super) fn host(&self, piece: Piece<'_>, source: &Source<'_>, checker: &mut Checker<'_>) {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let parser = idle().pop();
+        let mut parser =
+            parser.unwrap_or_else(|| csv_core::ReaderBuilder::new().comment(Some(b'#')).build());
+        let record = self.record(&mut parser, piece.text.as_bytes());
+        parser.reset();
+        idle().push(parser);
+        if let Some(record) = record {
+            row(&record, piece.base, &self.columns, source, checker);
+        }
+    }
+
+    /// The first record in `input`.
+    fn record(&self, parser: &mut csv_core::Reader, mut input: &[u8]) -> Option<StringRecord> {
+        let mut text = vec![0; input.len() + 1];
+        let mut ends = vec![0; self.columns.len() + 1];
+        let (mut len, mut fields) = (0, 0);
+        loop {
+            let (result, read, wrote, ended) =
+                parser.read_record(input, text.get_mut(len..)?, ends.get_mut(fields..)?);
+            input = input.get(read..)?;
+            (len, fields) = (len + wrote, fields + ended);
+            match result {
+                ReadRecordResult::InputEmpty => {} // an empty input tells the parser that it ends
+                ReadRecordResult::Record => break,
+                _ => return None,
+            }
+        }
+        let mut record = StringRecord::with_capacity(len, fields);
+        let mut start = 0;
+        for &end in ends.get(..fields)? {
+            record.push_field(str::from_utf8(text.get(start..end)?).ok()?);
+            start = end;
+        }
+        Some(record)
     }
 }
 
 fn reader<R: Read>(from: R) -> csv::Reader<R> {
     ReaderBuilder::new().has_headers(false).flexible(true).comment(Some(b'#')).from_reader(from)
-}
-
-/// Where a record starts, when what it was read from starts at byte `base`.
-fn start(record: &StringRecord, base: u32) -> u32 {
-    let start = record.position().map_or(0, csv::Position::byte);
-    u32::try_from(start + u64::from(base)).unwrap_or(u32::MAX)
 }
 
 /// The place of field `index` of the record that starts at `record`.

@@ -25,8 +25,8 @@ pub struct Feed<'a> {
 
 /// Where a feed's hosts are.
 enum Hosts {
-    /// Records with these columns, at these bytes.
-    Csv(Vec<Column>, Vec<u32>),
+    /// Records at these bytes, and what reads them.
+    Csv(csv::Again, Vec<u32>),
     /// Objects, at these bytes.
     Json(Vec<u32>),
     /// In memory.
@@ -53,7 +53,7 @@ impl<'a> Feed<'a> {
         };
         let (columns, defaults) = read_checked(&source, format, defaults, &mut sink)?;
         let hosts = match format {
-            FeedFormat::Csv => Hosts::Csv(columns, places),
+            FeedFormat::Csv => Hosts::Csv(csv::Again::new(columns), places),
             FeedFormat::Json | FeedFormat::Ndjson => Hosts::Json(places),
             FeedFormat::Toml => Hosts::Held(held),
         };
@@ -72,8 +72,8 @@ impl<'a> Feed<'a> {
     pub fn host(&self, index: usize) -> Result<Host, Fault> {
         let host = match &self.hosts {
             Hosts::Held(hosts) => hosts.get(index).cloned(),
-            Hosts::Csv(columns, places) => self.again(places, index, |piece, checker| {
-                csv::again(piece, columns, &self.source, checker);
+            Hosts::Csv(records, places) => self.again(places, index, |piece, checker| {
+                records.host(piece, &self.source, checker);
             }),
             Hosts::Json(places) => self.again(places, index, json::again),
         };
