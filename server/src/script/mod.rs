@@ -12,7 +12,7 @@ pub mod shipped;
 mod template;
 
 #[cfg(test)]
-mod snapshots;
+mod shipped_tests;
 #[cfg(test)]
 mod tests;
 
