@@ -12,7 +12,7 @@ pub mod shipped;
 mod template;
 
 #[cfg(test)]
-mod shipped_tests;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 
