@@ -117,7 +117,7 @@ impl<'a> Plan<'a> {
         Ok(self.names.expand(&Named { host, site, profile, format })?)
     }
 
-    /// The templates, in the order of the writers that [`Plan::jobs`] wants.
+    /// The templates, in the order of the writers that `Plan::jobs` wants.
     pub(super) fn templates(&self) -> impl Iterator<Item = &'a Template> {
         self.lots.iter().flat_map(Lot::templates)
     }
