@@ -1,11 +1,15 @@
 //! The companion server: what a booting machine asks, and what it is told.
 
+pub mod api;
 pub mod app;
+pub mod auth;
 pub mod boot;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod images;
 pub mod machine;
+pub mod metrics;
 pub mod record;
 pub mod script;
 pub mod secret;

@@ -10,7 +10,8 @@ use std::fmt;
 #[error("the system gave no random bytes: the server cannot make secrets without them")]
 pub struct NoRandom(#[source] getrandom::Error);
 
-fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
+/// Bytes from the system's generator.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(NoRandom)?;
     Ok(bytes)
@@ -18,7 +19,7 @@ fn random<const N: usize>() -> Result<[u8; N], NoRandom> {
 
 /// A fresh name for an attempt.
 pub fn new_attempt() -> Result<AttemptId, NoRandom> {
-    random().map(|bytes| AttemptId::from_bits(u128::from_be_bytes(bytes)))
+    random_bytes().map(|bytes| AttemptId::from_bits(u128::from_be_bytes(bytes)))
 }
 
 /// A secret that an attempt's installer proves itself with: 128 random bits.
@@ -30,7 +31,7 @@ pub struct Secret(String);
 impl Secret {
     /// A fresh one.
     pub fn random() -> Result<Self, NoRandom> {
-        random::<16>().map(|bytes| Self(hex(&bytes)))
+        random_bytes::<16>().map(|bytes| Self(hex(&bytes)))
     }
 
     /// The secret that an installer sent, once its digest was found.
@@ -70,6 +71,12 @@ impl Digest {
         Self::of(token.as_str().as_bytes())
     }
 
+    /// The digest that 64 hexadecimal digits are.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        (text.len() == 64 && digits).then(|| Self(text.to_owned()))
+    }
+
     /// The digits.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -84,10 +91,11 @@ impl fmt::Debug for Digest {
 
 /// Random bytes as 64 hexadecimal digits, for a key file.
 pub fn random_key() -> Result<String, NoRandom> {
-    random::<32>().map(|bytes| hex(&bytes))
+    random_bytes::<32>().map(|bytes| hex(&bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.

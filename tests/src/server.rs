@@ -68,6 +68,7 @@ impl Site {
     ) -> anyhow::Result<RunningServer> {
         let listen = format!("BOOTMINT_BOOT__LISTEN=127.0.0.1:{}", port.unwrap_or(0));
         let mut line = CommandLine { program: "env", args: vec![listen.into()] };
+        line.args.push("BOOTMINT_CONSOLE__LISTEN=127.0.0.1:0".into());
         line.args.extend(settings.iter().map(Into::into));
         line.args.extend([self.program.clone().into(), "--config".into(), self.config().into()]);
         line.args.push("serve".into());

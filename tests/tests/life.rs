@@ -165,6 +165,8 @@ impl Life {
         }
         let install = |was: &str| format!("web-01 boot {was} -> installing");
         let expected = [
+            // The first account, made by `init`; it belongs to no host.
+            "add-account -> account".to_owned(),
             "web-01 import -> new".to_owned(),
             install("new"),
             "web-01 done installing -> installed".to_owned(),
@@ -176,7 +178,7 @@ impl Life {
             "web-01 deadline installing -> stalled".to_owned(),
         ];
         assert_eq!(changes, expected, "{log}");
-        assert!(verified.contains("9 rows"), "{verified}");
+        assert!(verified.contains("10 rows"), "{verified}");
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::{App, AppError, BOOT, Facts, RACES};
 use crate::{
-    config::Tokenless,
+    config::{Secrets, Tokenless},
     db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
     machine::{self, Action, AttemptId, Event, State},
     script::{self, Kind, LOCAL, Profile, Release, Script},
@@ -137,6 +137,7 @@ impl App {
                 return Ok(None);
             }
         }
+        self.metrics.boot(decision.action);
         tracing::info!(host = %host.name, action = decision.action, state = next.name(), "boot");
         Ok(Some(decision.script))
     }
@@ -152,15 +153,17 @@ impl App {
             Action::Local if let Some(profile) = chosen => Ok(Decision {
                 script: match profile.kind() {
                     Kind::Install(_) => script::unarmed(host, profile),
-                    _ => self.run(host, profile)?,
+                    _ => self.run(host, profile, &self.config.secrets)?,
                 },
                 action: "choice",
                 begins: None,
             }),
             // Of the state machine every boot is told something; if it were not, this is safe.
-            Action::Local | Action::Nothing => {
-                Ok(Decision { script: self.ordinary(host)?, action: "local", begins: None })
-            }
+            Action::Local | Action::Nothing => Ok(Decision {
+                script: self.ordinary(host, &self.config.secrets)?,
+                action: "local",
+                begins: None,
+            }),
             Action::Hold => Ok(Decision {
                 script: script::hold(host, self.config.hold),
                 action: "hold",
@@ -190,7 +193,7 @@ impl App {
     }
 
     /// What a host boots when it does not install: its disk, or what its variable says.
-    pub(super) fn ordinary(&self, host: &Host) -> Result<Script, AppError> {
+    pub(super) fn ordinary(&self, host: &Host, secrets: &Secrets) -> Result<Script, AppError> {
         let Some((_, name)) = host.vars.iter().find(|(name, _)| name.as_str() == BOOT) else {
             return Ok(script::local(Some(host)));
         };
@@ -199,16 +202,16 @@ impl App {
             let profile = profile.name().to_string();
             return Err(AppError::InstallerAsBoot { host: host.name.clone(), profile });
         }
-        self.run(host, profile)
+        self.run(host, profile, secrets)
     }
 
     /// The script of a profile that installs nothing.
-    fn run(&self, host: &Host, profile: &Profile) -> Result<Script, AppError> {
+    fn run(&self, host: &Host, profile: &Profile, secrets: &Secrets) -> Result<Script, AppError> {
         if matches!(profile.kind(), Kind::Menu(_)) {
             return Ok(script::menu(&self.profiles, profile, host)?);
         }
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
-        let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
+        let release = Release { attempt, secret: &secret, secrets };
         Ok(script::run(profile, host, &release)?)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     db::{DbError, Guarded},
+    images::ImageError,
     machine::Refused,
     script::{ProfileError, ScriptError},
     secret::NoRandom,
@@ -44,6 +45,9 @@ pub enum AppError {
         /// The profile.
         profile: String,
     },
+    /// There is no image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// The state machine says no.
     #[error("host \"{host}\": nothing was changed")]
     Refused {

@@ -5,6 +5,7 @@ mod boots;
 mod error;
 mod facts;
 mod guard;
+mod images;
 mod orders;
 mod sweep;
 
@@ -17,12 +18,15 @@ pub use orders::{Order, Text};
 use crate::{
     config::Config,
     db::{Actor, Imported, Store},
+    images::Shelf,
     machine::Policy,
+    metrics::Metrics,
     script::{Profile, Profiles},
     secret::Digest,
     time::Timestamp,
 };
-use bootmint_image_factory::host::Host;
+use bootmint_image_factory::host::{Host, Token};
+use std::sync::Arc;
 
 /// How often a decision is made anew because the host changed meanwhile.
 const RACES: usize = 64;
@@ -39,6 +43,8 @@ pub struct App {
     config: Config,
     profiles: Profiles,
     store: Store,
+    shelf: Arc<Shelf>,
+    metrics: Metrics,
 }
 
 impl App {
@@ -46,7 +52,8 @@ impl App {
     pub async fn open(config: Config) -> Result<Self, AppError> {
         let profiles = Profiles::load(&config.profiles)?;
         let store = Store::open(&config.database, config.connections).await?;
-        Ok(Self { config, profiles, store })
+        let shelf = Arc::new(Shelf::new(&config.templates));
+        Ok(Self { config, profiles, store, shelf, metrics: Metrics::default() })
     }
 
     /// The configuration.
@@ -57,6 +64,11 @@ impl App {
     /// The database.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// All OS profiles.
@@ -80,6 +92,14 @@ impl App {
         self.os(host).map_or(site, |profile| profile.policy(&site))
     }
 
+    /// The token by which `host` is known: its own, or the one that follows from the token key.
+    pub fn token_of(&self, host: &Host) -> Result<Token, AppError> {
+        match &host.token {
+            Some(token) => Ok(token.clone()),
+            None => Ok(self.config.token_key.token(&host.name)?),
+        }
+    }
+
     /// Adds and updates hosts. Those without a token of their own get the one that follows from
     /// the token key, as the factory gives it to their tickets.
     pub async fn import(
@@ -90,10 +110,7 @@ impl App {
     ) -> Result<Imported, AppError> {
         let mut entries = Vec::with_capacity(hosts.len());
         for host in hosts {
-            let token = match &host.token {
-                Some(token) => token.clone(),
-                None => self.config.token_key.token(&host.name)?,
-            };
+            let token = self.token_of(host)?;
             entries.push((host.clone(), Some(Digest::of_token(&token))));
         }
         Ok(self.store.import(&entries, actor, now).await?)

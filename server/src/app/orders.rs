@@ -2,7 +2,7 @@
 
 use super::{App, AppError, OS, RACES};
 use crate::{
-    config::ApprovalPolicy,
+    config::{ApprovalPolicy, Secrets},
     db::{Actor, Change, Committed, Outcome, StoredHost},
     machine::{self, AttemptId, Event, State},
     script::{self, Profile, Release},
@@ -128,12 +128,21 @@ impl App {
     /// Every text that `host` would be sent: ordinarily, held, and for an install. Secrets are
     /// left in what is rendered, but no attempt is begun.
     pub fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
+        self.preview_with(host, &self.config.secrets)
+    }
+
+    /// The same with every secret hidden.
+    pub fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
+        self.preview_with(host, &self.config.secrets.hidden())
+    }
+
+    fn preview_with(&self, host: &Host, secrets: &Secrets) -> Result<Vec<Text>, AppError> {
         let profile = self.os(host)?;
         self.check_disk(host, profile)?;
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
-        let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
+        let release = Release { attempt, secret: &secret, secrets };
         let scripts = [
-            ("ordinary boot".to_owned(), self.ordinary(host)?),
+            ("ordinary boot".to_owned(), self.ordinary(host, secrets)?),
             ("held".to_owned(), script::hold(host, self.config.hold)),
             (format!("install of {}", profile.name()), script::run(profile, host, &release)?),
         ];

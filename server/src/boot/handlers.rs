@@ -95,7 +95,7 @@ pub(super) async fn answer(
 }
 
 /// `GET /readyz`: whether the database answers.
-pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, AppError> {
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, AppError> {
     app.store().ping().await?;
     Ok("ready\n")
 }

@@ -27,7 +27,15 @@ const MAX_HEAD: usize = 16 << 10;
 
 /// The address that a request comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(IpAddr);
+pub(crate) struct Peer(IpAddr);
+
+#[cfg(test)]
+impl Peer {
+    /// That address.
+    pub(crate) fn of(address: IpAddr) -> Self {
+        Self(address)
+    }
+}
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,9 +6,12 @@ mod handlers;
 mod listener;
 mod status;
 
+pub(crate) use handlers::ready;
+pub(crate) use listener::Peer;
 pub use listener::{Limits, Transport, serve};
+pub(crate) use status::{chain, status};
 
-use crate::{app::App, time::Seconds};
+use crate::app::App;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
@@ -29,7 +32,6 @@ const MAX_BODY: usize = 8 << 10;
 /// The routes of the boot listener.
 pub fn router(app: Arc<App>) -> Router {
     let files = ServeDir::new(&app.config().files).append_index_html_on_directories(false);
-    let patience = app.config().request_time;
     Router::new()
         .route("/boot", get(handlers::boot_without_token).post(handlers::boot_without_token))
         .route("/boot/{token}", get(handlers::boot).post(handlers::boot))
@@ -39,17 +41,17 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/readyz", get(handlers::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .nest_service("/files", files)
-        .layer(middleware::from_fn_with_state(patience, watch))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), watch))
         .with_state(app)
 }
 
 /// Ends a request that takes too long before its answer begins, and logs its route.
-async fn watch(State(patience): State<Seconds>, request: Request, next: Next) -> Response {
+pub(crate) async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>();
     let route = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let limit = Duration::from_secs(patience.get().into());
+    let limit = Duration::from_secs(app.config().request_time.get().into());
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -57,6 +59,7 @@ async fn watch(State(patience): State<Seconds>, request: Request, next: Next) ->
         }
     };
     let (status, took) = (response.status().as_u16(), start.elapsed());
+    app.metrics().request(&route, status, took);
     tracing::debug!(%method, route, status, took = ?took, "request");
     response
 }

@@ -12,7 +12,7 @@ use axum::{
 use std::error::Error;
 
 /// The status of an error.
-pub(super) fn status(error: &AppError) -> StatusCode {
+pub(crate) fn status(error: &AppError) -> StatusCode {
     match error {
         AppError::Db(DbError::Unavailable(_) | DbError::Busy(_)) | AppError::Contended(_) => {
             StatusCode::SERVICE_UNAVAILABLE
@@ -33,6 +33,7 @@ pub(super) fn status(error: &AppError) -> StatusCode {
         | AppError::Profile(_)
         | AppError::Random(_)
         | AppError::Token(_)
+        | AppError::Image(_)
         | AppError::NoProfile(_)
         | AppError::NoScript { .. }
         | AppError::InstallerAsBoot { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -66,7 +67,7 @@ impl IntoResponse for AppError {
 }
 
 /// An error with its sources, on one line.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

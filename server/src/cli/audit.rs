@@ -40,6 +40,12 @@ async fn show(app: &App, ui: &Ui) -> anyhow::Result<()> {
                 "{:>6} {} {:<16} {:<24} {:<10} {:<10} -> {:<10} {}",
                 row.seq, row.at, row.actor, row.host, row.event, row.was, row.became, row.detail
             ));
+            if !row.result.is_empty() {
+                ui.line(format_args!(
+                    "       {} as {} with token {} from {} by request {} {}",
+                    row.result, row.role, row.token, row.source, row.request, row.reason
+                ));
+            }
         }
         after = last.seq;
     }

@@ -3,11 +3,16 @@
 use super::ui::Ui;
 use crate::{
     app::App,
+    auth::{Grant, Grants, Password, Role, Scope},
     config::{self, TlsChoice},
+    time::Timestamp,
     tls::{KeyKind, ServerName},
 };
 use anyhow::Context;
 use std::path::PathBuf;
+
+/// The name of the first account.
+const FIRST: &str = "admin";
 
 /// Arguments of `bootmint init`.
 #[derive(clap::Args)]
@@ -28,10 +33,11 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let made = config::init_with(&args.folder, &choice).context("making the server's folder")?;
     let config = config::load(&made.config, []).context("reading the new configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let password = runtime.block_on(async {
         let app = App::open(config).await.context("making the database")?;
+        let password = first_admin(&app).await.context("making the first account");
         app.store().close().await;
-        anyhow::Ok(())
+        password
     })?;
     ui.line(format_args!("made {}", args.folder.display()));
     ui.line(format_args!("next: export BOOTMINT_CONFIG={}", made.config.display()));
@@ -40,10 +46,23 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
         "mint images with the key in {}",
         made.config.with_file_name("token.key").display()
     ));
+    if let Some(password) = password {
+        ui.line(format_args!(
+            "sign in as {FIRST} with the one-time password {}, and change it",
+            password.reveal()
+        ));
+    }
     ui.line(format_args!(
         "for HTTPS, compile firmware that trusts this site: a firmware profile with\n      \
          trust = [\"{}\"]",
         made.root.display()
     ));
     Ok(())
+}
+
+/// Makes the account of the first administrator.
+async fn first_admin(app: &App) -> anyhow::Result<Option<Password>> {
+    let grants = Grants::new(vec![Grant { role: Role::Admin, scope: Scope::All }])?;
+    let now = Timestamp::now();
+    Ok(app.add_account(&FIRST.parse()?, &grants, true, &super::actor(), now).await?)
 }

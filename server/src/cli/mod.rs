@@ -1,15 +1,19 @@
 //! The command line. Until there is a client for the server's interface, the commands work on
 //! the database of the configuration themselves; that is safe beside a running server.
 
+mod accounts;
 mod audit;
 mod certificate;
 mod config;
 mod hosts;
 mod init;
 mod lint;
+mod openapi;
 mod orders;
 mod render;
+mod roles;
 mod serve;
+mod templates;
 mod ui;
 
 use crate::{app::App, config::Config, db::Actor};
@@ -65,6 +69,19 @@ enum Command {
     Lint(lint::Args),
     /// Shows or verifies the audit log
     Audit(audit::Args),
+    /// Prints which role may do what
+    Roles,
+    /// Prints the OpenAPI document of the server's interface
+    Openapi,
+    /// Publishes what images are minted from on demand
+    #[command(subcommand)]
+    Templates(templates::Command),
+    /// Manages local accounts
+    #[command(subcommand)]
+    Users(accounts::Users),
+    /// Manages API tokens
+    #[command(subcommand)]
+    Tokens(accounts::Tokens),
 }
 
 /// Runs a command.
@@ -94,6 +111,18 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }),
         Command::Render(args) => {
             with_app(config()?, async |app| render::run(&args, app, &ui).await)
+        }
+        Command::Templates(command) => templates::run(&command, &config()?, &ui),
+        Command::Openapi => openapi::run(&ui),
+        Command::Roles => {
+            roles::run(&ui);
+            Ok(())
+        }
+        Command::Users(command) => {
+            with_app(config()?, async |app| accounts::users(command, app, &ui).await)
+        }
+        Command::Tokens(command) => {
+            with_app(config()?, async |app| accounts::tokens(command, app, &ui).await)
         }
         Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),
         Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),

@@ -1,6 +1,7 @@
 //! `bootmint serve`.
 
 use crate::{
+    api,
     app::App,
     boot::{self, Limits, Transport},
     config::{Config, LogFormat},
@@ -52,6 +53,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), stopped.clone()));
     let mut tasks = vec![sweeper];
+    let console = listen(app.config().console).await?;
+    tracing::info!(address = %console.local_addr()?, "console");
+    let (router, stopping) = (api::router(&app), until(stopped.clone()));
+    tasks.push(tokio::spawn(boot::serve(console, Transport::Plain, router, limits, stopping)));
     let router = boot::router(Arc::clone(&app));
     if let Some(address) = plain {
         let listener = listen(address).await?;
@@ -138,11 +143,16 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     loop {
         let result = tokio::select! {
             _ = stopped.changed() => return,
-            _ = sweeps.tick() => app.sweep(Timestamp::now()).await.map(drop),
-            _ = cleanings.tick() => app.forget(Timestamp::now()).await.map(drop),
+            _ = sweeps.tick() => app.sweep(Timestamp::now()).await.map(drop).map_err(Into::into),
+            _ = cleanings.tick() => clean(&app).await,
         };
         if let Err(error) = result {
-            tracing::error!(error = %anyhow::Error::from(error), "sweeping failed; it is tried again");
+            tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
         }
     }
+}
+
+async fn clean(app: &App) -> anyhow::Result<()> {
+    app.forget(Timestamp::now()).await?;
+    Ok(app.forget_accounts(Timestamp::now()).await?)
 }

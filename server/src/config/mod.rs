@@ -10,6 +10,7 @@ pub use rules::{Rule, propose};
 
 use crate::{
     db::{Address, NoAddress},
+    images::LinkKey,
     machine::Policy,
     time::Seconds,
     tls::TlsFiles,
@@ -96,6 +97,8 @@ pub struct Config {
     pub listen_tls: Option<SocketAddr>,
     /// The certificate of HTTPS.
     pub tls: TlsFiles,
+    /// Where people and programs are answered.
+    pub console: SocketAddr,
     /// What is done with a machine that comes without a token.
     pub tokenless: Tokenless,
     /// How long a held machine waits before it asks again.
@@ -112,6 +115,12 @@ pub struct Config {
     pub secrets: Secrets,
     /// The key that tokens are derived from, where the feed brings none.
     pub token_key: TokenKey,
+    /// The folder of published templates.
+    pub templates: PathBuf,
+    /// The firmware profile of hosts that name none.
+    pub image_profile: Name,
+    /// The key that links to images are signed with.
+    pub link_key: LinkKey,
     /// The OS profile of hosts that do not name one by their variable `os`.
     pub os: Option<Name>,
     /// What is proposed for machines that nobody knows.
@@ -142,6 +151,12 @@ impl Secrets {
     /// The secrets by name.
     pub fn reveal(&self) -> &BTreeMap<String, String> {
         &self.0
+    }
+
+    /// The same names, with a word in place of every value.
+    #[must_use]
+    pub fn hidden(&self) -> Self {
+        Self(self.0.keys().map(|name| (name.clone(), "hidden".to_owned())).collect())
     }
 
     /// Secrets with these values.
@@ -277,6 +292,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let days = u32::from(raw.limits.keep_boots_days.get());
     Ok(Config {
         listen: raw.boot.listen,
+        console: raw.console.listen,
         listen_tls: raw.boot.listen_tls,
         tls: TlsFiles {
             certificate: folder.join(raw.tls.certificate),
@@ -290,6 +306,14 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         files: folder.join(raw.paths.files),
         profiles: folder.join(raw.paths.profiles),
         secrets: Secrets(secrets),
+        templates: folder.join(raw.paths.templates),
+        image_profile: raw
+            .images
+            .profile
+            .parse()
+            .map_err(|error| value(&format!("images.profile: {error}")))?,
+        link_key: LinkKey::derive(key.as_bytes())
+            .ok_or_else(|| value("the token key makes no key for links"))?,
         token_key: TokenKey::new(key.as_bytes())
             .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
         os: raw

@@ -15,8 +15,12 @@ use std::{
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct RawConfig {
     pub(super) boot: RawBoot,
+    #[serde(default)]
+    pub(super) console: RawConsole,
     pub(super) database: RawDatabase,
     pub(super) paths: RawPaths,
+    #[serde(default)]
+    pub(super) images: RawImages,
     #[serde(default)]
     pub(super) tls: RawTls,
     #[serde(default)]
@@ -42,6 +46,18 @@ pub(super) struct RawBoot {
     pub(super) tokenless: Tokenless,
     #[serde(default = "half_a_minute")]
     pub(super) hold_seconds: Seconds,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawConsole {
+    pub(super) listen: SocketAddr,
+}
+
+impl Default for RawConsole {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+    }
 }
 
 fn discover() -> Tokenless {
@@ -71,6 +87,24 @@ pub(super) struct RawPaths {
     pub(super) profiles: String,
     pub(super) secrets: String,
     pub(super) token_key: String,
+    #[serde(default = "templates")]
+    pub(super) templates: String,
+}
+
+fn templates() -> String {
+    "templates".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawImages {
+    pub(super) profile: String,
+}
+
+impl Default for RawImages {
+    fn default() -> Self {
+        Self { profile: "default".to_owned() }
+    }
 }
 
 #[derive(Deserialize)]

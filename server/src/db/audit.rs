@@ -1,7 +1,8 @@
 //! The audit chain: each row holds the digest of the one before it, so that no row can be
 //! changed or removed without breaking those that follow.
 
-use super::{DbError, Store, Tx};
+use super::engine::Bind;
+use super::{Actor, AuditResult, DbError, RACES, Store, Tx};
 use crate::{secret::Digest, time::Timestamp};
 
 /// How many rows are read at a time.
@@ -26,6 +27,18 @@ pub struct AuditRow {
     pub became: String,
     /// More, such as the attempt.
     pub detail: String,
+    /// The role by which a request was allowed.
+    pub role: String,
+    /// The token that was shown.
+    pub token: String,
+    /// The address that it came from.
+    pub source: String,
+    /// Its id.
+    pub request: String,
+    /// Why, in a person's words.
+    pub reason: String,
+    /// How it ended: `done`, `denied` or `failed`; empty where no request was.
+    pub result: String,
     /// The digest of the row before, empty for the first.
     pub previous: String,
     /// The digest of this row.
@@ -44,30 +57,56 @@ pub struct Broken {
 /// What a new row says.
 pub(super) struct Entry<'a> {
     pub(super) at: Timestamp,
-    pub(super) actor: &'a str,
+    pub(super) actor: &'a Actor,
     pub(super) host: &'a str,
     pub(super) event: &'a str,
     pub(super) was: &'a str,
     pub(super) became: &'a str,
     pub(super) detail: &'a str,
+    pub(super) result: AuditResult,
+}
+
+/// What is written down although no host changed.
+#[derive(Clone, Debug)]
+pub struct Note<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: &'a Actor,
+    /// The host that it is about, or nothing.
+    pub host: &'a str,
+    /// What.
+    pub event: &'a str,
+    /// More.
+    pub detail: &'a str,
+    /// How it ended.
+    pub result: AuditResult,
+}
+
+impl<'a> Note<'a> {
+    pub(super) fn entry(&self) -> Entry<'a> {
+        Entry {
+            at: self.at,
+            actor: self.actor,
+            host: self.host,
+            event: self.event,
+            was: "",
+            became: "",
+            detail: self.detail,
+            result: self.result,
+        }
+    }
 }
 
 /// The digest of a row: over each value with its length before it, so that no two rows that
 /// differ are the same text.
-fn digest(seq: i64, entry: &Entry<'_>, previous: &str) -> Digest {
-    let (seq, at) = (seq.to_string(), entry.at.as_unix().to_string());
-    let mut text = String::from("bootmint audit 1\n");
-    for part in [
-        previous,
-        &seq,
-        &at,
-        entry.actor,
-        entry.host,
-        entry.event,
-        entry.was,
-        entry.became,
-        entry.detail,
-    ] {
+fn digest(seq: i64, at: Timestamp, previous: &str, parts: [&str; 6], request: [&str; 6]) -> Digest {
+    let (seq, at) = (seq.to_string(), at.as_unix().to_string());
+    // Rows without a request are hashed as they were before there were any.
+    let asked = request.iter().any(|part| !part.is_empty());
+    let mut text = String::from(if asked { "bootmint audit 2\n" } else { "bootmint audit 1\n" });
+    let request = if asked { &request[..] } else { &[] };
+    for part in [previous, &seq, &at].into_iter().chain(parts).chain(request.iter().copied()) {
         text.push_str(&part.len().to_string());
         text.push(':');
         text.push_str(part);
@@ -87,22 +126,21 @@ pub(super) async fn append(tx: &mut Tx, entry: &Entry<'_>) -> Result<(), DbError
     let mut rows = tx.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
     let head = rows.first_mut().ok_or(DbError::Shape)?;
     let (seq, previous) = (head.int()?.saturating_add(1), head.text()?);
-    let hash = digest(seq, entry, &previous);
+    let trace = entry.actor.trace();
+    let result = if entry.actor.is_request() { entry.result.name() } else { "" };
+    let parts =
+        [entry.actor.as_str(), entry.host, entry.event, entry.was, entry.became, entry.detail];
+    let request =
+        [&*trace.role, &*trace.token, &*trace.source, &*trace.request, &*trace.reason, result];
+    let hash = digest(seq, entry.at, &previous, parts, request);
+    let mut binds = vec![Bind::from(seq), entry.at.as_unix().into()];
+    binds.extend(parts.into_iter().chain(request).map(Bind::from));
+    binds.extend([previous.into(), hash.as_str().into()]);
     tx.execute(
-        "INSERT INTO audit (seq, at, actor, host, event, was, became, detail, previous, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        [
-            seq.into(),
-            entry.at.as_unix().into(),
-            entry.actor.into(),
-            entry.host.into(),
-            entry.event.into(),
-            entry.was.into(),
-            entry.became.into(),
-            entry.detail.into(),
-            previous.into(),
-            hash.as_str().into(),
-        ],
+        "INSERT INTO audit (seq, at, actor, host, event, was, became, detail, role, token, \
+         source, request, reason, result, previous, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        binds,
     )
     .await?;
     tx.execute(
@@ -114,13 +152,31 @@ pub(super) async fn append(tx: &mut Tx, entry: &Entry<'_>) -> Result<(), DbError
 }
 
 impl Store {
+    /// Writes down what changed no host: a sign-in, a denial, a download.
+    pub async fn note(&self, note: &Note<'_>) -> Result<(), DbError> {
+        for _ in 1..RACES {
+            match self.try_note(note).await {
+                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
+                result => return result,
+            }
+        }
+        self.try_note(note).await
+    }
+
+    async fn try_note(&self, note: &Note<'_>) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        lock(&mut tx).await?;
+        append(&mut tx, &note.entry()).await?;
+        tx.commit().await
+    }
+
     /// The rows after number `after`, the oldest first, `limit` at most.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>, DbError> {
         let rows = self
             .engine
             .query(
-                "SELECT seq, at, actor, host, event, was, became, detail, previous, hash \
-                 FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
+                "SELECT seq, at, actor, host, event, was, became, detail, role, token, source, \
+                 request, reason, result, previous, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
                 [after.into(), limit.into()],
             )
             .await?;
@@ -135,6 +191,12 @@ impl Store {
                     was: row.text()?,
                     became: row.text()?,
                     detail: row.text()?,
+                    role: row.text()?,
+                    token: row.text()?,
+                    source: row.text()?,
+                    request: row.text()?,
+                    reason: row.text()?,
+                    result: row.text()?,
                     previous: row.text()?,
                     hash: row.text()?,
                 })
@@ -178,16 +240,10 @@ fn check(row: &AuditRow, before: i64, hash: &str) -> Result<(), Broken> {
     if row.previous != hash {
         return broken("it does not follow the row before it");
     }
-    let entry = Entry {
-        at: row.at,
-        actor: &row.actor,
-        host: &row.host,
-        event: &row.event,
-        was: &row.was,
-        became: &row.became,
-        detail: &row.detail,
-    };
-    if digest(row.seq, &entry, hash).as_str() != row.hash {
+    let parts = [&*row.actor, &*row.host, &*row.event, &*row.was, &*row.became, &*row.detail];
+    let request =
+        [&*row.role, &*row.token, &*row.source, &*row.request, &*row.reason, &*row.result];
+    if digest(row.seq, row.at, hash, parts, request).as_str() != row.hash {
         return broken("its content was changed");
     }
     Ok(())

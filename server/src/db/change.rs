@@ -1,7 +1,7 @@
 //! The change of a host's state: one transaction, guarded by the generation that was seen.
 
 use super::{
-    Actor, DbError, RACES, Store,
+    Actor, AuditResult, DbError, RACES, Store,
     attempts::Outcome,
     audit::{self, Entry},
     guard::{self, ArmGuard, Guarded},
@@ -137,12 +137,13 @@ impl Store {
         };
         let entry = Entry {
             at: change.at,
-            actor: change.actor.as_str(),
+            actor: &change.actor,
             host,
             event: change.event,
             was: change.was.name(),
             became: change.becomes.name(),
             detail: &detail,
+            result: AuditResult::Done,
         };
         audit::append(&mut tx, &entry).await?;
         tx.commit().await?;

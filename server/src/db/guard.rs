@@ -2,7 +2,7 @@
 //! another person asked for it. Two that race can't both pass a limit that leaves room for one.
 
 use super::{
-    Actor, Change, DbError, Store, Tx, at_most_one,
+    Actor, AuditResult, Change, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
 };
 use crate::{machine::State, time::Timestamp};
@@ -194,7 +194,15 @@ async fn append(
     event: &str,
 ) -> Result<(), DbError> {
     let (was, became) = (state.name(), state.name());
-    let entry =
-        Entry { at, actor: actor.as_str(), host: host.as_str(), event, was, became, detail: "" };
+    let entry = Entry {
+        at,
+        actor,
+        host: host.as_str(),
+        event,
+        was,
+        became,
+        detail: "",
+        result: AuditResult::Done,
+    };
     audit::append(tx, &entry).await
 }

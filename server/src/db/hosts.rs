@@ -1,7 +1,7 @@
 //! Hosts: import and look-up.
 
 use super::{
-    Actor, DbError, Store, Tx, at_most_one,
+    Actor, AuditResult, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
     engine::{Bind, Row},
 };
@@ -177,13 +177,13 @@ impl Store {
     }
 }
 
-enum Outcome {
+pub(super) enum Outcome {
     Added,
     Updated,
     Unchanged,
 }
 
-async fn import_one(
+pub(super) async fn import_one(
     tx: &mut Tx,
     host: &Host,
     token: Option<&Digest>,
@@ -227,12 +227,13 @@ async fn import_one(
     let was = if event == "import" { "" } else { &state };
     let entry = Entry {
         at: now,
-        actor: actor.as_str(),
+        actor,
         host: name,
         event,
         was,
         became: &state,
         detail: "",
+        result: AuditResult::Done,
     };
     audit::append(tx, &entry).await?;
     Ok(if event == "import" { Outcome::Added } else { Outcome::Updated })

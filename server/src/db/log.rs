@@ -23,6 +23,9 @@ pub struct BootRow {
     pub facts: String,
 }
 
+/// A boot as it is read: time, action, address, facts.
+pub type BootView = (Timestamp, String, String, String);
+
 /// A machine that asked and is no host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovered {
@@ -47,11 +50,7 @@ impl Store {
     }
 
     /// The last `limit` boots of a host, the newest first: time, action, address, facts.
-    pub async fn boots(
-        &self,
-        host: &HostName,
-        limit: i64,
-    ) -> Result<Vec<(Timestamp, String, String, String)>, DbError> {
+    pub async fn boots(&self, host: &HostName, limit: i64) -> Result<Vec<BootView>, DbError> {
         let sql = "SELECT at, action, peer, facts FROM boots WHERE host = $1 \
                    ORDER BY at DESC, id DESC LIMIT $2";
         let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;

@@ -3,24 +3,31 @@
 //! Nothing outside this folder names a database crate. Every change of a state is one
 //! transaction: it applies only to the generation that was seen, and writes its audit row.
 
+mod accounts;
+mod actor;
 mod attempts;
 mod audit;
 mod change;
+mod edit;
 mod engine;
 mod guard;
 mod hosts;
 mod log;
+mod replies;
 
 #[cfg(test)]
 mod contract;
 
+pub use accounts::{Account, StoredToken};
+pub use actor::{Actor, AuditResult, Trace};
 pub use attempts::{Attempt, Outcome};
-pub use audit::{AuditRow, Broken};
+pub use audit::{AuditRow, Broken, Note};
 pub use change::{Change, Committed, NewAttempt};
 pub use engine::{Address, NoAddress};
 pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::{Imported, StoredHost};
-pub use log::{BootRow, Discovered};
+pub use log::{BootRow, BootView, Discovered};
+pub use replies::Reply;
 
 use crate::time::Timestamp;
 use engine::{Engine, Tx};
@@ -89,33 +96,6 @@ impl From<sqlx::Error> for DbError {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             _ => Self::Refused(error),
         }
-    }
-}
-
-/// Who or what caused a change, as the audit log has it: a closed set of characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor(String);
-
-impl Actor {
-    /// The machine itself: its ticket or its installer.
-    pub fn machine() -> Self {
-        Self("machine".to_owned())
-    }
-
-    /// The server, when a time is over.
-    pub fn clock() -> Self {
-        Self("clock".to_owned())
-    }
-
-    /// A person at the command line. Characters that are not plain are replaced.
-    pub fn person(name: &str) -> Self {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-@".contains(c) { c } else { '_' };
-        Self(format!("person:{}", name.chars().take(64).map(plain).collect::<String>()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 

@@ -63,6 +63,11 @@ contract!(
     due_hosts_come_in_the_order_of_their_times,
     logs_are_kept_and_forgotten,
     the_audit_chain_shows_what_was_touched,
+    a_host_is_edited_by_who_saw_its_generation,
+    accounts_and_tokens_are_kept_and_end,
+    tries_are_counted_until_they_are_blocked,
+    a_change_with_a_key_is_claimed_once,
+    a_row_with_a_request_is_part_of_the_chain,
 );
 
 #[tokio::test]
@@ -301,4 +306,152 @@ async fn the_audit_chain_shows_what_was_touched<K>(fresh: &Fresh<K>) {
     tx.commit().await.unwrap();
     let broken = store.verify_audit().await.unwrap().unwrap_err();
     assert_eq!(broken.seq, 3);
+}
+
+async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (root, mut host) = (Actor::person("root"), testing::host("web-01", 1));
+    let token = Digest::of_token(host.token.as_ref().unwrap());
+    store.add_host(&host, &token, &root, NOW).await.unwrap();
+    let taken = store.add_host(&host, &token, &root, NOW).await.unwrap_err();
+    assert!(matches!(taken, DbError::Taken { what: "name", .. }), "{taken}");
+    host.serial = Some("SN1".parse().unwrap());
+    let replace =
+        async |generation| store.replace_host(&host, None, generation, &root, NOW).await.unwrap();
+    assert_eq!(replace(1).await, Committed::Done);
+    assert_eq!(replace(1).await, Committed::Stale);
+    let found = store.host_by_token(&token).await.unwrap().unwrap();
+    assert_eq!((found.generation, &found.host.serial), (2, &host.serial), "the token stays");
+    let id = AttemptId::from_bits(1);
+    let mut begin = change(&found, State::Installing { attempt: id, tries: 1, deadline: NOW });
+    let new = NewAttempt { id, secret: Digest::of(b"s"), profile: "kali".into(), due: NOW };
+    begin.begins = Some(new);
+    store.commit(&begin).await.unwrap();
+    assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+    let remove =
+        async |generation| store.remove_host(&host.name, generation, &root, NOW).await.unwrap();
+    assert_eq!(remove(2).await, Committed::Stale);
+    assert_eq!(remove(3).await, Committed::Done);
+    assert!(store.host(&host.name).await.unwrap().is_none());
+    assert!(store.attempt_by_secret(&Digest::of(b"s")).await.unwrap().is_none());
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(4));
+}
+
+async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let root = Actor::person("root");
+    let note = |event| Note {
+        at: NOW,
+        actor: &root,
+        host: "",
+        event,
+        detail: "",
+        result: AuditResult::Done,
+    };
+    let mut account = Account {
+        name: "alice".parse().unwrap(),
+        password: Some("$argon2id$".into()),
+        one_time: true,
+        disabled: false,
+        grants: "viewer,reimager@site:berlin".parse().unwrap(),
+        created: NOW,
+    };
+    store.save_account(&account, &note("add")).await.unwrap();
+    account.disabled = true;
+    account.password = None;
+    store.save_account(&account, &note("change")).await.unwrap();
+    let back = store.account(&account.name).await.unwrap().unwrap();
+    assert!(back.disabled && back.one_time && back.password.is_none());
+    assert_eq!(back.grants, account.grants);
+    let token = crate::auth::token::ApiToken::random().unwrap();
+    let stored = StoredToken {
+        id: token.id().clone(),
+        owner: account.name.clone(),
+        label: "ci".into(),
+        grants: account.grants.clone(),
+        created: NOW,
+        expires: NOW,
+    };
+    store.save_token(&stored, &token.digest(), &note("token")).await.unwrap();
+    let (found, owner) = store.token(&token.digest()).await.unwrap().unwrap();
+    assert_eq!((found.id, owner.name), (stored.id.clone(), account.name.clone()));
+    assert!(store.token(&Digest::of(b"other")).await.unwrap().is_none());
+    assert!(store.remove_token(&stored.id, &note("revoke")).await.unwrap());
+    assert!(!store.remove_token(&stored.id, &note("again")).await.unwrap());
+    store.save_token(&stored, &token.digest(), &note("token")).await.unwrap();
+    store.forget_accounts(NOW.after(Seconds::new(1))).await.unwrap();
+    assert!(store.tokens().await.unwrap().is_empty(), "it ended");
+    store.save_token(&stored, &token.digest(), &note("token")).await.unwrap();
+    assert!(store.remove_account(&account.name, &note("remove")).await.unwrap());
+    assert!(store.accounts().await.unwrap().is_empty());
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(7), "what was not done is not audited");
+}
+
+async fn tries_are_counted_until_they_are_blocked<K>(fresh: &Fresh<K>) {
+    let store = Arc::new(fresh.open().await);
+    let pause = |tries| (tries >= 3).then(|| Seconds::new(10));
+    let count = async |at| store.count_try("user:a", at, pause).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(count(NOW).await, None);
+    }
+    let until = NOW.after(Seconds::new(10));
+    assert_eq!(count(NOW).await, Some(until));
+    assert_eq!(count(until).await, None, "time frees it");
+    store.forget_tries("user:a").await.unwrap();
+    assert_eq!(count(NOW).await, None);
+    let mut racers = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let store = Arc::clone(&store);
+        racers.spawn(async move { store.count_try("user:b", NOW, pause).await.unwrap().is_none() });
+    }
+    let passed = racers.join_all().await.into_iter().filter(|free| *free).count();
+    assert_eq!(passed, 3, "no two read the same count");
+}
+
+async fn a_change_with_a_key_is_claimed_once<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (id, one, other) = (Digest::of(b"id"), Digest::of(b"one"), Digest::of(b"other"));
+    let claim = async |request| store.claim_reply(&id, request, NOW).await.unwrap();
+    assert_eq!(claim(&one).await, Reply::New);
+    assert_eq!(claim(&one).await, Reply::Running);
+    store.drop_reply(&id).await.unwrap();
+    assert_eq!(claim(&one).await, Reply::New);
+    store.keep_reply(&id, 200, "{}").await.unwrap();
+    assert_eq!(claim(&one).await, Reply::Done(200, "{}".into()));
+    assert_eq!(claim(&other).await, Reply::Other);
+}
+
+async fn a_row_with_a_request_is_part_of_the_chain<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    import(&store, &[testing::host("web-01", 1)]).await.unwrap();
+    let trace = Trace {
+        role: "admin".into(),
+        token: "0123456789abcdef".into(),
+        source: "2001:db8::1".into(),
+        request: "r1".into(),
+        reason: "new disk\n\u{202e}".into(),
+    };
+    let actor = Actor::by_request("user:alice", &trace);
+    let note = Note {
+        at: NOW,
+        actor: &actor,
+        host: "web-01",
+        event: "denied",
+        detail: "",
+        result: AuditResult::Denied,
+    };
+    store.note(&note).await.unwrap();
+    let row = store.audit(1, 1).await.unwrap().remove(0);
+    assert_eq!((row.role.as_str(), row.token.as_str()), ("admin", "0123456789abcdef"));
+    assert_eq!((row.source.as_str(), row.reason.as_str()), ("2001:db8::1", "new disk??"));
+    assert_eq!(row.result, "denied");
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(2));
+    let mut tx = store.engine.begin().await.unwrap();
+    match &tx {
+        Tx::Sqlite(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
+        Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
+    }
+    tx.execute("UPDATE audit SET result = 'done' WHERE seq = 2", []).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.verify_audit().await.unwrap().unwrap_err().seq, 2);
 }

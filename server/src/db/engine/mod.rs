@@ -117,10 +117,12 @@ impl Engine {
             Self::Sqlite { .. } => &[
                 (1, include_str!("../migrations/sqlite/0001-start.sql")),
                 (10, include_str!("../migrations/sqlite/0010-arm-requests.sql")),
+                (20, include_str!("../migrations/sqlite/0020-accounts.sql")),
             ],
             Self::Postgres(_) => &[
                 (1, include_str!("../migrations/postgres/0001-start.sql")),
                 (10, include_str!("../migrations/postgres/0010-arm-requests.sql")),
+                (20, include_str!("../migrations/postgres/0020-accounts.sql")),
             ],
         }
     }

@@ -1,0 +1,343 @@
+//! Signing in, accounts and tokens.
+
+use super::{
+    caller::{Caller, Source},
+    input::Json as Body,
+    problem::Problem,
+};
+use crate::{
+    app::App,
+    auth::{Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId},
+    db::{Account, StoredToken},
+    time::{Seconds, Timestamp},
+};
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Name and password.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct SignInBody {
+    user: String,
+    #[schema(value_type = String)]
+    password: Password,
+    /// Takes the place of the password; a one-time password needs it.
+    #[schema(value_type = Option<String>)]
+    new_password: Option<Password>,
+}
+
+/// A token, shown this once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenMade {
+    token: String,
+    id: String,
+    expires: String,
+}
+
+/// `POST /sign-in`.
+pub(super) async fn sign_in(
+    State(app): State<Arc<App>>,
+    Extension(source): Extension<Source>,
+    Body(body): Body<SignInBody>,
+) -> Result<Json<TokenMade>, Problem> {
+    let (actor, now) = (source.claims(&body.user), Timestamp::now());
+    let new = body.new_password.as_ref();
+    let signed = app.sign_in(&body.user, &body.password, new, &actor, now).await?;
+    Ok(Json(TokenMade {
+        token: signed.token.reveal().to_owned(),
+        id: signed.token.id().to_string(),
+        expires: signed.expires.to_string(),
+    }))
+}
+
+/// Who the caller is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Me {
+    user: String,
+    /// The roles, with their scopes.
+    roles: Vec<String>,
+    /// What they may somewhere.
+    permissions: Vec<String>,
+}
+
+/// `GET /me`.
+pub(super) async fn me(Extension(caller): Extension<Caller>) -> Json<Me> {
+    let who = &caller.principal;
+    let may = |p: &&Permission| who.role_for(**p, Place::Somewhere).is_some();
+    Json(Me {
+        user: who.user().to_string(),
+        roles: who.grants().iter().map(ToString::to_string).collect(),
+        permissions: Permission::ALL.iter().filter(may).map(ToString::to_string).collect(),
+    })
+}
+
+/// `POST /sign-out`: ends the token that was sent.
+pub(super) async fn sign_out(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<StatusCode, Problem> {
+    if let Some(id) = caller.principal.token() {
+        app.revoke_token(id, &caller.actor(), Timestamp::now()).await?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A token without its secret.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenView {
+    id: String,
+    owner: String,
+    label: String,
+    roles: Vec<String>,
+    created: String,
+    expires: String,
+}
+
+impl TokenView {
+    fn new(token: &StoredToken) -> Self {
+        Self {
+            id: token.id.to_string(),
+            owner: token.owner.to_string(),
+            label: token.label.clone(),
+            roles: token.grants.iter().map(ToString::to_string).collect(),
+            created: token.created.to_string(),
+            expires: token.expires.to_string(),
+        }
+    }
+}
+
+/// Tokens.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TokenList {
+    items: Vec<TokenView>,
+}
+
+/// `GET /tokens`: one's own, or all for who manages accounts.
+pub(super) async fn tokens(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<TokenList>, Problem> {
+    let all = app.store().tokens().await?;
+    let items = all.iter().filter(|token| owns(&caller, &token.owner)).map(TokenView::new);
+    Ok(Json(TokenList { items: items.collect() }))
+}
+
+/// Whether the caller may touch tokens of `owner`.
+fn owns(caller: &Caller, owner: &UserName) -> bool {
+    let manage = caller.principal.role_for(Permission::AccountsManage, Place::Everywhere);
+    caller.principal.user() == owner || manage.is_some()
+}
+
+/// A token that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct TokenBody {
+    /// What it is for.
+    label: String,
+    /// Whose: one's own unless given.
+    owner: Option<String>,
+    /// The most that it allows, such as `reimager@site:berlin`.
+    roles: Vec<String>,
+    /// How many days it lives, 366 at most.
+    #[serde(default = "ninety")]
+    days: u16,
+}
+
+fn ninety() -> u16 {
+    90
+}
+
+/// `POST /tokens`.
+pub(super) async fn make_token(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<TokenBody>,
+) -> Result<(StatusCode, Json<TokenMade>), Problem> {
+    let owner = match &body.owner {
+        Some(name) => name.parse().map_err(|error| Problem::bad(format!("owner: {error}")))?,
+        None => caller.principal.user().clone(),
+    };
+    if !owns(&caller, &owner) {
+        return Err(Problem::denied(Permission::AccountsManage));
+    }
+    let now = Timestamp::now();
+    let life = Seconds::new(u32::from(body.days).saturating_mul(86_400));
+    let grants = grants(&body.roles)?;
+    if !grants.iter().all(|grant| caller.principal.may_pass_on(grant)) {
+        return Err(Problem::denied(Permission::AccountsManage));
+    }
+    let new = NewToken { owner, label: body.label, grants, expires: now.after(life) };
+    let token = app.make_token(&new, &caller.actor(), now).await?;
+    let made = TokenMade {
+        token: token.reveal().to_owned(),
+        id: token.id().to_string(),
+        expires: new.expires.to_string(),
+    };
+    Ok((StatusCode::CREATED, Json(made)))
+}
+
+fn grants(roles: &[String]) -> Result<Grants, Problem> {
+    let parsed = roles.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+    parsed.and_then(Grants::new).map_err(|error| Problem::bad(format!("roles: {error}")))
+}
+
+/// `DELETE /tokens/{token}`.
+pub(super) async fn revoke_token(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let missing = || Problem::not_found("there is no such token");
+    let id = TokenId::parse(&id).ok_or_else(missing)?;
+    let all = app.store().tokens().await?;
+    let token = all.iter().find(|token| token.id == id);
+    // Others' tokens are told from none by who may see them.
+    token.filter(|token| owns(&caller, &token.owner)).ok_or_else(missing)?;
+    app.revoke_token(&id, &caller.actor(), Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UserView {
+    name: String,
+    /// A program's account has tokens and no password.
+    program: bool,
+    /// Whether its password must be changed at the next sign-in.
+    one_time: bool,
+    locked: bool,
+    roles: Vec<String>,
+    created: String,
+}
+
+impl UserView {
+    fn new(account: &Account) -> Self {
+        Self {
+            name: account.name.to_string(),
+            program: account.password.is_none(),
+            one_time: account.one_time,
+            locked: account.disabled,
+            roles: account.grants.iter().map(ToString::to_string).collect(),
+            created: account.created.to_string(),
+        }
+    }
+}
+
+/// Accounts, by name.
+#[derive(Serialize, ToSchema)]
+pub(super) struct UserList {
+    items: Vec<UserView>,
+}
+
+/// `GET /users`.
+pub(super) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>, Problem> {
+    let all = app.store().accounts().await?;
+    Ok(Json(UserList { items: all.iter().map(UserView::new).collect() }))
+}
+
+/// An account that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct UserBody {
+    name: String,
+    roles: Vec<String>,
+    /// It is a program's: it gets tokens and no password.
+    #[serde(default)]
+    program: bool,
+}
+
+/// A one-time password, shown this once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct OneTime {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_time_password: Option<String>,
+}
+
+/// `POST /users`.
+pub(super) async fn add_user(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body<UserBody>,
+) -> Result<(StatusCode, Json<OneTime>), Problem> {
+    let name = name(&body.name)?;
+    let (grants, actor) = (grants(&body.roles)?, caller.actor());
+    let password = app.add_account(&name, &grants, !body.program, &actor, Timestamp::now()).await?;
+    let one_time_password = password.map(|password| password.reveal().to_owned());
+    Ok((StatusCode::CREATED, Json(OneTime { one_time_password })))
+}
+
+fn name(text: &str) -> Result<UserName, Problem> {
+    text.parse().map_err(|error| Problem::bad(format!("{error}")))
+}
+
+/// What of an account is changed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UserChange {
+    /// All that it may from now on.
+    roles: Option<Vec<String>>,
+    locked: Option<bool>,
+}
+
+/// `PATCH /users/{user}`.
+pub(super) async fn change_user(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+    Body(body): Body<UserChange>,
+) -> Result<Json<UserView>, Problem> {
+    let grants = body.roles.as_deref().map(grants).transpose()?;
+    let (name, now) = (name(&user)?, Timestamp::now());
+    let changed =
+        app.change_account(&name, grants.as_ref(), body.locked, &caller.actor(), now).await?;
+    Ok(Json(UserView::new(&changed)))
+}
+
+/// `POST /users/{user}/reset-password`.
+pub(super) async fn reset_password(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+) -> Result<Json<OneTime>, Problem> {
+    let password = app.reset_password(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    Ok(Json(OneTime { one_time_password: Some(password.reveal().to_owned()) }))
+}
+
+/// `DELETE /users/{user}`.
+pub(super) async fn remove_user(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.remove_account(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A role, and what it may.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RoleView {
+    name: &'static str,
+    permissions: Vec<&'static str>,
+}
+
+/// All roles.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RoleList {
+    items: Vec<RoleView>,
+}
+
+/// `GET /roles`.
+pub(super) async fn roles() -> Json<RoleList> {
+    let view = |role: &Role| RoleView {
+        name: role.name(),
+        permissions: Permission::ALL.iter().filter(|p| role.may(**p)).map(|p| p.name()).collect(),
+    };
+    Json(RoleList { items: Role::ALL.iter().map(view).collect() })
+}

@@ -1,0 +1,103 @@
+//! The audit log: read and verified.
+
+use super::{
+    input::{Page, Params},
+    problem::Problem,
+};
+use crate::{app::App, db::AuditRow};
+use axum::{Json, extract::State};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// A row of the audit log.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditView {
+    seq: i64,
+    at: String,
+    actor: String,
+    host: String,
+    event: String,
+    was: String,
+    became: String,
+    detail: String,
+    /// The role by which a request was allowed.
+    role: String,
+    /// The id of the token that was shown.
+    token: String,
+    /// The address that it came from.
+    source: String,
+    /// Its id.
+    request: String,
+    reason: String,
+    /// done, denied, failed, or nothing where no request was.
+    result: String,
+    previous: String,
+    hash: String,
+}
+
+impl AuditView {
+    pub(super) fn new(row: AuditRow) -> Self {
+        Self {
+            seq: row.seq,
+            at: row.at.to_string(),
+            actor: row.actor,
+            host: row.host,
+            event: row.event,
+            was: row.was,
+            became: row.became,
+            detail: row.detail,
+            role: row.role,
+            token: row.token,
+            source: row.source,
+            request: row.request,
+            reason: row.reason,
+            result: row.result,
+            previous: row.previous,
+            hash: row.hash,
+        }
+    }
+}
+
+/// A page of the audit log, the oldest row first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct AuditPage {
+    items: Vec<AuditView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// `GET /audit`.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Params(page): Params<Page>,
+) -> Result<Json<AuditPage>, Problem> {
+    let after = page.after.as_deref().map_or(Ok(0), str::parse::<i64>);
+    let after = after.map_err(|_| Problem::bad("after: a row's number"))?;
+    let rows = app.store().audit(after, page.limit()).await?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) == page.limit();
+    let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    Ok(Json(AuditPage { items: rows.into_iter().map(AuditView::new).collect(), next }))
+}
+
+/// What a look at the whole chain found.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Verified {
+    /// Whether no row was changed or removed.
+    holds: bool,
+    /// How many rows it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<i64>,
+    /// Where it is broken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    broken: Option<String>,
+}
+
+/// `GET /audit/verify`.
+pub(super) async fn verify(State(app): State<Arc<App>>) -> Result<Json<Verified>, Problem> {
+    Ok(Json(match app.store().verify_audit().await? {
+        Ok(rows) => Verified { holds: true, rows: Some(rows), broken: None },
+        Err(broken) => Verified { holds: false, rows: None, broken: Some(broken.to_string()) },
+    }))
+}

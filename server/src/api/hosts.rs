@@ -1,0 +1,244 @@
+//! Hosts: read, made, changed, removed.
+
+use super::{
+    caller::Caller,
+    input::{IfMatch, Named, Page, Params, body, etag, stale},
+    problem::Problem,
+    view::{self, BootLine, HostView},
+};
+use crate::{
+    app::App,
+    db::{Committed, StoredHost},
+    secret::Digest,
+    time::Timestamp,
+};
+use axum::{
+    Extension, Json,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bootmint_image_factory::host::HostName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// How many hosts are read at a time where only some of them may be seen.
+const BATCH: i64 = 500;
+
+/// A page of hosts.
+#[derive(Serialize, ToSchema)]
+pub(super) struct HostPage {
+    items: Vec<HostView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Which hosts are wanted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HostQuery {
+    after: Option<String>,
+    limit: Option<i64>,
+    state: Option<String>,
+    site: Option<String>,
+}
+
+impl HostQuery {
+    fn wants(&self, stored: &StoredHost) -> bool {
+        let site = stored.host.site.as_ref().map(|site| site.as_str());
+        self.state.as_deref().is_none_or(|state| state == stored.state.name())
+            && self.site.as_deref().is_none_or(|wanted| site == Some(wanted))
+    }
+}
+
+/// `GET /hosts`: those that the caller may see.
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(query): Params<HostQuery>,
+) -> Result<Json<HostPage>, Problem> {
+    let after = query.after.as_deref().map(str::parse::<HostName>).transpose();
+    let mut after = after.map_err(|error| Problem::bad(format!("after: {error}")))?;
+    let limit = usize::try_from(query.limit.unwrap_or(100).clamp(1, 1000)).unwrap_or(100);
+    let mut items = Vec::new();
+    loop {
+        let batch = app.store().hosts(after.as_ref(), BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(Json(HostPage { items, next: None })) };
+        after = Some(last.host.name.clone());
+        for stored in batch.iter().filter(|one| query.wants(one) && caller.may(&one.host)) {
+            items.push(HostView::new(stored));
+            if items.len() == limit {
+                let next = Some(stored.host.name.to_string());
+                return Ok(Json(HostPage { items, next }));
+            }
+        }
+    }
+}
+
+/// The host of that name, if the caller may see it.
+pub(super) async fn seen(
+    app: &App,
+    name: &HostName,
+    caller: &Caller,
+) -> Result<StoredHost, Problem> {
+    let stored = app.stored(name).await?;
+    caller.on(&stored.host)?;
+    Ok(stored)
+}
+
+/// `GET /hosts/{host}`.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Named(name): Named,
+) -> Result<Response, Problem> {
+    let stored = seen(&app, &name, &caller).await?;
+    let tag = etag(stored.generation);
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+    }
+    Ok(shown(StatusCode::OK, &stored))
+}
+
+pub(super) fn shown(status: StatusCode, stored: &StoredHost) -> Response {
+    let tag = [(header::ETAG, etag(stored.generation))];
+    (status, tag, Json(HostView::new(stored))).into_response()
+}
+
+/// `POST /hosts`.
+pub(super) async fn create(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let host = view::read(&body(request, &()).await?, None).map_err(|f| Problem::of_feed(&f))?;
+    let actor = caller.on(&host)?;
+    let token = app.token_of(&host)?;
+    app.store().add_host(&host, &Digest::of_token(&token), &actor, Timestamp::now()).await?;
+    Ok(shown(StatusCode::CREATED, &app.stored(&host.name).await?))
+}
+
+/// `PUT /hosts/{host}`: needs `If-Match`.
+pub(super) async fn replace(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+    seen_tag: IfMatch,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = body(request, &()).await?;
+    let host = view::read(&body, Some(&name)).map_err(|faults| Problem::of_feed(&faults))?;
+    let stored = seen(&app, &name, &caller).await?;
+    // Nor may a host be moved to where the caller may not change it.
+    let actor = caller.on(&host)?;
+    let generation = seen_tag.required(stored.generation)?;
+    let token = host.token.as_ref().map(Digest::of_token);
+    let now = Timestamp::now();
+    match app.store().replace_host(&host, token.as_ref(), generation, &actor, now).await? {
+        Committed::Done => Ok(shown(StatusCode::OK, &app.stored(&name).await?)),
+        _ => Err(stale()),
+    }
+}
+
+/// `DELETE /hosts/{host}`: needs `If-Match`.
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+    seen_tag: IfMatch,
+) -> Result<StatusCode, Problem> {
+    let stored = app.stored(&name).await?;
+    let actor = caller.on(&stored.host)?;
+    let generation = seen_tag.required(stored.generation)?;
+    if stored.state.due().is_some() {
+        let state = stored.state.name();
+        return Err(Problem::conflict(format!("the host is {state}: disarm or hold it first")));
+    }
+    match app.store().remove_host(&name, generation, &actor, Timestamp::now()).await? {
+        Committed::Done => Ok(StatusCode::NO_CONTENT),
+        _ => Err(stale()),
+    }
+}
+
+/// Boots, the newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BootPage {
+    items: Vec<BootLine>,
+}
+
+/// `GET /hosts/{host}/boots`.
+pub(super) async fn boots(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+    Params(page): Params<Page>,
+) -> Result<Json<BootPage>, Problem> {
+    seen(&app, &name, &caller).await?;
+    let boots = app.store().boots(&name, page.limit()).await?;
+    Ok(Json(BootPage { items: boots.into_iter().map(BootLine::new).collect() }))
+}
+
+/// A text that a host would be sent.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TextView {
+    title: String,
+    text: String,
+}
+
+/// Every text that a host would be sent.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Texts {
+    items: Vec<TextView>,
+}
+
+/// `GET /hosts/{host}/render`: secrets are hidden.
+pub(super) async fn render(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+) -> Result<Json<Texts>, Problem> {
+    let stored = seen(&app, &name, &caller).await?;
+    let texts = app.preview_without_secrets(&stored.host)?;
+    let view = |text: crate::app::Text| TextView { title: text.title, text: text.text };
+    Ok(Json(Texts { items: texts.into_iter().map(view).collect() }))
+}
+
+/// A machine that asked and is no host.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DiscoveredView {
+    first_seen: String,
+    last_seen: String,
+    boots: i64,
+    peer: String,
+    #[schema(value_type = Object)]
+    facts: Value,
+}
+
+/// Machines that asked and are no hosts, the latest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DiscoveredPage {
+    items: Vec<DiscoveredView>,
+}
+
+/// `GET /discovered`.
+pub(super) async fn discovered(
+    State(app): State<Arc<App>>,
+    Params(page): Params<Page>,
+) -> Result<Json<DiscoveredPage>, Problem> {
+    let found = app.store().discovered(page.limit()).await?;
+    let items = found
+        .into_iter()
+        .map(|one| DiscoveredView {
+            first_seen: one.first_seen.to_string(),
+            last_seen: one.last_seen.to_string(),
+            boots: one.boots,
+            peer: one.peer,
+            facts: serde_json::from_str(&one.facts).unwrap_or(Value::Null),
+        })
+        .collect();
+    Ok(Json(DiscoveredPage { items }))
+}

@@ -1,0 +1,354 @@
+//! Images: fetched alone, by link, or several as one archive.
+
+use super::{
+    caller::{Caller, Source},
+    hosts::seen,
+    input::{Json as Body, Named, Params},
+    problem::Problem,
+};
+use crate::{
+    app::App,
+    db::{Actor, AuditResult, Note},
+    images::{Image, ImageError, Pieces, Range, Tar, parse_name},
+    secret::Digest,
+    time::{Seconds, Timestamp},
+};
+use axum::{
+    Extension, Json,
+    body::{Body as HttpBody, Bytes},
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bootmint_image_factory::{
+    format::Format,
+    host::{Host, HostName},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// The longest life of a link, in minutes.
+const MAX_MINUTES: u32 = 7 * 24 * 60;
+/// The most images of an archive.
+const MAX_MEMBERS: usize = 1000;
+
+/// `GET|HEAD /images/{image}`: `<host>.<extension>`.
+pub(super) async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(image): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (name, format) = parse_name(&image).ok_or_else(no_image)?;
+    let stored = app.stored(&name).await?;
+    let actor = caller.on(&stored.host)?;
+    let made = app.mint(&stored.host, format).await?;
+    let asked = Asked { image: &image, host: &stored.host, actor: &actor, method, headers };
+    asked.answer(&app, &made).await
+}
+
+fn no_image() -> Problem {
+    Problem::not_found("an image is called <host>.iso, .usb.img, .vhd, .floppy.img, .efi or .lkrn")
+}
+
+/// `GET|HEAD /images/{signature}/{expires}/{image}`: what a link leads to.
+pub(super) async fn by_link(
+    State(app): State<Arc<App>>,
+    Extension(source): Extension<Source>,
+    Path((signature, expires, image)): Path<(String, i64, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let expires = Timestamp::from_unix(expires);
+    let now = Timestamp::now();
+    let (name, format) = parse_name(&image).ok_or_else(no_image)?;
+    let stored = app.store().host(&name).await?;
+    // A link to no host is told from a wrong one by nothing.
+    let right = match &stored {
+        Some(stored) => app.is_link(&stored.host, &image, expires, &signature)?,
+        None => false,
+    };
+    let Some(stored) = stored.filter(|_| right) else {
+        return Err(Problem::not_found("this link leads to nothing, or the host has changed"));
+    };
+    if expires <= now {
+        return Err(Problem::new(StatusCode::GONE, "this link has ended: make a new one"));
+    }
+    let made = app.mint(&stored.host, format).await?;
+    let actor = source.link();
+    let asked = Asked { image: &image, host: &stored.host, actor: &actor, method, headers };
+    asked.answer(&app, &made).await
+}
+
+/// A request for an image that may be had.
+struct Asked<'a> {
+    image: &'a str,
+    host: &'a Host,
+    actor: &'a Actor,
+    method: Method,
+    headers: HeaderMap,
+}
+
+impl Asked<'_> {
+    fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    async fn answer(&self, app: &App, image: &Image) -> Result<Response, Problem> {
+        let tag = image.etag();
+        let known = self.header(header::IF_NONE_MATCH);
+        if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
+        }
+        let same = self.header(header::IF_RANGE).is_none_or(|known| known == tag);
+        let wanted = self.header(header::RANGE).filter(|_| same);
+        let size = image.size();
+        let (status, start, end) = match Range::parse(wanted, size) {
+            Range::Whole => (StatusCode::OK, 0, size),
+            Range::Part(start, end) => (StatusCode::PARTIAL_CONTENT, start, end),
+            Range::Outside => {
+                let detail = format!("the image has {size} bytes");
+                let mut response =
+                    Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail).into_response();
+                put(&mut response, header::CONTENT_RANGE, &format!("bytes */{size}"));
+                return Ok(response);
+            }
+        };
+        if self.method != Method::HEAD {
+            self.audit(app, image, status).await?;
+        }
+        let pieces = image.slice(start, end);
+        let mut response = stream(app, end.saturating_sub(start), pieces.into_iter());
+        *response.status_mut() = status;
+        if status == StatusCode::PARTIAL_CONTENT {
+            let last = end.saturating_sub(1);
+            put(&mut response, header::CONTENT_RANGE, &format!("bytes {start}-{last}/{size}"));
+        }
+        put(&mut response, header::ETAG, tag);
+        put(&mut response, header::ACCEPT_RANGES, "bytes");
+        name_file(&mut response, self.image);
+        Ok(response)
+    }
+
+    /// Writes a download down: each, but a download in many parts once.
+    async fn audit(&self, app: &App, image: &Image, status: StatusCode) -> Result<(), Problem> {
+        let source = &self.actor.trace().source;
+        let id = format!("{}\n{source}\n{}\n{}", self.actor.as_str(), self.image, image.etag());
+        let begins = app.shelf().begins(Digest::of(id.as_bytes()), Timestamp::now());
+        if begins || status == StatusCode::OK {
+            audit(app, self.actor, &self.host.name, self.image).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn audit(app: &App, actor: &Actor, host: &HostName, detail: &str) -> Result<(), Problem> {
+    let note = Note {
+        at: Timestamp::now(),
+        actor,
+        host: host.as_str(),
+        event: "image",
+        detail,
+        result: AuditResult::Done,
+    };
+    Ok(app.store().note(&note).await?)
+}
+
+fn stream(
+    app: &App,
+    size: u64,
+    pieces: impl Iterator<Item = Bytes> + Send + Unpin + 'static,
+) -> Response {
+    let body = Pieces::new(size, pieces, app.shelf().sent().clone());
+    let mut response = HttpBody::new(body).into_response();
+    put(&mut response, header::CONTENT_LENGTH, &size.to_string());
+    put(&mut response, header::CONTENT_TYPE, "application/octet-stream");
+    // It holds the host's token.
+    put(&mut response, header::CACHE_CONTROL, "private, no-store");
+    response
+}
+
+fn name_file(response: &mut Response, name: &str) {
+    // A host's name has no quote.
+    let value = format!("attachment; filename=\"{name}\"");
+    put(response, header::CONTENT_DISPOSITION, &value);
+}
+
+fn put(response: &mut Response, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Which images an archive holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Selection {
+    format: String,
+    /// Names, separated by commas.
+    hosts: Option<String>,
+    site: Option<String>,
+}
+
+/// `GET /images.tar`.
+pub(super) async fn archive(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(wanted): Params<Selection>,
+    method: Method,
+) -> Result<Response, Problem> {
+    let format: Format =
+        wanted.format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
+    let hosts = select(&app, &caller, &wanted).await?;
+    let mut tar = Tar::default();
+    for host in &hosts {
+        let image = app.mint(host, format).await?;
+        let name = format!("{}.{}", host.name, format.extension());
+        tar.add(name, image).map_err(|error| Problem::conflict(error.to_string()))?;
+    }
+    if method != Method::HEAD {
+        for host in &hosts {
+            let actor = caller.on(host)?;
+            audit(&app, &actor, &host.name, &format!("{format} in an archive")).await?;
+        }
+    }
+    let mut response = stream(&app, tar.size(), tar.into_pieces());
+    put(&mut response, header::CONTENT_TYPE, "application/x-tar");
+    name_file(&mut response, "images.tar");
+    Ok(response)
+}
+
+async fn select(app: &App, caller: &Caller, wanted: &Selection) -> Result<Vec<Host>, Problem> {
+    let too_many = || Problem::bad(format!("an archive holds {MAX_MEMBERS} images at most"));
+    let mut hosts = Vec::new();
+    match (&wanted.hosts, &wanted.site) {
+        (Some(names), None) => {
+            for name in names.split(',').filter(|name| !name.is_empty()) {
+                let name = name.parse().map_err(|error| Problem::bad(format!("hosts: {error}")))?;
+                hosts.push(seen(app, &name, caller).await?.host);
+            }
+        }
+        (None, Some(site)) => {
+            let mut after: Option<HostName> = None;
+            loop {
+                let batch = app.store().hosts(after.as_ref(), 500).await?;
+                let Some(last) = batch.last() else { break };
+                after = Some(last.host.name.clone());
+                let here = batch.into_iter().map(|stored| stored.host).filter(|host| {
+                    host.site.as_ref().is_some_and(|own| own.as_str() == site) && caller.may(host)
+                });
+                hosts.extend(here);
+                if hosts.len() > MAX_MEMBERS {
+                    return Err(too_many());
+                }
+            }
+        }
+        _ => return Err(Problem::bad("say either hosts=NAME,NAME or site=NAME")),
+    }
+    match hosts.len() {
+        0 => Err(Problem::not_found("there are no such hosts")),
+        1..=MAX_MEMBERS => Ok(hosts),
+        _ => Err(too_many()),
+    }
+}
+
+/// A link that is wanted.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkBody {
+    /// iso, usb, vhd, floppy, efi or lkrn.
+    format: String,
+    /// How long it counts: a week at most, an hour unless given.
+    #[serde(default = "an_hour")]
+    minutes: u32,
+}
+
+fn an_hour() -> u32 {
+    60
+}
+
+/// A link to an image.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LinkView {
+    /// The path on this listener. Whoever has it gets the image.
+    path: String,
+    expires: String,
+}
+
+/// `POST /hosts/{host}/image-link`.
+pub(super) async fn make_link(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+    Body(body): Body<LinkBody>,
+) -> Result<(StatusCode, Json<LinkView>), Problem> {
+    let stored = app.stored(&name).await?;
+    let actor = caller.on(&stored.host)?;
+    let format: Format =
+        body.format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
+    if !(1..=MAX_MINUTES).contains(&body.minutes) {
+        return Err(Problem::bad(format!("minutes: 1 to {MAX_MINUTES}")));
+    }
+    let now = Timestamp::now();
+    let expires = now.after(Seconds::new(body.minutes.saturating_mul(60)));
+    // What cannot be minted is said now, not to the machine that follows the link.
+    app.mint(&stored.host, format).await?;
+    let path = app.link_to(&stored.host, format, expires)?;
+    let detail = format!("{format} until {expires}");
+    let note = Note {
+        at: now,
+        actor: &actor,
+        host: name.as_str(),
+        event: "image-link",
+        detail: &detail,
+        result: AuditResult::Done,
+    };
+    app.store().note(&note).await?;
+    Ok((StatusCode::CREATED, Json(LinkView { path, expires: expires.to_string() })))
+}
+
+/// What was published for a firmware profile.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TemplateView {
+    profile: String,
+    formats: Vec<String>,
+}
+
+/// What was published.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TemplateList {
+    items: Vec<TemplateView>,
+}
+
+/// `GET /templates`.
+pub(super) async fn templates(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
+    let mut items = Vec::new();
+    for (profile, set) in app.published().await? {
+        let formats = set.formats().map(|format| format.to_string()).collect();
+        items.push(TemplateView { profile: profile.to_string(), formats });
+    }
+    Ok(Json(TemplateList { items }))
+}
+
+impl From<ImageError> for Problem {
+    fn from(error: ImageError) -> Self {
+        let status = match &error {
+            ImageError::NotPublished(_) | ImageError::NoFormat { .. } | ImageError::Unknown(_) => {
+                StatusCode::NOT_FOUND
+            }
+            ImageError::Token(_)
+            | ImageError::Missing { .. }
+            | ImageError::Slot { .. }
+            | ImageError::LongName(_) => StatusCode::CONFLICT,
+            ImageError::ReadBack { .. }
+            | ImageError::Identity(_)
+            | ImageError::Published(_)
+            | ImageError::Read { .. }
+            | ImageError::Layout(_)
+            | ImageError::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::of_error(status, &error)
+    }
+}

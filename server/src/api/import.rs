@@ -1,0 +1,153 @@
+//! Import: a feed, with all its faults, or what it would change.
+
+use super::{
+    caller::Caller,
+    input::{Params, body},
+    problem::Problem,
+    view::spec,
+};
+use crate::{app::App, db::Actor, time::Timestamp};
+use axum::{
+    Extension, Json,
+    extract::{Request, State},
+    http::header,
+};
+use bootmint_image_factory::{
+    feed::{self, Defaults, FeedFormat},
+    host::{Host, ServerUrl},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+use utoipa::ToSchema;
+
+/// How a feed is imported.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct ImportQuery {
+    #[serde(default)]
+    dry_run: bool,
+    format: Option<String>,
+    server: Option<String>,
+}
+
+/// What an import did, or would do.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ImportView {
+    /// Whether it was done.
+    applied: bool,
+    /// New hosts.
+    added: Vec<String>,
+    /// Hosts whose record changed; their state stayed.
+    updated: Vec<Updated>,
+    /// How many hosts were there already as they are.
+    unchanged: usize,
+}
+
+/// A host whose record changed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Updated {
+    name: String,
+    changes: Vec<ChangedField>,
+}
+
+/// A field before and after.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ChangedField {
+    field: String,
+    #[schema(value_type = Object)]
+    before: Value,
+    #[schema(value_type = Object)]
+    after: Value,
+}
+
+/// `POST /import`.
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(query): Params<ImportQuery>,
+    request: Request,
+) -> Result<Json<ImportView>, Problem> {
+    let format = format_of(&query, &request)?;
+    let server = query.server.as_deref().map(str::parse::<ServerUrl>).transpose();
+    let server = server.map_err(|error| Problem::bad(error.to_string()))?;
+    let defaults = Defaults { server, ..Defaults::default() };
+    let bytes = body(request, &()).await?;
+    let hosts = feed::parse(&bytes, format, "body", &defaults)
+        .map_err(|faults| Problem::of_feed(&faults))?;
+    let mut view = look(&app, &caller, &hosts).await?;
+    if !query.dry_run {
+        let actor: Actor = caller.actor();
+        let done = app.import(&hosts, &actor, Timestamp::now()).await?;
+        // What happened counts, should it differ from what was foreseen.
+        view.added = done.added.iter().map(ToString::to_string).collect();
+        view.unchanged = done.unchanged;
+        view.applied = true;
+    }
+    Ok(Json(view))
+}
+
+fn format_of(query: &ImportQuery, request: &Request) -> Result<FeedFormat, Problem> {
+    if let Some(name) = &query.format {
+        return name.parse().map_err(|error| Problem::bad(format!("{error}")));
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok()).and_then(FeedFormat::of_content_type).ok_or_else(
+        || Problem::bad("send Content-Type: text/csv or another feed's, or add ?format=csv"),
+    )
+}
+
+/// What an import would change. The caller must be allowed to change every host of it, both as
+/// it is and as it would be.
+async fn look(app: &App, caller: &Caller, hosts: &[Host]) -> Result<ImportView, Problem> {
+    let mut view =
+        ImportView { applied: false, added: Vec::new(), updated: Vec::new(), unchanged: 0 };
+    for host in hosts {
+        caller.on(host)?;
+        let Some(stored) = app.store().host(&host.name).await? else {
+            view.added.push(host.name.to_string());
+            continue;
+        };
+        caller.on(&stored.host)?;
+        let changes = differences(&spec(&stored.host), &spec(host));
+        if changes.is_empty() {
+            view.unchanged = view.unchanged.saturating_add(1);
+        } else {
+            view.updated.push(Updated { name: host.name.to_string(), changes });
+        }
+    }
+    Ok(view)
+}
+
+fn differences(before: &Value, after: &Value) -> Vec<ChangedField> {
+    let fields = |value: &Value| -> BTreeSet<String> {
+        value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
+    };
+    let all = fields(before).into_iter().chain(fields(after)).collect::<BTreeSet<_>>();
+    all.into_iter()
+        .filter(|field| before.get(field) != after.get(field))
+        .map(|field| ChangedField {
+            before: before.get(&field).cloned().unwrap_or(Value::Null),
+            after: after.get(&field).cloned().unwrap_or(Value::Null),
+            field,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_difference_names_its_fields() {
+        let (one, mut two) = (testing::host("web-01", 1), testing::host("web-01", 1));
+        assert!(differences(&spec(&one), &spec(&two)).is_empty());
+        two.serial = Some("X".parse().unwrap());
+        two.dns.clear();
+        let changes = differences(&spec(&one), &spec(&two));
+        let fields: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(fields, ["dns", "serial"]);
+        assert_eq!((&changes[0].after, &changes[1].before), (&Value::Null, &Value::Null));
+    }
+}

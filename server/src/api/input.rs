@@ -1,0 +1,178 @@
+//! What requests bring: JSON, query parameters, names, generations.
+
+use super::problem::Problem;
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use bootmint_image_factory::host::HostName;
+use serde::{Deserialize, de::DeserializeOwned};
+
+/// The most that a page holds.
+const MAX_PAGE: i64 = 1000;
+
+/// A JSON body; none at all counts as `{}`.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let json = is_json(request.headers());
+        let bytes = body(request, state).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        // Not a form of another site's page: browsers send JSON across sites only if allowed.
+        if !json {
+            let detail = "send JSON, with Content-Type: application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().to_ascii_lowercase().starts_with(b"application/json"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| Problem::bad(format!("the body: {error}")))
+}
+
+/// The whole body, up to the limit.
+pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|error| Problem::new(error.status(), error.body_text()))
+}
+
+/// Query parameters.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Query(params) = Query::try_from_uri(&parts.uri)
+            .map_err(|error| Problem::bad(format!("the query: {}", error.body_text())))?;
+        Ok(Self(params))
+    }
+}
+
+/// The host that the path names.
+pub(super) struct Named(pub(super) HostName);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(name) = Path::<String>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Problem::bad(error.body_text()))?;
+        name.parse().map(Self).map_err(|error| Problem::bad(format!("{error}")))
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
+    #[serde(default)]
+    pub(super) after: Option<String>,
+    #[serde(default)]
+    limit: Option<i64>,
+}
+
+impl Page {
+    /// How many are wanted at most.
+    pub(super) fn limit(&self) -> i64 {
+        self.limit.unwrap_or(100).clamp(1, MAX_PAGE)
+    }
+}
+
+/// What `If-Match` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfMatch {
+    /// Nothing.
+    Absent,
+    /// Any generation.
+    Any,
+    /// This one.
+    Generation(i64),
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        if_match(&parts.headers)
+    }
+}
+
+fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(IfMatch::Absent) };
+    let text = value.to_str().unwrap_or_default().trim();
+    if text == "*" {
+        return Ok(IfMatch::Any);
+    }
+    let digits = text.strip_prefix("\"g").and_then(|rest| rest.strip_suffix('"'));
+    let generation = digits.and_then(|digits| digits.parse().ok());
+    generation.map(IfMatch::Generation).ok_or_else(stale)
+}
+
+impl IfMatch {
+    /// Refuses another generation.
+    pub(super) fn check(self, generation: i64) -> Result<(), Problem> {
+        match self {
+            Self::Generation(seen) if seen != generation => Err(stale()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The generation that a change rests on: it must be named.
+    pub(super) fn required(self, current: i64) -> Result<i64, Problem> {
+        match self {
+            Self::Absent => {
+                let detail = "send If-Match with the ETag that you saw";
+                Err(Problem::new(StatusCode::PRECONDITION_REQUIRED, detail))
+            }
+            Self::Any => Ok(current),
+            Self::Generation(seen) => Ok(seen),
+        }
+    }
+}
+
+/// The host is not as it was when the sender looked.
+pub(super) fn stale() -> Problem {
+    let detail = "the host has changed since you looked: read it again, then decide";
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+}
+
+/// The ETag of a generation.
+pub(super) fn etag(generation: i64) -> String {
+    format!("\"g{generation}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_names_a_generation_or_refuses() {
+        let of = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, text.parse().unwrap());
+            if_match(&headers)
+        };
+        assert_eq!(of(&etag(7)).unwrap(), IfMatch::Generation(7));
+        assert_eq!(of("*").unwrap(), IfMatch::Any);
+        for bad in ["", "g7", "\"7\"", "W/\"g7\"", "\"g7\", \"g8\""] {
+            assert!(of(bad).is_err(), "{bad}");
+        }
+        assert_eq!(if_match(&HeaderMap::new()).unwrap(), IfMatch::Absent);
+    }
+}

@@ -1,0 +1,207 @@
+//! The same hosts for other tools: Ansible's dynamic inventory, Salt's `http_json` external
+//! pillar, and cloud-init's NoCloud files.
+
+use super::{caller::Caller, hosts::seen, input::Named, problem::Problem, view::spec};
+use crate::app::App;
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bootmint_image_factory::host::{Addressing, Host, HostName, Nic};
+use serde_json::{Map, Value, json};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+
+/// How many hosts are read at a time.
+const BATCH: i64 = 500;
+
+/// `GET /inventory/ansible`: groups by site, group and state, with all variables in `_meta`.
+pub(super) async fn ansible(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Problem> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut vars = Map::new();
+    let mut after: Option<HostName> = None;
+    loop {
+        let batch = app.store().hosts(after.as_ref(), BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        after = Some(last.host.name.clone());
+        for stored in batch.iter().filter(|stored| caller.may(&stored.host)) {
+            let (host, name) = (&stored.host, stored.host.name.to_string());
+            let mut own = vec![format!("state_{}", stored.state.name())];
+            own.extend(host.site.as_ref().map(|site| group("site", site.as_str())));
+            own.extend(var(host, "group").map(|value| group("group", value)));
+            for one in own {
+                groups.entry(one).or_default().push(name.clone());
+            }
+            vars.insert(name, ansible_vars(host));
+        }
+    }
+    let mut inventory = Map::new();
+    inventory.insert("_meta".to_owned(), json!({ "hostvars": vars }));
+    let all: Vec<&String> = groups.keys().collect();
+    inventory.insert("all".to_owned(), json!({ "children": all }));
+    for (name, hosts) in &groups {
+        inventory.insert(name.clone(), json!({ "hosts": hosts }));
+    }
+    Ok(Json(inventory.into()))
+}
+
+/// A group's name as Ansible likes it.
+fn group(kind: &str, name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("{kind}_{}", name.chars().map(plain).collect::<String>())
+}
+
+fn var<'h>(host: &'h Host, wanted: &str) -> Option<&'h str> {
+    let found = host.vars.iter().find(|(name, _)| name.as_str() == wanted);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn ansible_vars(host: &Host) -> Value {
+    let mut vars = Map::new();
+    if let Some(address) = address(host) {
+        vars.insert("ansible_host".to_owned(), address.to_string().into());
+    }
+    vars.insert("bootmint".to_owned(), spec(host));
+    vars.into()
+}
+
+/// The first static address.
+fn address(host: &Host) -> Option<IpAddr> {
+    host.nics.iter().find_map(|nic| match nic.addressing {
+        Addressing::Dhcp => None,
+        Addressing::Static { v4, v6 } => {
+            v4.map(|v| v.address.into()).or(v6.map(|v| v.address.into()))
+        }
+    })
+}
+
+/// `GET /inventory/salt/{host}`: the minion's pillar. A minion that is no host has an empty one.
+pub(super) async fn salt(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+) -> Result<Json<Value>, Problem> {
+    let stored = seen(&app, &name, &caller).await?;
+    Ok(Json(json!({ "bootmint": spec(&stored.host) })))
+}
+
+/// `GET /inventory/nocloud/{host}/{file}`: `meta-data`, `user-data`, `vendor-data` or
+/// `network-config`. JSON is YAML, too.
+pub(super) async fn nocloud(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path((host, file)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let name: HostName = host.parse().map_err(|error| Problem::bad(format!("{error}")))?;
+    let host = seen(&app, &name, &caller).await?.host;
+    let (head, content) = match file.as_str() {
+        "meta-data" => {
+            ("", json!({ "instance-id": name.as_str(), "local-hostname": name.as_str() }))
+        }
+        "user-data" => ("#cloud-config\n", user_data(&host)),
+        "vendor-data" => ("#cloud-config\n", json!({})),
+        "network-config" => ("", network(&host)),
+        _ => {
+            return Err(Problem::not_found(
+                "NoCloud has meta-data, user-data, vendor-data and network-config",
+            ));
+        }
+    };
+    let text = serde_json::to_string_pretty(&content).unwrap_or_default();
+    let kind = [(header::CONTENT_TYPE, "text/yaml; charset=utf-8")];
+    Ok((kind, format!("{head}{text}\n")).into_response())
+}
+
+fn user_data(host: &Host) -> Value {
+    let name = host.name.as_str();
+    let mut data = json!({ "hostname": name, "preserve_hostname": false });
+    if let (Some(domain), false) = (&host.domain, name.contains('.')) {
+        data["fqdn"] = format!("{name}.{domain}").into();
+    }
+    if let Some(timezone) = var(host, "timezone") {
+        data["timezone"] = timezone.into();
+    }
+    data
+}
+
+/// The network in version 2 of its format.
+fn network(host: &Host) -> Value {
+    let (mut ethernets, mut vlans) = (Map::new(), Map::new());
+    for (index, nic) in host.nics.iter().enumerate() {
+        let card = format!("nic{index}");
+        let mut cable = Map::new();
+        if let Some(mac) = nic.mac {
+            cable.insert("match".to_owned(), json!({ "macaddress": mac.to_string() }));
+        } else {
+            cable.insert("match".to_owned(), json!({ "name": "e*" }));
+        }
+        match nic.vlan {
+            None => cable.extend(addresses(host, nic)),
+            Some(vlan) => {
+                let mut tagged = addresses(host, nic);
+                tagged.insert("id".to_owned(), vlan.get().into());
+                tagged.insert("link".to_owned(), card.clone().into());
+                vlans.insert(format!("{card}.{}", vlan.get()), tagged.into());
+            }
+        }
+        ethernets.insert(card, cable.into());
+    }
+    let mut network = json!({ "version": 2, "ethernets": ethernets });
+    if !vlans.is_empty() {
+        network["vlans"] = vlans.into();
+    }
+    network
+}
+
+fn addresses(host: &Host, nic: &Nic) -> Map<String, Value> {
+    let mut map = Map::new();
+    let Addressing::Static { v4, v6 } = nic.addressing else {
+        map.insert("dhcp4".to_owned(), true.into());
+        return map;
+    };
+    let own = v4.map(|v| format!("{}/{}", v.address, v.prefix));
+    let own6 = v6.map(|v| format!("{}/{}", v.address, v.prefix));
+    let all: Vec<_> = own.into_iter().chain(own6).collect();
+    map.insert("addresses".to_owned(), json!(all));
+    let way = v4.and_then(|v| v.gateway).map(|via| json!({ "to": "0.0.0.0/0", "via": via }));
+    let way6 = v6.and_then(|v| v.gateway).map(|via| json!({ "to": "::/0", "via": via }));
+    let routes: Vec<_> = way.into_iter().chain(way6).collect();
+    if !routes.is_empty() {
+        map.insert("routes".to_owned(), routes.into());
+    }
+    if !host.dns.is_empty() {
+        let search: Vec<_> = host.domain.iter().map(|domain| domain.as_str()).collect();
+        map.insert("nameservers".to_owned(), json!({ "addresses": host.dns, "search": search }));
+    }
+    map
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn the_network_is_the_feeds() {
+        let network = network(&testing::full_host());
+        assert_eq!(network["ethernets"]["nic0"]["match"]["macaddress"], "52:54:00:00:00:0a");
+        let tagged = &network["vlans"]["nic0.100"];
+        assert_eq!(tagged["addresses"], json!(["192.0.2.10/24"]));
+        assert_eq!(tagged["routes"][0]["via"], "192.0.2.1");
+        assert_eq!(network["ethernets"]["nic1"]["addresses"], json!(["2001:db8::10/64"]));
+        assert_eq!(network["ethernets"]["nic2"]["dhcp4"], true);
+    }
+
+    #[test]
+    fn cloud_config_names_the_host() {
+        let data = user_data(&testing::host("web-01", 1));
+        assert_eq!(
+            (&data["hostname"], &data["fqdn"]),
+            (&json!("web-01"), &json!("web-01.example.net"))
+        );
+    }
+}

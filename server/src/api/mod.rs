@@ -1,0 +1,52 @@
+//! The interface for people and programs: REST under `/api/v1`, on the console listener.
+//!
+//! Every route stands in one table (`routes`), with the permission that it needs; the router is
+//! made of that table, so that there is no route without one. `gate` finds out who asks and
+//! whether they may; handlers look at the host in question and call the application.
+
+mod accounts;
+mod audit;
+mod caller;
+mod gate;
+mod hosts;
+mod images;
+mod import;
+mod input;
+mod inventory;
+mod metrics;
+mod once;
+mod openapi;
+mod orders;
+mod problem;
+mod routes;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use openapi::document;
+pub use routes::{Access, Method, Reach, Route, TABLE};
+
+use crate::{app::App, boot::watch};
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use std::sync::Arc;
+
+/// The largest body of a request, in bytes: a feed that is imported.
+const MAX_BODY: usize = 16 << 20;
+
+/// The routes of the console listener.
+pub fn router(app: &Arc<App>) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(|| async { "alive\n" }))
+        .route("/readyz", get(crate::boot::ready));
+    for route in TABLE {
+        let gate = gate::Gate { app: Arc::clone(app), route };
+        let guarded = route.methods().route_layer(middleware::from_fn_with_state(gate, gate::pass));
+        router = router.route(route.path, guarded);
+    }
+    router
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .fallback(|| async { problem::Problem::nothing_there() })
+        .layer(middleware::from_fn_with_state(Arc::clone(app), watch))
+        .with_state(Arc::clone(app))
+}

@@ -1,0 +1,176 @@
+//! Errors as `application/problem+json` (RFC 9457): the one place that decides how they look.
+
+use crate::{
+    app::AppError,
+    auth::{AuthError, Permission},
+    boot::{chain, status},
+    db::DbError,
+};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bootmint_image_factory::fault::{Fault, Faults};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why a request was not done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The HTTP status.
+    #[serde(serialize_with = "code")]
+    #[schema(value_type = u16)]
+    status: StatusCode,
+    /// The kind of trouble.
+    title: String,
+    /// What happened, and what to do.
+    detail: String,
+    /// Everything that is wrong with a feed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<FaultView>,
+}
+
+/// Something that is wrong with a feed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FaultView {
+    /// The line, from 1.
+    row: u32,
+    /// The character in the line, from 1.
+    column: u32,
+    /// The host, where it has a usable name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<String>,
+    /// What is wrong.
+    message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+}
+
+fn code<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error").to_owned();
+        Self { status, title, detail: detail.into(), faults: Vec::new() }
+    }
+
+    pub(super) fn bad(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, detail)
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(super) fn nothing_there() -> Self {
+        Self::not_found("there is nothing here: GET /api/v1/openapi.json lists what there is")
+    }
+
+    pub(super) fn unknown() -> Self {
+        let detail = "send \"Authorization: Bearer TOKEN\" with a token that counts";
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
+    pub(super) fn denied(permission: Permission) -> Self {
+        let detail =
+            format!("this needs the permission {permission}: `bootmint roles` says who has it");
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// A feed with faults.
+    pub(super) fn of_feed(faults: &Faults) -> Self {
+        let view = |fault: &Fault| FaultView {
+            row: fault.at.line,
+            column: fault.at.column,
+            host: fault.host.as_ref().map(ToString::to_string),
+            message: fault.message.clone(),
+            help: fault.help.clone(),
+        };
+        let faults: Vec<_> = faults.as_slice().iter().map(view).collect();
+        let detail = format!("{} faults: nothing was changed", faults.len());
+        Self { faults, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
+    }
+
+    /// An error of the application. What is the server's own trouble is for its log.
+    pub(super) fn of_error(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
+        if !status.is_server_error() {
+            return Self::new(status, chain(error));
+        }
+        tracing::error!(status = status.as_u16(), error = chain(error), "request failed");
+        let detail = match status {
+            StatusCode::SERVICE_UNAVAILABLE => "not now: try again",
+            _ => "the server's log says what is wrong",
+        };
+        Self::new(status, detail)
+    }
+}
+
+impl From<AppError> for Problem {
+    fn from(error: AppError) -> Self {
+        let error = match error {
+            AppError::Image(error) => return error.into(),
+            error => error,
+        };
+        let status = match &error {
+            // A host's record or profile is to blame, which its editors can mend.
+            AppError::Db(DbError::Taken { .. })
+            | AppError::NoProfile(_)
+            | AppError::NoScript { .. }
+            | AppError::InstallerAsBoot { .. }
+            | AppError::Profile(_)
+            | AppError::Script(_) => StatusCode::CONFLICT,
+            error => status(error),
+        };
+        Self::of_error(status, &error)
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Self {
+        AppError::from(error).into()
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let status = match error {
+            AuthError::Db(error) => return error.into(),
+            AuthError::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            AuthError::Wrong => StatusCode::UNAUTHORIZED,
+            AuthError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            AuthError::MustChange => StatusCode::FORBIDDEN,
+            AuthError::NoAccount(_) | AuthError::NoToken(_) => StatusCode::NOT_FOUND,
+            AuthError::Exists(_) | AuthError::Program(_) | AuthError::LastAdmin(_) => {
+                StatusCode::CONFLICT
+            }
+            AuthError::Password(_) | AuthError::Life | AuthError::Label => StatusCode::BAD_REQUEST,
+        };
+        Self::of_error(status, &error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (self.status, body).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let (name, value) = match self.status {
+            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer realm=\"bootmint\""),
+            StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "2"),
+            StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, "60"),
+            _ => return response,
+        };
+        headers.insert(name, HeaderValue::from_static(value));
+        response
+    }
+}

@@ -1,0 +1,419 @@
+//! The route table: every route of the interface, with the permission that it needs.
+
+use super::{
+    accounts as acc, audit, hosts, images, import, inventory, metrics, openapi,
+    openapi::{Content, Shape},
+    orders,
+};
+use crate::{
+    app::App,
+    auth::{Permission as P, Place},
+};
+use axum::routing::{self, MethodRouter};
+use std::sync::Arc;
+
+/// A method of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Makes, or orders.
+    Post,
+    /// Changes the whole.
+    Put,
+    /// Changes a part.
+    Patch,
+    /// Removes.
+    Delete,
+}
+
+impl Method {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// What a permission must reach to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Some hosts: the handler looks at which.
+    Hosts,
+    /// Everything: a scope is not enough.
+    Everything,
+}
+
+impl Reach {
+    /// What the gate itself asks for.
+    pub(super) fn place(self) -> Place<'static> {
+        match self {
+            Self::Hosts => Place::Somewhere,
+            Self::Everything => Place::Everywhere,
+        }
+    }
+}
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody: it proves itself, or is no secret.
+    Anybody,
+    /// Everybody who is known.
+    Known,
+    /// Who has the permission.
+    Needs(P, Reach),
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// The query parameters, each with what it means.
+    pub query: &'static [(&'static str, &'static str)],
+    pub(super) takes: Option<Content>,
+    pub(super) gives: Option<Content>,
+    handler: fn() -> MethodRouter<Arc<App>>,
+}
+
+impl Route {
+    /// The handler, for its method.
+    pub(super) fn methods(&self) -> MethodRouter<Arc<App>> {
+        (self.handler)()
+    }
+
+    const fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    const fn takes(mut self, shape: Shape) -> Self {
+        self.takes = Some(Content::Json(shape));
+        self
+    }
+
+    const fn takes_raw(mut self, kind: &'static str) -> Self {
+        self.takes = Some(Content::Raw(kind));
+        self
+    }
+
+    const fn gives(mut self, shape: Shape) -> Self {
+        self.gives = Some(Content::Json(shape));
+        self
+    }
+
+    const fn gives_raw(mut self, kind: &'static str) -> Self {
+        self.gives = Some(Content::Raw(kind));
+        self
+    }
+}
+
+const fn route(
+    method: Method,
+    path: &'static str,
+    access: Access,
+    about: &'static str,
+    handler: fn() -> MethodRouter<Arc<App>>,
+) -> Route {
+    Route { method, path, access, about, query: &[], takes: None, gives: None, handler }
+}
+
+const fn on_hosts(permission: P) -> Access {
+    Access::Needs(permission, Reach::Hosts)
+}
+
+const fn on_all(permission: P) -> Access {
+    Access::Needs(permission, Reach::Everything)
+}
+
+use Method::{Delete, Get, Patch, Post, Put};
+
+const LIMIT: (&str, &str) = ("limit", "how many at most, 1000 at most; 100 unless given");
+const AFTER: (&str, &str) = ("after", "the `next` of the page before");
+
+/// All routes.
+pub static TABLE: &[Route] = &[
+    route(Get, "/api/v1/openapi.json", Access::Anybody, "This document", || {
+        routing::get(openapi::serve)
+    })
+    .gives_raw("application/json"),
+    route(Post, "/api/v1/sign-in", Access::Anybody, "A token for name and password", || {
+        routing::post(acc::sign_in)
+    })
+    .takes(Shape::of::<acc::SignInBody>())
+    .gives(Shape::of::<acc::TokenMade>()),
+    route(Post, "/api/v1/sign-out", Access::Known, "End the token that is sent", || {
+        routing::post(acc::sign_out)
+    }),
+    route(Get, "/api/v1/me", Access::Known, "Who the caller is, and what they may", || {
+        routing::get(acc::me)
+    })
+    .gives(Shape::of::<acc::Me>()),
+    route(Get, "/api/v1/roles", Access::Known, "Which role may do what", || {
+        routing::get(acc::roles)
+    })
+    .gives(Shape::of::<acc::RoleList>()),
+    route(Get, "/api/v1/hosts", on_hosts(P::HostsRead), "Hosts, by name", || {
+        routing::get(hosts::list)
+    })
+    .query(&[LIMIT, AFTER, ("state", "only in this state"), ("site", "only at this site")])
+    .gives(Shape::of::<hosts::HostPage>()),
+    route(Post, "/api/v1/hosts", on_hosts(P::HostsWrite), "Add a host", || {
+        routing::post(hosts::create)
+    })
+    .takes_raw("application/json")
+    .gives(Shape::of::<super::view::HostView>()),
+    route(Get, "/api/v1/hosts/{host}", on_hosts(P::HostsRead), "A host", || {
+        routing::get(hosts::get)
+    })
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Put,
+        "/api/v1/hosts/{host}",
+        on_hosts(P::HostsWrite),
+        "Change a host; needs If-Match",
+        || routing::put(hosts::replace),
+    )
+    .takes_raw("application/json")
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Delete,
+        "/api/v1/hosts/{host}",
+        on_hosts(P::HostsWrite),
+        "Remove a host; needs If-Match",
+        || routing::delete(hosts::remove),
+    ),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/arm",
+        on_hosts(P::HostsReimage),
+        "Allow one install: the disk will be wiped",
+        || routing::post(orders::arm),
+    )
+    .takes(Shape::of::<orders::ArmBody>())
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/approve",
+        on_hosts(P::HostsApprove),
+        "Agree to an arming that another person asked for",
+        || routing::post(orders::approve),
+    )
+    .takes(Shape::of::<orders::ArmBody>())
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/disarm",
+        on_hosts(P::HostsReimage),
+        "Take an arming back",
+        || routing::post(orders::disarm),
+    )
+    .takes(Shape::of::<orders::OrderBody>())
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/hold",
+        on_hosts(P::HostsHold),
+        "Make a host wait for a person",
+        || routing::post(orders::hold),
+    )
+    .takes(Shape::of::<orders::OrderBody>())
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/release",
+        on_hosts(P::HostsHold),
+        "Let a held host boot its disk",
+        || routing::post(orders::release),
+    )
+    .takes(Shape::of::<orders::OrderBody>())
+    .gives(Shape::of::<super::view::HostView>()),
+    route(
+        Get,
+        "/api/v1/hosts/{host}/boots",
+        on_hosts(P::HostsRead),
+        "A host's boots, the newest first",
+        || routing::get(hosts::boots),
+    )
+    .query(&[LIMIT])
+    .gives(Shape::of::<hosts::BootPage>()),
+    route(
+        Get,
+        "/api/v1/hosts/{host}/render",
+        on_hosts(P::HostsRender),
+        "Every text that a host would be sent, secrets hidden",
+        || routing::get(hosts::render),
+    )
+    .gives(Shape::of::<hosts::Texts>()),
+    route(
+        Post,
+        "/api/v1/hosts/{host}/image-link",
+        on_hosts(P::ImagesLink),
+        "A link to a host's image that needs no sign-in",
+        || routing::post(images::make_link),
+    )
+    .takes(Shape::of::<images::LinkBody>())
+    .gives(Shape::of::<images::LinkView>()),
+    route(
+        Get,
+        "/api/v1/images/{image}",
+        on_hosts(P::ImagesGet),
+        "A host's image: <host>.iso, .usb.img, .vhd, .floppy.img, .efi or .lkrn; one Range",
+        || routing::get(images::get),
+    )
+    .gives_raw("application/octet-stream"),
+    route(
+        Get,
+        "/api/v1/images.tar",
+        on_hosts(P::ImagesGet),
+        "The images of several hosts as one archive",
+        || routing::get(images::archive),
+    )
+    .query(&[
+        ("format", "iso, usb, vhd, floppy, efi or lkrn"),
+        ("hosts", "names, separated by commas"),
+        ("site", "all hosts of this site, instead of names"),
+    ])
+    .gives_raw("application/x-tar"),
+    route(
+        Get,
+        "/images/{signature}/{expires}/{image}",
+        Access::Anybody,
+        "What a link to an image leads to",
+        || routing::get(images::by_link),
+    )
+    .gives_raw("application/octet-stream"),
+    route(Get, "/api/v1/templates", Access::Known, "What images can be minted", || {
+        routing::get(images::templates)
+    })
+    .gives(Shape::of::<images::TemplateList>()),
+    route(
+        Get,
+        "/api/v1/inventory/ansible",
+        on_hosts(P::InventoryRead),
+        "Ansible's dynamic inventory",
+        || routing::get(inventory::ansible),
+    )
+    .gives_raw("application/json"),
+    route(
+        Get,
+        "/api/v1/inventory/salt/{host}",
+        on_hosts(P::InventoryRead),
+        "Salt's http_json external pillar of one minion",
+        || routing::get(inventory::salt),
+    )
+    .gives_raw("application/json"),
+    route(
+        Get,
+        "/api/v1/inventory/nocloud/{host}/{file}",
+        on_hosts(P::InventoryRead),
+        "cloud-init's NoCloud files: meta-data, user-data, vendor-data, network-config",
+        || routing::get(inventory::nocloud),
+    )
+    .gives_raw("text/yaml"),
+    route(Get, "/metrics", on_all(P::MetricsRead), "Measurements, for Prometheus", || {
+        routing::get(metrics::serve)
+    })
+    .gives_raw("text/plain"),
+    route(
+        Post,
+        "/api/v1/import",
+        on_hosts(P::HostsWrite),
+        "Add and update the hosts of a feed, all or none",
+        || routing::post(import::run),
+    )
+    .query(&[
+        ("dry-run", "true: only say what would change"),
+        ("format", "csv, json, ndjson or toml, where Content-Type does not say"),
+        ("server", "the server of hosts that name none"),
+    ])
+    .takes_raw("text/csv")
+    .gives(Shape::of::<import::ImportView>()),
+    route(
+        Get,
+        "/api/v1/discovered",
+        on_all(P::DiscoveredRead),
+        "Machines that asked and are no hosts",
+        || routing::get(hosts::discovered),
+    )
+    .query(&[LIMIT])
+    .gives(Shape::of::<hosts::DiscoveredPage>()),
+    route(Get, "/api/v1/audit", on_all(P::AuditRead), "The audit log, the oldest first", || {
+        routing::get(audit::list)
+    })
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<audit::AuditPage>()),
+    route(
+        Get,
+        "/api/v1/audit/verify",
+        on_all(P::AuditRead),
+        "Whether the audit chain holds",
+        || routing::get(audit::verify),
+    )
+    .gives(Shape::of::<audit::Verified>()),
+    route(
+        Get,
+        "/api/v1/tokens",
+        on_hosts(P::TokensOwn),
+        "One's own tokens; all, for who manages accounts",
+        || routing::get(acc::tokens),
+    )
+    .gives(Shape::of::<acc::TokenList>()),
+    route(Post, "/api/v1/tokens", on_hosts(P::TokensOwn), "Make a token, shown this once", || {
+        routing::post(acc::make_token)
+    })
+    .takes(Shape::of::<acc::TokenBody>())
+    .gives(Shape::of::<acc::TokenMade>()),
+    route(Delete, "/api/v1/tokens/{token}", on_hosts(P::TokensOwn), "End a token", || {
+        routing::delete(acc::revoke_token)
+    }),
+    route(Get, "/api/v1/users", on_all(P::AccountsManage), "Accounts, by name", || {
+        routing::get(acc::users)
+    })
+    .gives(Shape::of::<acc::UserList>()),
+    route(
+        Post,
+        "/api/v1/users",
+        on_all(P::AccountsManage),
+        "Make an account; its one-time password is shown this once",
+        || routing::post(acc::add_user),
+    )
+    .takes(Shape::of::<acc::UserBody>())
+    .gives(Shape::of::<acc::OneTime>()),
+    route(
+        Patch,
+        "/api/v1/users/{user}",
+        on_all(P::AccountsManage),
+        "Change what an account may, or lock it",
+        || routing::patch(acc::change_user),
+    )
+    .takes(Shape::of::<acc::UserChange>())
+    .gives(Shape::of::<acc::UserView>()),
+    route(
+        Delete,
+        "/api/v1/users/{user}",
+        on_all(P::AccountsManage),
+        "Remove an account with its tokens",
+        || routing::delete(acc::remove_user),
+    ),
+    route(
+        Post,
+        "/api/v1/users/{user}/reset-password",
+        on_all(P::AccountsManage),
+        "Give an account a new one-time password",
+        || routing::post(acc::reset_password),
+    )
+    .gives(Shape::of::<acc::OneTime>()),
+];

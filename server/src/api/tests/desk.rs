@@ -1,0 +1,127 @@
+//! A site with its interface, asked without a network in between.
+
+use crate::{
+    app::App,
+    auth::NewToken,
+    boot::Peer,
+    config,
+    db::Actor,
+    testing,
+    time::{Seconds, Timestamp},
+};
+use axum::{
+    Router,
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use std::sync::Arc;
+
+pub(super) struct Desk {
+    pub(super) app: Arc<App>,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Desk {
+    /// Hosts web-01 and web-02 at the site berlin, db-01 at paris.
+    pub(super) async fn open() -> Self {
+        Self::open_with([]).await
+    }
+
+    /// The same with these settings.
+    pub(super) async fn open_with(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = config::init(&folder.path().join("site")).unwrap();
+        let secrets = made.config.with_file_name("secrets.toml");
+        std::fs::write(&secrets, "root-password-hash = \"$6$topsecret\"\n").unwrap();
+        let app = Arc::new(App::open(config::load(&made.config, settings).unwrap()).await.unwrap());
+        let mut hosts =
+            vec![testing::host("web-01", 1), testing::host("web-02", 2), testing::host("db-01", 3)];
+        for (host, site) in hosts.iter_mut().zip(["berlin", "berlin", "paris"]) {
+            host.site = Some(site.parse().unwrap());
+            host.token = None;
+        }
+        app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
+        let router = super::super::router(&app);
+        Self { app, router, _folder: folder }
+    }
+
+    /// A token of a new program with these roles.
+    pub(super) async fn token(&self, name: &str, roles: &str) -> String {
+        let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
+        let (root, now) = (Actor::person("root"), Timestamp::now());
+        self.app.add_account(&owner, &grants, false, &root, now).await.unwrap();
+        self.another_token(name, roles).await
+    }
+
+    /// Another token of one that is there.
+    pub(super) async fn another_token(&self, name: &str, roles: &str) -> String {
+        let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
+        let (root, now) = (Actor::person("root"), Timestamp::now());
+        let expires = now.after(Seconds::new(3600));
+        let new = NewToken { owner, label: "test".into(), grants, expires };
+        self.app.make_token(&new, &root, now).await.unwrap().reveal().to_owned()
+    }
+
+    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Peer::of([192, 0, 2, 200].into()));
+        let request = Request::from_parts(parts, body);
+        let service = TowerToHyperService::new(self.router.clone());
+        let response = service.call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Asks with a token; `headers` are pairs, `body` is JSON unless they say otherwise.
+    pub(super) async fn ask(
+        &self,
+        line: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<String>,
+    ) -> Answer {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !headers.iter().any(|(name, _)| *name == "content-type") {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.into())).unwrap()).await
+    }
+
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.ask(&format!("GET {path}"), token, &[], "").await
+    }
+}

@@ -1,0 +1,151 @@
+//! Images over HTTP: whole, in parts, by link, as an archive.
+
+use super::desk::Desk;
+use crate::{
+    images::{publish, tests::build},
+    time::{Seconds, Timestamp},
+};
+use axum::http::StatusCode as S;
+use bootmint_image_factory::{format::Format, host::Host, ticket::Patience};
+use serde_json::json;
+
+/// Publishes what a batch made for web-01 and db-01; returns the batch's ISO of web-01, its host,
+/// and what must live as long.
+async fn published(desk: &Desk) -> (Vec<u8>, Host, tempfile::TempDir) {
+    let work = tempfile::tempdir().unwrap();
+    let mut hosts = Vec::new();
+    for name in ["web-01", "db-01"] {
+        let mut host = desk.app.stored(&name.parse().unwrap()).await.unwrap().host;
+        host.token = Some(desk.app.token_of(&host).unwrap());
+        hosts.push(host);
+    }
+    let (firmware, out) = build(work.path(), &hosts, &Patience::default());
+    let shelf = &desk.app.config().templates;
+    publish(&out, &[firmware], &Patience::default(), shelf).unwrap();
+    (std::fs::read(out.join("web-01.iso")).unwrap(), hosts.remove(0), work)
+}
+
+async fn downloads(desk: &Desk) -> usize {
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    rows.iter().filter(|row| row.event == "image").count()
+}
+
+#[tokio::test]
+async fn an_image_comes_whole_and_in_parts_and_is_audited() {
+    let desk = Desk::open().await;
+    let token = desk.token("re", "reimager@site:berlin").await;
+    let iso = "/api/v1/images/web-01.iso";
+    let early = desk.get(iso, &token).await;
+    assert_eq!(early.status, S::NOT_FOUND, "{}", early.text());
+    let (file, _, _work) = published(&desk).await;
+    let whole = desk.get(iso, &token).await;
+    assert_eq!(whole.status, S::OK, "{}", whole.text());
+    assert!(whole.body[..] == file[..], "it is what a batch writes");
+    assert_eq!(whole.header("content-length"), file.len().to_string());
+    assert_eq!(whole.header("content-disposition"), "attachment; filename=\"web-01.iso\"");
+    let tag = whole.header("etag");
+    let ask =
+        async |line: &str, headers: &[(&str, &str)]| desk.ask(line, &token, headers, "").await;
+    let head = ask(&format!("HEAD {iso}"), &[]).await;
+    assert_eq!((head.status, head.body.len()), (S::OK, 0));
+    assert_eq!(head.header("content-length"), file.len().to_string());
+    assert_eq!(downloads(&desk).await, 1, "who only looks at the head gets nothing");
+    let get = format!("GET {iso}");
+    assert_eq!(ask(&get, &[("if-none-match", tag)]).await.status, S::NOT_MODIFIED);
+    let another = desk.token("b", "image-builder").await;
+    for range in ["bytes=32768-34815", "bytes=-2048"] {
+        let headers = [("range", range), ("if-range", tag)];
+        let part = desk.ask(&get, &another, &headers, "").await;
+        assert_eq!(part.status, S::PARTIAL_CONTENT);
+        let (_, place) = part.header("content-range").split_once(' ').unwrap();
+        let (from, _) = place.split_once('-').unwrap();
+        let from: usize = from.parse().unwrap();
+        assert!(part.body[..] == file[from..from + 2048], "{range}");
+    }
+    assert_eq!(downloads(&desk).await, 2, "parts of one download are one");
+    let other = ask(&get, &[("range", "bytes=0-1"), ("if-range", "\"x\"")]).await;
+    assert_eq!(other.status, S::OK);
+    let outside = ask(&get, &[("range", format!("bytes={}-", file.len()).as_str())]).await;
+    assert_eq!(outside.status, S::RANGE_NOT_SATISFIABLE);
+    assert_eq!(outside.header("content-range"), format!("bytes */{}", file.len()));
+    assert_eq!(desk.get("/api/v1/images/db-01.iso", &token).await.status, S::FORBIDDEN);
+    assert_eq!(desk.get("/api/v1/images/web-01.efi", &token).await.status, S::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_link_leads_to_its_image_and_ends() {
+    let desk = Desk::open().await;
+    let (file, host, _work) = published(&desk).await;
+    let token = desk.token("re", "reimager").await;
+    let ask = "POST /api/v1/hosts/web-01/image-link";
+    let made = desk.ask(ask, &token, &[], r#"{"format": "iso", "minutes": 5}"#).await;
+    assert_eq!(made.status, S::CREATED, "{}", made.text());
+    let path = made.json()["path"].as_str().unwrap().to_owned();
+    let got = desk.get(&path, "").await;
+    assert!(got.status == S::OK && got.body[..] == file[..]);
+    desk.ask("POST /api/v1/hosts/web-01/arm", &token, &[], r#"{"confirm": "web-01"}"#).await;
+    assert_eq!(desk.get(&path, "").await.status, S::OK, "arming does not end it");
+    for wrong in [
+        path.replace("web-01", "db-01"),
+        path.replace("/images/", "/images/0"),
+        path.replace(".iso", ".usb.img"),
+        path.replace("web-01", "nobody"),
+    ] {
+        assert_eq!(desk.get(&wrong, "").await.status, S::NOT_FOUND, "{wrong}");
+    }
+    let past = Timestamp::now().before(Seconds::new(1));
+    let ended = desk.app.link_to(&host, Format::Iso, past).unwrap();
+    assert_eq!(desk.get(&ended, "").await.status, S::GONE);
+    let week = json!({"format": "iso", "minutes": 7 * 24 * 60 + 1}).to_string();
+    assert_eq!(desk.ask(ask, &token, &[], week).await.status, S::BAD_REQUEST);
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    let row = rows.iter().find(|row| row.event == "image").unwrap();
+    assert_eq!((row.actor.as_str(), row.host.as_str()), ("link", "web-01"));
+
+    let mut changed = host;
+    changed.serial = Some("SN9".parse().unwrap());
+    changed.token = None;
+    let root = crate::db::Actor::person("root");
+    desk.app.import(&[changed], &root, Timestamp::now()).await.unwrap();
+    assert_eq!(desk.get(&path, "").await.status, S::NOT_FOUND, "the host is another now");
+}
+
+#[tokio::test]
+async fn several_images_come_as_one_archive() {
+    let desk = Desk::open().await;
+    let (file, _, _work) = published(&desk).await;
+    let token = desk.token("b", "image-builder").await;
+    let tar = desk.get("/api/v1/images.tar?format=iso&hosts=web-01,db-01", &token).await;
+    assert_eq!(tar.status, S::OK, "{}", tar.text());
+    assert_eq!(tar.header("content-length"), tar.body.len().to_string());
+    let mut archive = tar::Archive::new(&tar.body[..]);
+    let mut names = Vec::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        names.push(entry.path().unwrap().display().to_string());
+        if names.len() == 1 {
+            let mut content = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut content).unwrap();
+            assert!(content == file);
+        }
+    }
+    assert_eq!(names, ["web-01.iso", "db-01.iso"]);
+    assert_eq!(downloads(&desk).await, 2);
+    let site = desk.get("/api/v1/images.tar?format=iso&site=paris", &token).await;
+    assert_eq!(site.status, S::OK);
+    for bad in ["format=iso", "format=vdi&site=paris", "format=iso&hosts=a&site=b"] {
+        let answer = desk.get(&format!("/api/v1/images.tar?{bad}"), &token).await;
+        assert_eq!(answer.status, S::BAD_REQUEST, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_token_is_not_known_has_no_image() {
+    let desk = Desk::open().await;
+    let (_, mut host, _work) = published(&desk).await;
+    host.token = Some("a-token-of-the-feed-0123456789".parse().unwrap());
+    let root = crate::db::Actor::person("root");
+    desk.app.import(&[host], &root, Timestamp::now()).await.unwrap();
+    let answer = desk.get("/api/v1/images/web-01.iso", &desk.token("a", "admin").await).await;
+    assert_eq!(answer.status, S::CONFLICT, "{}", answer.text());
+}

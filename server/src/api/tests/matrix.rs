@@ -1,0 +1,89 @@
+//! Every route against every role: with it, without it, with it elsewhere, and with no token.
+
+use super::desk::{Answer, Desk};
+use crate::{
+    api::{Access, Reach, Route, TABLE},
+    auth::Role,
+};
+use axum::http::StatusCode;
+
+const SPEC: &str = r#"{"name":"web-01","server":"http://192.0.2.2:8080","site":"berlin",
+    "nics":[{"mac":"52:54:00:00:00:01","address":"192.0.2.1/24"}]}"#;
+
+/// A path, headers and body with which a handler gets as far as to look at the host.
+async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
+    let path = route
+        .path
+        .replace("{host}", "web-01")
+        .replace("{token}", "0000000000000000")
+        .replace("{user}", "nobody")
+        .replace("{file}", "meta-data")
+        .replace("{image}", "web-01.iso")
+        .replace("images.tar", "images.tar?format=iso&hosts=web-01");
+    let body = match (route.method.name(), route.path.rsplit('/').next()) {
+        ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
+        ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),
+        ("POST", Some("import")) => format!("[{SPEC}]"),
+        ("POST" | "PUT", Some("hosts" | "{host}")) => SPEC.to_owned(),
+        _ => String::new(),
+    };
+    let headers: &[(&str, &str)] =
+        if route.method.name() == "PUT" { &[("if-match", "\"g99\"")] } else { &[] };
+    desk.ask(&format!("{} {path}", route.method.name()), token, headers, body).await
+}
+
+#[tokio::test]
+async fn every_route_lets_in_who_may_and_nobody_else() {
+    let desk = Desk::open().await;
+    for &role in Role::ALL {
+        let everywhere = desk.token(&format!("{role}-all"), role.name()).await;
+        let elsewhere = desk.token(&format!("{role}-paris"), &format!("{role}@site:paris")).await;
+        for route in TABLE {
+            let name = format!("{role}: {} {}", route.method.name(), route.path);
+            let (may, may_elsewhere) = match route.access {
+                Access::Anybody => continue,
+                // Signing out would end the token that the rest needs.
+                Access::Known if route.path.ends_with("sign-out") => continue,
+                Access::Known => (true, true),
+                Access::Needs(permission, reach) => {
+                    let own = route.path.starts_with("/api/v1/tokens");
+                    let list = ["/api/v1/hosts", "/api/v1/inventory/ansible"].contains(&route.path)
+                        && route.method.name() == "GET";
+                    let may = role.may(permission);
+                    (may, may && reach == Reach::Hosts && (own || list))
+                }
+            };
+            let here = ask(&desk, route, &everywhere).await;
+            assert_eq!(here.status != StatusCode::FORBIDDEN, may, "{name}: {}", here.text());
+            assert_ne!(here.status, StatusCode::UNAUTHORIZED, "{name}");
+            assert!(!here.status.is_server_error(), "{name}: {}", here.text());
+            let there = ask(&desk, route, &elsewhere).await;
+            assert_eq!(
+                there.status != StatusCode::FORBIDDEN,
+                may_elsewhere,
+                "{name}, elsewhere: {} {}",
+                there.status,
+                there.text()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_without_a_token_that_counts() {
+    let desk = Desk::open().await;
+    for route in TABLE.iter().filter(|route| route.access != Access::Anybody) {
+        let wrong = format!("bmt_{}_{}", "0".repeat(16), "0".repeat(64));
+        for token in ["", "x", &wrong] {
+            let answer = ask(&desk, route, token).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{} {token}", route.path);
+            assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"bootmint\"");
+        }
+    }
+    let open: Vec<_> =
+        TABLE.iter().filter(|route| route.access == Access::Anybody).map(|r| r.path).collect();
+    assert_eq!(
+        open,
+        ["/api/v1/openapi.json", "/api/v1/sign-in", "/images/{signature}/{expires}/{image}",]
+    );
+}

@@ -1,0 +1,91 @@
+//! Images on demand: which template, which token, which link.
+
+use super::{App, AppError};
+use crate::{
+    images::{Image, ImageError, Link, Set, Shelf},
+    record,
+    secret::Digest,
+    time::Timestamp,
+};
+use bootmint_image_factory::{
+    format::Format,
+    host::{Host, Name},
+};
+use std::sync::Arc;
+
+impl App {
+    /// What was published.
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// The image of `host`, as `build-images` would write it with the site's token key.
+    pub async fn mint(&self, host: &Host, format: Format) -> Result<Image, AppError> {
+        let mut host = host.clone();
+        let token = self.token_of(&host)?;
+        let known = self.store.host_by_token(&Digest::of_token(&token)).await?;
+        if known.is_none_or(|known| known.host.name != host.name) {
+            return Err(ImageError::Token(host.name).into());
+        }
+        host.token = Some(token);
+        let profile = host.profile.clone().unwrap_or_else(|| self.config.image_profile.clone());
+        let shelf = Arc::clone(&self.shelf);
+        let minted = beside(move || {
+            let set = shelf.set(&profile)?;
+            let die = set.die(format).ok_or(ImageError::NoFormat { profile, format })?;
+            Image::mint(die, &host, &set.patience)
+        });
+        Ok(minted.await?)
+    }
+
+    /// All that was published, by firmware profile.
+    pub async fn published(&self) -> Result<Vec<(Name, Arc<Set>)>, AppError> {
+        let shelf = Arc::clone(&self.shelf);
+        let all = beside(move || {
+            let names = shelf.profiles()?.into_iter();
+            names
+                .map(|name| Ok((name.clone(), shelf.set(&name)?)))
+                .collect::<Result<Vec<_>, ImageError>>()
+        });
+        Ok(all.await?)
+    }
+
+    /// The path of a link to an image of `host`.
+    pub fn link_to(
+        &self,
+        host: &Host,
+        format: Format,
+        expires: Timestamp,
+    ) -> Result<String, AppError> {
+        let image = format!("{}.{}", host.name, format.extension());
+        let record = record_digest(host)?;
+        let link = Link { image: &image, expires, record: record.as_str() };
+        let signature = self.config.link_key.sign(&link);
+        Ok(format!("/images/{signature}/{}/{image}", expires.as_unix()))
+    }
+
+    /// Whether that is a link to an image of `host`, as the host is now.
+    pub fn is_link(
+        &self,
+        host: &Host,
+        image: &str,
+        expires: Timestamp,
+        signature: &str,
+    ) -> Result<bool, AppError> {
+        let record = record_digest(host)?;
+        let link = Link { image, expires, record: record.as_str() };
+        Ok(self.config.link_key.verify(&link, signature))
+    }
+}
+
+fn record_digest(host: &Host) -> Result<Digest, AppError> {
+    let record = record::write(host).map_err(crate::db::DbError::from)?;
+    Ok(Digest::of(record.as_bytes()))
+}
+
+/// Runs it on a thread where it may take its time.
+async fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
+) -> Result<T, ImageError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ImageError::Broken)?
+}

@@ -1,0 +1,142 @@
+//! Signing in, tokens, and the last administrator.
+
+use super::*;
+use crate::{config, db::Trace};
+
+const NOW: Timestamp = Timestamp::from_unix(1_000_000);
+
+struct Site {
+    app: App,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let made = config::init(&folder.path().join("site")).unwrap();
+        let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+        Self { app, _folder: folder }
+    }
+
+    async fn add(&self, name: &str, grants: &str) -> Password {
+        let (name, grants) = (name.parse().unwrap(), grants.parse().unwrap());
+        self.app.add_account(&name, &grants, true, &root(), NOW).await.unwrap().unwrap()
+    }
+
+    /// An account whose one-time password was changed to this one.
+    async fn person(&self, name: &str, grants: &str) -> Password {
+        let (once, new) = (self.add(name, grants).await, Password::new("correct horse battery"));
+        self.app.sign_in(name, &once, Some(&new), &from("192.0.2.1"), NOW).await.unwrap();
+        new
+    }
+}
+
+fn root() -> Actor {
+    Actor::person("root")
+}
+
+fn from(source: &str) -> Actor {
+    let trace = Trace { source: source.to_owned(), ..Trace::default() };
+    Actor::by_request("anybody", &trace)
+}
+
+#[tokio::test]
+async fn a_one_time_password_opens_once_and_only_to_change_it() {
+    let site = Site::new().await;
+    let (once, who) = (site.add("alice", "admin").await, from("192.0.2.1"));
+    let sign_in = async |password: &Password, new: Option<&Password>| {
+        site.app.sign_in("Alice", password, new, &who, NOW).await
+    };
+    assert!(matches!(sign_in(&once, None).await, Err(AuthError::MustChange)));
+    let weak = Password::new("short");
+    assert!(matches!(sign_in(&once, Some(&weak)).await, Err(AuthError::Password(_))));
+    let new = Password::new("correct horse battery");
+    let signed = sign_in(&once, Some(&new)).await.unwrap();
+    assert!(matches!(sign_in(&once, None).await, Err(AuthError::Wrong)));
+    let token = signed.token.reveal();
+    let known = site.app.recognise(token, NOW).await.unwrap().unwrap();
+    assert_eq!(known.user().as_str(), "alice");
+    assert!(site.app.recognise(token, signed.expires).await.unwrap().is_none(), "it ended");
+    let rows = site.app.store().audit(0, 100).await.unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "sign-in")
+        .map(|row| (row.detail.as_str(), row.result.as_str(), row.source.as_str()))
+        .collect();
+    assert_eq!(told[0], ("must change", "denied", "192.0.2.1"));
+    assert_eq!(told[2], ("", "done", "192.0.2.1"));
+    let text = format!("{rows:?}");
+    assert!(!text.contains(once.reveal()) && !text.contains(token), "no secrets in the log");
+    assert!(site.app.store().verify_audit().await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn tries_are_throttled_by_source_and_freed_by_time() {
+    let site = Site::new().await;
+    let password = site.person("alice", "viewer").await;
+    let (wrong, bad, good) = (Password::new("wrong"), from("192.0.2.66"), from("192.0.2.1"));
+    for _ in 0..5 {
+        let error = site.app.sign_in("alice", &wrong, None, &bad, NOW).await.unwrap_err();
+        assert!(matches!(error, AuthError::Wrong), "{error}");
+    }
+    let sixth = site.app.sign_in("alice", &wrong, None, &bad, NOW).await.unwrap_err();
+    assert!(matches!(sixth, AuthError::Wrong), "the sixth is looked at, then it is blocked");
+    let blocked = site.app.sign_in("alice", &password, None, &bad, NOW).await.unwrap_err();
+    let AuthError::Throttled(until) = blocked else { panic!("{blocked}") };
+    site.app
+        .sign_in("alice", &password, None, &good, NOW)
+        .await
+        .expect("others are not locked out");
+    site.app.sign_in("alice", &password, None, &bad, until).await.expect("time frees it");
+    let unknown = site.app.sign_in("nobody", &wrong, None, &good, NOW).await.unwrap_err();
+    assert!(matches!(unknown, AuthError::Wrong), "unknown names are told nothing else");
+}
+
+#[tokio::test]
+async fn what_a_token_may_ends_with_its_owner() {
+    let site = Site::new().await;
+    site.person("root", "admin").await;
+    site.person("alice", "reimager,viewer").await;
+    let alice: UserName = "alice".parse().unwrap();
+    let new = |days: u32| NewToken {
+        owner: alice.clone(),
+        label: "ci".into(),
+        grants: "viewer".parse().unwrap(),
+        expires: NOW.after(Seconds::new(days * 86_400)),
+    };
+    let token = site.app.make_token(&new(30), &root(), NOW).await.unwrap();
+    assert!(matches!(site.app.make_token(&new(400), &root(), NOW).await, Err(AuthError::Life)));
+    let may = async || {
+        let who = site.app.recognise(token.reveal(), NOW).await.unwrap()?;
+        who.role_for(super::super::Permission::HostsRead, super::super::Place::Everywhere)
+    };
+    assert_eq!(may().await, Some(super::super::Role::Viewer));
+    let none = Grants::default();
+    site.app.change_account(&alice, Some(&none), None, &root(), NOW).await.unwrap();
+    assert_eq!(may().await, None);
+    let viewer = "viewer".parse().unwrap();
+    site.app.change_account(&alice, Some(&viewer), Some(true), &root(), NOW).await.unwrap();
+    assert_eq!(may().await, None, "locked");
+    site.app.change_account(&alice, None, Some(false), &root(), NOW).await.unwrap();
+    assert!(may().await.is_some());
+    site.app.revoke_token(token.id(), &root(), NOW).await.unwrap();
+    assert_eq!(may().await, None);
+}
+
+#[tokio::test]
+async fn the_last_administrator_stays() {
+    let site = Site::new().await;
+    site.person("root", "admin").await;
+    let root_name: UserName = "root".parse().unwrap();
+    let refused = [
+        site.app.remove_account(&root_name, &root(), NOW).await.err(),
+        site.app.change_account(&root_name, None, Some(true), &root(), NOW).await.err(),
+        site.app
+            .change_account(&root_name, Some(&Grants::default()), None, &root(), NOW)
+            .await
+            .err(),
+    ];
+    assert!(refused.iter().all(|error| matches!(error, Some(AuthError::LastAdmin(_)))));
+    site.person("second", "admin").await;
+    site.app.remove_account(&root_name, &root(), NOW).await.unwrap();
+}

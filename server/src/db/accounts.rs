@@ -1,0 +1,245 @@
+//! Local accounts, their tokens, and how often somebody tried to sign in.
+
+use super::{DbError, Note, Store, Tx, at_most_one, audit, engine::Row};
+use crate::{
+    auth::{Grants, UserName, token::TokenId},
+    secret::Digest,
+    time::{Seconds, Timestamp},
+};
+
+/// A local account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: UserName,
+    /// The hash of its password; a program's account has none.
+    pub password: Option<String>,
+    /// Whether the password must be changed at the next sign-in.
+    pub one_time: bool,
+    /// Whether it is locked.
+    pub disabled: bool,
+    /// What it may.
+    pub grants: Grants,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// A token, without its secret.
+#[derive(Clone, Debug)]
+pub struct StoredToken {
+    /// Its id.
+    pub id: TokenId,
+    /// Whose it is.
+    pub owner: UserName,
+    /// What it is for.
+    pub label: String,
+    /// The most that it allows.
+    pub grants: Grants,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Until when it counts.
+    pub expires: Timestamp,
+}
+
+/// The columns of [`Account`], in the order in which [`read`] takes them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT u.name, u.password, u.one_time, u.disabled, u.grants, u.created FROM users u ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &mut Row) -> Result<Account, DbError> {
+    Ok(Account {
+        name: row.text()?.parse().map_err(|_| DbError::Shape)?,
+        password: row.maybe_text()?,
+        one_time: row.int()? != 0,
+        disabled: row.int()? != 0,
+        grants: row.text()?.parse().map_err(|_| DbError::Shape)?,
+        created: Timestamp::from_unix(row.int()?),
+    })
+}
+
+fn read_token(row: &mut Row) -> Result<StoredToken, DbError> {
+    Ok(StoredToken {
+        id: TokenId::parse(&row.text()?).ok_or(DbError::Shape)?,
+        owner: row.text()?.parse().map_err(|_| DbError::Shape)?,
+        label: row.text()?,
+        grants: row.text()?.parse().map_err(|_| DbError::Shape)?,
+        created: Timestamp::from_unix(row.int()?),
+        expires: Timestamp::from_unix(row.int()?),
+    })
+}
+
+impl Store {
+    /// The account of that name.
+    pub async fn account(&self, name: &UserName) -> Result<Option<Account>, DbError> {
+        let rows = self.engine.query(select!("WHERE u.name = $1"), [name.as_str().into()]).await?;
+        at_most_one(rows).map(|mut row| read(&mut row)).transpose()
+    }
+
+    /// All accounts, by name.
+    pub async fn accounts(&self) -> Result<Vec<Account>, DbError> {
+        let rows = self.engine.query(select!("ORDER BY u.name"), []).await?;
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    /// Makes an account, or changes the one of that name; writes `note` down with it.
+    pub async fn save_account(&self, account: &Account, note: &Note<'_>) -> Result<(), DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        let name = account.name.as_str();
+        let changed = tx
+            .execute(
+                "UPDATE users SET password = $1, one_time = $2, disabled = $3, grants = $4 \
+                 WHERE name = $5",
+                [
+                    account.password.clone().into(),
+                    i64::from(account.one_time).into(),
+                    i64::from(account.disabled).into(),
+                    account.grants.to_string().into(),
+                    name.into(),
+                ],
+            )
+            .await?;
+        if changed == 0 {
+            tx.execute(
+                "INSERT INTO users (name, password, one_time, disabled, grants, created) \
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+                [
+                    name.into(),
+                    account.password.clone().into(),
+                    i64::from(account.one_time).into(),
+                    i64::from(account.disabled).into(),
+                    account.grants.to_string().into(),
+                    account.created.as_unix().into(),
+                ],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Removes an account with its tokens; says whether there was one.
+    pub async fn remove_account(&self, name: &UserName, note: &Note<'_>) -> Result<bool, DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        tx.execute("DELETE FROM api_tokens WHERE owner = $1", [name.as_str().into()]).await?;
+        let gone = tx.execute("DELETE FROM users WHERE name = $1", [name.as_str().into()]).await?;
+        if gone == 0 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Keeps a new token.
+    pub async fn save_token(
+        &self,
+        token: &StoredToken,
+        digest: &Digest,
+        note: &Note<'_>,
+    ) -> Result<(), DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        tx.execute(
+            "INSERT INTO api_tokens (id, digest, owner, label, grants, created, expires) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            [
+                token.id.as_str().into(),
+                digest.as_str().into(),
+                token.owner.as_str().into(),
+                token.label.as_str().into(),
+                token.grants.to_string().into(),
+                token.created.as_unix().into(),
+                token.expires.as_unix().into(),
+            ],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// The token of that digest, with its owner's account.
+    pub async fn token(&self, digest: &Digest) -> Result<Option<(StoredToken, Account)>, DbError> {
+        let sql = "SELECT t.id, t.owner, t.label, t.grants, t.created, t.expires, u.name, \
+                   u.password, u.one_time, u.disabled, u.grants, u.created \
+                   FROM api_tokens t JOIN users u ON u.name = t.owner WHERE t.digest = $1";
+        let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
+        at_most_one(rows).map(|mut row| Ok((read_token(&mut row)?, read(&mut row)?))).transpose()
+    }
+
+    /// All tokens, the oldest first.
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, DbError> {
+        let sql = "SELECT id, owner, label, grants, created, expires FROM api_tokens \
+                   ORDER BY created, id";
+        let rows = self.engine.query(sql, []).await?;
+        rows.into_iter().map(|mut row| read_token(&mut row)).collect()
+    }
+
+    /// Removes a token; says whether there was one.
+    pub async fn remove_token(&self, id: &TokenId, note: &Note<'_>) -> Result<bool, DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        let sql = "DELETE FROM api_tokens WHERE id = $1";
+        if tx.execute(sql, [id.as_str().into()]).await? == 0 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Counts a try of `subject`, and blocks it for as long as `pause` says of the number of
+    /// tries. Returns until when it was blocked already: then nothing is counted.
+    pub async fn count_try(
+        &self,
+        subject: &str,
+        now: Timestamp,
+        pause: impl Fn(i64) -> Option<Seconds> + Send,
+    ) -> Result<Option<Timestamp>, DbError> {
+        let mut tx = self.engine.begin().await?;
+        // Serialises tries on engines that would let two of them read the same count.
+        audit::lock(&mut tx).await?;
+        let sql = "SELECT tries, blocked FROM sign_ins WHERE subject = $1";
+        let known = at_most_one(tx.query(sql, [subject.into()]).await?);
+        let (tries, blocked) = match known {
+            Some(mut row) => (row.int()?, Timestamp::from_unix(row.int()?)),
+            None => (0, Timestamp::default()),
+        };
+        if now < blocked {
+            return Ok(Some(blocked));
+        }
+        let count = tries.saturating_add(1);
+        let until = pause(count).map_or(now, |pause| now.after(pause)).as_unix();
+        let sql = if tries == 0 {
+            "INSERT INTO sign_ins (tries, blocked, subject) VALUES ($1, $2, $3)"
+        } else {
+            "UPDATE sign_ins SET tries = $1, blocked = $2 WHERE subject = $3"
+        };
+        tx.execute(sql, [count.into(), until.into(), subject.into()]).await?;
+        tx.commit().await?;
+        Ok(None)
+    }
+
+    /// Forgets the tries of `subject`.
+    pub async fn forget_tries(&self, subject: &str) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        tx.execute("DELETE FROM sign_ins WHERE subject = $1", [subject.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Forgets tries of before `before`, and tokens that ended before it.
+    pub async fn forget_accounts(&self, before: Timestamp) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        let before = before.as_unix();
+        tx.execute("DELETE FROM sign_ins WHERE blocked < $1", [before.into()]).await?;
+        tx.execute("DELETE FROM api_tokens WHERE expires < $1", [before.into()]).await?;
+        tx.execute("DELETE FROM replies WHERE at < $1", [before.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Begins a transaction with its audit row.
+    async fn begin_noted(&self, note: &Note<'_>) -> Result<Tx, DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        audit::append(&mut tx, &note.entry()).await?;
+        Ok(tx)
+    }
+}

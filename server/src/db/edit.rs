@@ -1,0 +1,123 @@
+//! One host made, changed or removed by a person who saw a generation of it.
+
+use super::{
+    Actor, AuditResult, Committed, DbError, RACES, Store, Tx, at_most_one,
+    audit::{self, Entry},
+    hosts::import_one,
+};
+use crate::{secret::Digest, time::Timestamp};
+use bootmint_image_factory::host::{Host, HostName};
+
+impl Store {
+    /// Adds a host that is not there.
+    pub async fn add_host(
+        &self,
+        host: &Host,
+        token: &Digest,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        if known(&mut tx, &host.name).await?.is_some() {
+            return Err(DbError::Taken { host: host.name.to_string(), what: "name" });
+        }
+        import_one(&mut tx, host, Some(token), actor, now).await?;
+        tx.commit().await
+    }
+
+    /// Changes the record of a host that is at `generation`; without a new token it keeps its own.
+    pub async fn replace_host(
+        &self,
+        host: &Host,
+        token: Option<&Digest>,
+        generation: i64,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Committed, DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        let Some((current, old)) = known(&mut tx, &host.name).await? else {
+            return Ok(Committed::Stale);
+        };
+        if current != generation {
+            return Ok(Committed::Stale);
+        }
+        let token = token.cloned().or(old);
+        import_one(&mut tx, host, token.as_ref(), actor, now).await?;
+        tx.commit().await?;
+        Ok(Committed::Done)
+    }
+
+    /// Removes a host that is at `generation`, with its attempts. Its boots and audit rows stay.
+    pub async fn remove_host(
+        &self,
+        name: &HostName,
+        generation: i64,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Committed, DbError> {
+        for _ in 1..RACES {
+            match self.try_remove_host(name, generation, actor, now).await {
+                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
+                result => return result,
+            }
+        }
+        self.try_remove_host(name, generation, actor, now).await
+    }
+
+    async fn try_remove_host(
+        &self,
+        name: &HostName,
+        generation: i64,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Committed, DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        if known(&mut tx, name).await?.map(|(current, _)| current) != Some(generation) {
+            return Ok(Committed::Stale);
+        }
+        let host = name.as_str();
+        for sql in [
+            "DELETE FROM answers WHERE attempt IN (SELECT id FROM attempts WHERE host = $1)",
+            "DELETE FROM attempts WHERE host = $1",
+            "DELETE FROM host_ids WHERE host = $1",
+        ] {
+            tx.execute(sql, [host.into()]).await?;
+        }
+        // A boot may have changed the host since it was looked at, where reads take no locks.
+        let sql = "DELETE FROM hosts WHERE name = $1 AND generation = $2";
+        if tx.execute(sql, [host.into(), generation.into()]).await? != 1 {
+            return Ok(Committed::Stale);
+        }
+        let entry = Entry {
+            at: now,
+            actor,
+            host,
+            event: "remove",
+            was: "",
+            became: "",
+            detail: "",
+            result: AuditResult::Done,
+        };
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
+        Ok(Committed::Done)
+    }
+
+    /// How many hosts there are in each state.
+    pub async fn count_states(&self) -> Result<Vec<(String, i64)>, DbError> {
+        let sql = "SELECT state, COUNT(*) FROM hosts GROUP BY state";
+        let rows = self.engine.query(sql, []).await?;
+        rows.into_iter().map(|mut row| Ok((row.text()?, row.int()?))).collect()
+    }
+}
+
+/// The generation and the token's digest of a host that is there.
+async fn known(tx: &mut Tx, name: &HostName) -> Result<Option<(i64, Option<Digest>)>, DbError> {
+    let sql = "SELECT generation, token_digest FROM hosts WHERE name = $1";
+    at_most_one(tx.query(sql, [name.as_str().into()]).await?)
+        .map(|mut row| Ok((row.int()?, row.maybe_text()?.and_then(|text| Digest::parse(&text)))))
+        .transpose()
+}

@@ -1,0 +1,232 @@
+//! The shelf: what was published, laid out when it is first wanted and again when it changes.
+
+use super::{
+    body::Counter,
+    publish::{PublishError, Published},
+};
+use crate::{
+    secret::Digest,
+    time::{Seconds, Timestamp},
+};
+use bootmint_image_factory::{
+    firmware::{BinaryManifest, Firmware},
+    format::{Format, UnknownName},
+    host::{HostName, Name},
+    layout::{LayoutError, read_back::ReadBackError},
+    slot::PadError,
+    template::Template,
+    ticket::{Facts, Missing, Patience},
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+/// How long a download in many parts counts as one.
+const ONE_DOWNLOAD: Seconds = Seconds::new(600);
+/// How many downloads are remembered to that end.
+const MAX_DOWNLOADS: usize = 10_000;
+
+/// Why there is no image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// Nothing was published for the host's firmware profile.
+    #[error(
+        "nothing was published for the firmware profile \"{0}\": run `bootmint templates publish` \
+         where the server runs"
+    )]
+    NotPublished(Name),
+    /// The profile was published without this format.
+    #[error("the firmware profile \"{profile}\" was published without the format {format}")]
+    NoFormat {
+        /// The profile.
+        profile: Name,
+        /// The format.
+        format: Format,
+    },
+    /// The format does not exist.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// The host's token is not known here.
+    #[error(
+        "the token of host \"{0}\" came with its feed, and only its digest is kept: mint its image \
+         with build-images, or import it without a token"
+    )]
+    Token(HostName),
+    /// The firmware lacks something.
+    #[error("host \"{host}\": {missing}")]
+    Missing {
+        /// The host.
+        host: HostName,
+        /// What.
+        missing: Missing,
+    },
+    /// The ticket does not fit.
+    #[error("the ticket of host \"{host}\" does not fit")]
+    Slot {
+        /// The host.
+        host: HostName,
+        /// Why.
+        source: PadError,
+    },
+    /// What was minted does not read back.
+    #[error("the image of host \"{host}\" does not read back")]
+    ReadBack {
+        /// The host.
+        host: HostName,
+        /// Why.
+        source: ReadBackError,
+    },
+    /// What was minted is another host's.
+    #[error("the image of host \"{0}\" would carry another identity: it was not sent")]
+    Identity(HostName),
+    /// What was published cannot be read.
+    #[error(transparent)]
+    Published(#[from] PublishError),
+    /// A file cannot be looked at.
+    #[error("{}: cannot be read", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A template cannot be laid out.
+    #[error("a published template cannot be laid out")]
+    Layout(#[from] LayoutError),
+    /// A name is too long for an archive.
+    #[error(transparent)]
+    LongName(#[from] super::tar::LongName),
+    /// Somebody else's work broke off.
+    #[error("the work was broken off")]
+    Broken,
+}
+
+/// One format of a published firmware, ready to be stamped.
+#[derive(Debug)]
+pub struct Die {
+    template: Template,
+    firmware: Arc<Firmware>,
+}
+
+impl Die {
+    pub(super) fn new(template: Template, firmware: &Arc<Firmware>) -> Self {
+        Self { template, firmware: Arc::clone(firmware) }
+    }
+
+    /// The template.
+    pub fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The binaries that an image boots.
+    pub fn binaries(&self) -> Vec<&BinaryManifest> {
+        let platforms = self.template.platforms().iter();
+        platforms.filter_map(|p| self.firmware.binary(*p)).map(|binary| &binary.about).collect()
+    }
+
+    /// How its tickets send their facts.
+    pub fn facts(&self) -> Facts {
+        let all: Vec<_> = self.binaries().iter().map(|about| &about.capabilities).collect();
+        Facts::of_firmware(&all, self.firmware.manifest.security.payloads)
+    }
+}
+
+/// A template's bytes, shared by all that is sent of it.
+pub(super) struct Whole(pub(super) Arc<Die>);
+
+impl AsRef<[u8]> for Whole {
+    fn as_ref(&self) -> &[u8] {
+        self.0.template.bytes()
+    }
+}
+
+/// What was published for one firmware profile.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// How patient its tickets are.
+    pub patience: Patience,
+    pub(super) dies: BTreeMap<Format, Arc<Die>>,
+}
+
+impl Set {
+    /// The die of a format.
+    pub fn die(&self, format: Format) -> Option<&Arc<Die>> {
+        self.dies.get(&format)
+    }
+
+    /// The formats.
+    pub fn formats(&self) -> impl Iterator<Item = Format> {
+        self.dies.keys().copied()
+    }
+}
+
+/// When a file was written, and how long it is.
+type Stamp = (SystemTime, u64);
+
+/// Everything that was published.
+#[derive(Debug)]
+pub struct Shelf {
+    folder: PathBuf,
+    sets: Mutex<BTreeMap<Name, (Stamp, Arc<Set>)>>,
+    downloads: Mutex<HashMap<Digest, Timestamp>>,
+    sent: Counter,
+}
+
+impl Shelf {
+    /// What is published in `folder`, which need not be there yet.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            sets: Mutex::default(),
+            downloads: Mutex::default(),
+            sent: Counter::default(),
+        }
+    }
+
+    /// Counts what is sent.
+    pub fn sent(&self) -> &Counter {
+        &self.sent
+    }
+
+    /// The names of the published profiles.
+    pub fn profiles(&self) -> Result<Vec<Name>, ImageError> {
+        Ok(Published::list(&self.folder)?)
+    }
+
+    /// What was published for a profile. The first call lays it out, which takes a moment.
+    pub fn set(&self, profile: &Name) -> Result<Arc<Set>, ImageError> {
+        let path = Published::path(&self.folder, profile);
+        let about = match std::fs::metadata(&path) {
+            Ok(about) => about,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(ImageError::NotPublished(profile.clone()));
+            }
+            Err(source) => return Err(ImageError::Read { path, source }),
+        };
+        let modified = about.modified().map_err(|source| ImageError::Read { path, source })?;
+        let stamp = (modified, about.len());
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, set)) = sets.get(profile).filter(|(seen, _)| *seen == stamp) {
+            return Ok(Arc::clone(set));
+        }
+        let set = Arc::new(Published::load(&self.folder, profile)?.lay_out(&self.folder)?);
+        sets.insert(profile.clone(), (stamp, Arc::clone(&set)));
+        Ok(set)
+    }
+
+    /// Whether this is a download's first part: virtual media are read in thousands of them.
+    pub fn begins(&self, download: Digest, now: Timestamp) -> bool {
+        let mut known = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_DOWNLOADS {
+            known.retain(|_, until| now < *until);
+        }
+        if known.len() >= MAX_DOWNLOADS {
+            known.clear();
+        }
+        known.insert(download, now.after(ONE_DOWNLOAD)).is_none_or(|until| until <= now)
+    }
+}
