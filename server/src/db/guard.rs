@@ -72,6 +72,15 @@ pub enum Guarded {
     /// The same person asked for it.
     #[error("you asked for it yourself: another person must approve it")]
     OwnRequest,
+    /// A person at the command line and an account: they may be the same human.
+    #[error(
+        "it was asked for by {asked}, and you come another way: at the command line and through \
+         the API one human has two names, so ask and approve the same way"
+    )]
+    OtherWay {
+        /// The kind of actor that asked.
+        asked: &'static str,
+    },
 }
 
 /// Says what keeps the arming `change` from being made, if anything, and takes its request away.
@@ -87,8 +96,8 @@ pub(super) async fn check(
     if guard.approval == Approval::Needed {
         match read(tx.query(SELECT, [host.into()]).await?)? {
             Some(request) if request.due > change.at => {
-                if request.actor == change.actor.as_str() {
-                    return Ok(Some(Guarded::OwnRequest));
+                if let Some(guarded) = same_human(&request.actor, change.actor.as_str()) {
+                    return Ok(Some(guarded));
                 }
             }
             _ => return Ok(Some(Guarded::NoRequest)),
@@ -96,6 +105,20 @@ pub(super) async fn check(
     }
     tx.execute(DELETE, [host.into()]).await?;
     Ok(None)
+}
+
+/// Why `approver` may be whoever asked, as far as names tell; none if they are two.
+fn same_human(asked: &str, approver: &str) -> Option<Guarded> {
+    let kind = |actor: &str| actor.split(':').next().map(str::to_owned);
+    if asked == approver {
+        Some(Guarded::OwnRequest)
+    } else if kind(asked) != kind(approver) {
+        let at_the_command_line = asked.starts_with("person:");
+        let asked = if at_the_command_line { "somebody at the command line" } else { "an account" };
+        Some(Guarded::OtherWay { asked })
+    } else {
+        None
+    }
 }
 
 const SELECT: &str = "SELECT actor, at, due FROM arm_requests WHERE host = $1";
@@ -205,4 +228,22 @@ async fn append(
         result: AuditResult::Done,
     };
     audit::append(tx, &entry).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_people_are_two_only_where_their_names_come_the_same_way() {
+        assert_eq!(same_human("person:kim", "person:lee"), None);
+        assert_eq!(same_human("user:kim", "user:lee"), None);
+        assert_eq!(same_human("user:kim", "user:kim"), Some(Guarded::OwnRequest));
+        for (asked, approver) in
+            [("person:kim", "user:kim"), ("user:lee", "person:root"), ("person:kim", "machine")]
+        {
+            let found = same_human(asked, approver);
+            assert!(matches!(found, Some(Guarded::OtherWay { .. })), "{asked} {approver}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::{install::Install, is_local, site::Site};
 use bootmint_server::{
     app::{AppError, Order},
-    db::{Actor, Guarded},
+    db::{Actor, Guarded, Trace},
     machine::State,
     time::Timestamp,
 };
@@ -55,6 +55,12 @@ async fn two_people_must_agree_where_the_site_wants_that() {
 
     let error = site.order_as("kim", name, &approve(name)).await.unwrap_err();
     assert!(matches!(error, AppError::Guarded { source: Guarded::OwnRequest, .. }), "{error}");
+    let account = Actor::by_request("user:kim", &Trace::default());
+    let host = name.parse().unwrap();
+    let error =
+        site.app.order(&host, &approve(name), &account, Timestamp::now()).await.unwrap_err();
+    assert!(matches!(error, AppError::Guarded { source: Guarded::OtherWay { .. }, .. }), "{error}");
+    assert!(is_local(&site.boot(name).await), "it may be the same human");
     let wrong = Order::Approve { confirm: "web-02".into() };
     assert!(matches!(site.order_as("lee", name, &wrong).await, Err(AppError::Unconfirmed { .. })));
     site.order_as("lee", name, &approve(name)).await.unwrap();
