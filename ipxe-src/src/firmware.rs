@@ -110,6 +110,8 @@ pub fn build(
     progress: &mut dyn Progress,
 ) -> Result<Built, BuildError> {
     check_pin(profile, &source.pin)?;
+    // Before the cache is asked: it knows the certificate alone.
+    client::check(profile)?;
     let id = SourceId::of(&source.pin);
     let inputs = Inputs::of(profile, &id);
     let key = inputs.key();
@@ -124,7 +126,6 @@ pub fn build(
         progress.step(&format!("changed since the last build: {change}"));
     }
     let toolchains = toolchains(profile)?;
-    client::check(profile)?;
     let drivers = resolve_drivers(&source.path, profile)?;
     if profile.secure_boot().is_some() {
         let src = source.path.join("src");
@@ -174,6 +175,7 @@ pub fn find_cached(
     profile: &Profile,
 ) -> Result<Option<Built>, BuildError> {
     check_pin(profile, pin)?;
+    client::check(profile)?;
     let inputs = Inputs::of(profile, &SourceId::of(pin));
     if let Some(stored) = store::find(cache, &inputs.key()) {
         return Ok(Some(Built::cached(stored)));
