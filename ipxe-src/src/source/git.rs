@@ -23,7 +23,17 @@ fn git(repository: &Path) -> Invocation {
     git.args(["-c", "core.autocrlf=false", "-c", "core.eol=lf", "-c", "core.attributesFile="])
 }
 
-/// Fetches the pinned commit, and no history, from `url` into the new bare `repository`.
+/// How much of what leads to a commit comes with it.
+#[derive(Clone, Copy, Debug)]
+enum History {
+    /// Nothing.
+    Left,
+    /// All of it.
+    Taken,
+}
+
+/// Fetches the pinned commit from `url` into the new bare `repository`, without history where the
+/// server can leave it out.
 pub(super) fn fetch(
     url: &str,
     pin: &Pin,
@@ -32,19 +42,24 @@ pub(super) fn fetch(
 ) -> Result<(), SourceError> {
     let init = Invocation::new("git").args(["init", "--quiet", "--bare"]).arg(repository);
     init.stream(&mut |said| progress.said(said))?;
-    let by_commit = fetch_ref(url, &pin.commit.to_string(), repository, progress);
+    let by_commit = fetch_ref(url, &pin.commit.to_string(), History::Left, repository, progress);
     let Err(error) = by_commit else { return Ok(()) };
-    // Many servers give out what has a name only.
-    let Some(tag) = pin.tag.as_ref().filter(|_| matches!(error, RunError::Failed { .. })) else {
+    let (Some(tag), RunError::Failed { lines, .. }) = (&pin.tag, &error) else {
         return Err(error.into());
     };
-    fetch_ref(url, &format!("refs/tags/{tag}"), repository, progress).map_err(|_| error)?;
+    // Many servers give out what has a name only; a web server with a repository's files in a
+    // folder ("dumb http" to git) knows no commits at all, so it cannot leave any out.
+    let files_only = lines.iter().any(|line| line.contains("dumb http"));
+    let history = if files_only { History::Taken } else { History::Left };
+    let tag = format!("refs/tags/{tag}");
+    fetch_ref(url, &tag, history, repository, progress).map_err(|_| error)?;
     Ok(())
 }
 
 fn fetch_ref(
     url: &str,
     wanted: &str,
+    history: History,
     repository: &Path,
     progress: &mut dyn Progress,
 ) -> Result<(), RunError> {
@@ -53,7 +68,12 @@ fn fetch_ref(
         .arg(format!("http.lowSpeedLimit={STALL_BYTES}"))
         .arg("-c")
         .arg(format!("http.lowSpeedTime={STALL_SECONDS}"))
-        .args(["fetch", "--quiet", "--no-tags", "--depth", "1", "--", url, wanted])
+        .args(["fetch", "--quiet", "--no-tags"])
+        .args(match history {
+            History::Left => &["--depth", "1"][..],
+            History::Taken => &[],
+        })
+        .args(["--", url, wanted])
         .remedy(format!(
             "is {} within reach and open to you? A proxy is taken from https_proxy",
             without_password(url)

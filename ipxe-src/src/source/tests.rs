@@ -1,6 +1,7 @@
 use super::*;
 use crate::{pin::Pins, run::Invocation};
 use std::{
+    io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     thread,
     time::{Duration, Instant},
@@ -174,6 +175,47 @@ fn a_server_gives_the_pinned_commit_alone() {
     git(fixture.folder.path(), &["clone", "-q", "--bare", "repository", "bare.git"]);
     let daemon = Daemon::start(fixture.folder.path());
     let mirrors = Mirrors { git: Some(format!("{}/bare.git", daemon.url)), tarball: None };
+    let tree = fetch(&fixture.cache, &fixture.pin, &mirrors, &mut ()).unwrap();
+    assert_eq!(fs::read(tree.path.join("src/Makefile")).unwrap(), b"all:\n");
+    verify(&fixture.cache, &fixture.pin).unwrap();
+}
+
+/// A web server that gives out the files of `folder` and knows nothing of git. Its thread ends
+/// with the process.
+fn web_server(folder: PathBuf) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let request = lines.next().unwrap_or_default();
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let path = request.split([' ', '?']).nth(1).unwrap_or_default().trim_matches('/');
+            let (status, body) = match fs::read(folder.join(path)) {
+                Ok(body) => ("200 OK", body),
+                Err(_) => ("404 Not Found", vec![]),
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(&[head.as_bytes(), &body].concat());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_mirror_of_plain_files_behind_a_web_server_will_do() {
+    let fixture = fixture();
+    let repository = fixture.path("repository");
+    fs::write(repository.join("src/Makefile"), "newer:\n").unwrap();
+    git(&repository, &["commit", "-q", "-a", "-m", "newer"]);
+    git(fixture.folder.path(), &["clone", "-q", "--bare", "repository", "bare.git"]);
+    git(&fixture.path("bare.git"), &["update-server-info"]);
+    let url = web_server(fixture.folder.path().to_owned());
+    let mirrors = Mirrors { git: Some(format!("{url}/bare.git")), tarball: None };
     let tree = fetch(&fixture.cache, &fixture.pin, &mirrors, &mut ()).unwrap();
     assert_eq!(fs::read(tree.path.join("src/Makefile")).unwrap(), b"all:\n");
     verify(&fixture.cache, &fixture.pin).unwrap();

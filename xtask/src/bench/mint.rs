@@ -143,6 +143,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     let feed_hosts = feed.count();
     drop(feed);
     ui.note(format_args!("minting {count} hosts"));
+    // What the runs before left unwritten would be written at the expense of this one.
+    disk::sync(scratch.path())?;
     let ours = scratch.path().join("bootmint");
     let (bootmint, method) = bootmint(&template, hosts.iter().take(count), &ours)?;
     let mut peers = vec![peers::cp_each(&template, count, scratch.path(), ui)?];
