@@ -42,13 +42,18 @@ pub struct Guest {
 impl Guest {
     /// Starts `machine` when one of the `MACHINES` places is free; its serial log goes to `log`.
     pub fn start(machine: &Machine, log: &Path) -> anyhow::Result<Self> {
+        Self::start_within(machine, log, limit(&machine.board))
+    }
+
+    /// Likewise, for a machine that may take as long as `limit`.
+    pub fn start_within(machine: &Machine, log: &Path, limit: Duration) -> anyhow::Result<Self> {
         ensure!(machine.operator == Operator::Program, "a test's machine is watched by a program");
         let line = machine.command()?;
         let permit = Permit::take();
         announce(&line, log);
         let (process, output) = Background::start(&line)?;
         let serial = Serial::read(output, log)?;
-        let deadline = Instant::now() + limit(&machine.board);
+        let deadline = Instant::now() + limit;
         Ok(Self { process, serial, log: log.to_owned(), deadline, _permit: permit })
     }
 

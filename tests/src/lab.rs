@@ -6,10 +6,11 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    time::Duration,
 };
 use xtask::{
     deps,
-    qemu::{Board, Disk, Machine, Writes, roms},
+    qemu::{Board, Bus, Disk, Machine, Writes, roms},
 };
 
 /// Set to 1, lets tests whose tools are missing pass with a loud line instead of failing.
@@ -80,7 +81,7 @@ impl Lab {
     /// A local disk that says `name` when it is booted: see [`disks::local_disk`].
     pub fn local_disk(&self, name: &str) -> anyhow::Result<Disk> {
         let path = disks::local_disk(self.folder(), name)?;
-        Ok(Disk { path, writes: Writes::Discarded })
+        Ok(Disk { path, writes: Writes::Discarded, bus: Bus::Board })
     }
 
     /// Where the log of what this test calls `label` goes.
@@ -91,6 +92,16 @@ impl Lab {
     /// Starts a machine; `label` tells this test's machines apart in the logs.
     pub fn start(&self, label: &str, machine: &Machine) -> anyhow::Result<Guest> {
         Guest::start(machine, &self.log(label))
+    }
+
+    /// Likewise, for a machine that may take as long as `limit`.
+    pub fn start_slow(
+        &self,
+        label: &str,
+        machine: &Machine,
+        limit: Duration,
+    ) -> anyhow::Result<Guest> {
+        Guest::start_within(machine, &self.log(label), limit)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod firmware;
 pub mod guest;
 pub mod hyperv;
 pub mod images;
+pub mod iscsi;
 pub mod lab;
 pub mod run;
 pub mod serial;

@@ -13,6 +13,8 @@ use xtask::qemu::CommandLine;
 
 /// What stands before the address in the line that says that the server listens.
 const LISTENING: &str = "serving address=127.0.0.1:";
+/// Likewise, for HTTPS.
+const LISTENING_TLS: &str = "serving HTTPS address=127.0.0.1:";
 /// How long the server may take until it answers, and to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -24,10 +26,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// Makes the site `folder` with the server's `program`.
-    pub fn init(program: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Makes the site `folder` with the server's `program`, and more `args` for `init`.
+    pub fn init(program: &Path, folder: &Path, args: &[&str]) -> anyhow::Result<Self> {
         let site = Self { program: program.to_owned(), folder: folder.to_owned() };
-        run::tool(site.program()?, ["init".as_ref(), folder])?;
+        let words = ["init".as_ref(), folder.as_os_str()];
+        run::tool(site.program()?, words.into_iter().chain(args.iter().map(AsRef::as_ref)))?;
         Ok(site)
     }
 
@@ -74,16 +77,8 @@ impl Site {
         line.args.push("serve".into());
         let (process, output) = run::Background::start(&line)?;
         let output = Serial::read(output, log)?;
-        let deadline = Instant::now() + PATIENCE;
-        let port = loop {
-            output.wait_for(LISTENING, deadline).context("starting the server")?;
-            // The line is written at once, but may be read in pieces.
-            if let Some(port) = listening_port(&output.text()) {
-                break port;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        let server = RunningServer { port, _process: process, _output: output };
+        let port = listening_port(&output, LISTENING)?;
+        let server = RunningServer { port, _process: process, output };
         let ready = server.request("GET", "/readyz", "")?;
         ensure!(ready.0 == 200, "the server is not ready: {ready:?}");
         Ok(server)
@@ -98,9 +93,22 @@ impl Site {
     }
 }
 
-/// The port in the line that says that the server listens, once that line is whole.
-fn listening_port(text: &str) -> Option<u16> {
-    let (_, rest) = text.split_once(LISTENING)?;
+/// The port in the line with `words`, once it is there.
+fn listening_port(output: &Serial, words: &str) -> anyhow::Result<u16> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        output.wait_for(words, deadline).context("starting the server")?;
+        // The line is written at once, but may be read in pieces.
+        if let Some(port) = port_after(words, &output.text()) {
+            return Ok(port);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The port that stands behind `words`, once their line is whole.
+fn port_after(words: &str, text: &str) -> Option<u16> {
+    let (_, rest) = text.split_once(words)?;
     let (port, _) = rest.split_once('\n')?;
     port.trim().parse().ok()
 }
@@ -110,13 +118,18 @@ fn listening_port(text: &str) -> Option<u16> {
 pub struct RunningServer {
     port: u16,
     _process: run::Background,
-    _output: Serial,
+    output: Serial,
 }
 
 impl RunningServer {
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of HTTPS on 127.0.0.1.
+    pub fn tls_port(&self) -> anyhow::Result<u16> {
+        listening_port(&self.output, LISTENING_TLS)
     }
 
     /// Sends one request with a form; status and body of the answer.
@@ -145,8 +158,8 @@ mod tests {
     fn a_port_is_read_from_a_whole_line_only() {
         let text = "INFO serving address=127.0.0.1:40123\n";
         for end in 0..text.len() {
-            assert_eq!(listening_port(&text[..end]), None, "{}", &text[..end]);
+            assert_eq!(port_after(LISTENING, &text[..end]), None, "{}", &text[..end]);
         }
-        assert_eq!(listening_port(text), Some(40123));
+        assert_eq!(port_after(LISTENING, text), Some(40123));
     }
 }

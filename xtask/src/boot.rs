@@ -8,8 +8,8 @@ mod ticket;
 
 use crate::{
     qemu::{
-        Acceleration, Board, Disk, Image, Machine, Medium, Model, Nic, Operator, Screen, UserNet,
-        Wire, Writes, roms, terminal,
+        Acceleration, Board, Bus, Disk, Image, Machine, Medium, Model, Nic, Operator, Screen,
+        UserNet, Wire, Writes, roms, terminal,
     },
     ui::Ui,
 };
@@ -122,7 +122,9 @@ fn machine(args: &Args, scratch: &Path) -> anyhow::Result<Machine> {
     let disks = args.disk_image.iter();
     Ok(Machine {
         image: Some(Image { path, medium: medium(&args.medium, about.format) }),
-        disks: disks.map(|path| Disk { path: path.clone(), writes: Writes::Kept }).collect(),
+        disks: disks
+            .map(|path| Disk { path: path.clone(), writes: Writes::Kept, bus: Bus::Board })
+            .collect(),
         nics: nics(&args.network, about.expected)?,
         memory: args.memory,
         acceleration: if args.kvm { Acceleration::Kvm } else { Acceleration::Emulated },

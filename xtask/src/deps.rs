@@ -120,6 +120,13 @@ const TOOLS: &[Tool] = &[
         "shim-unsigned-x64",
     ),
     program("ssh-keygen", Task::Tests, "openssh-client", "openssh"),
+    file(
+        &["/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/linux"],
+        Task::Tests,
+        "debian-installer-12-netboot-amd64",
+        "debian-installer-12-netboot-amd64",
+    ),
+    program("tgtd", Task::Tests, "tgt", "scsi-target-utils"),
     program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),
     program("isoinfo", Task::Tests, "genisoimage", "genisoimage"),

@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 use xtask::{
-    qemu::{Disk, Image, Machine, Medium, Model, Nic, Wire, Writes},
+    qemu::{Bus, Disk, Image, Machine, Medium, Model, Nic, Wire, Writes},
     secureboot, ui,
 };
 
@@ -116,7 +116,7 @@ fn only_what_our_key_signed_starts() -> anyhow::Result<()> {
     let binary = scene.firmware().binary(Platform::EfiX64).map(|found| found.bytes.clone());
     let altered = altered(&signed, &binary.unwrap_or_default())?;
     let unsigned = image(&scene, &firmware::any()?, "unsigned")?;
-    let disk = |path| Disk { path, writes: Writes::Discarded };
+    let disk = |path| Disk { path, writes: Writes::Discarded, bus: Bus::Board };
     let machine = Machine {
         image: Some(Image { path: unsigned, medium: Medium::Disk }),
         disks: vec![disk(altered), disk(signed)],

@@ -1,7 +1,8 @@
 //! A machine's command line, as data.
 
 use super::machine::{
-    Acceleration, Board, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen, Writes,
+    Acceleration, Board, Bus, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen,
+    Writes,
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -202,6 +203,12 @@ impl Machine {
         line.option("-drive", with_path(&drive, &disk.path));
         // The image is first; firmware numbers and tries the disks in this order.
         let place = index + 1;
+        if disk.bus == Bus::Usb {
+            line.option("-device", format!("qemu-xhci,id=xhci{index}"));
+            let device = format!("usb-storage,bus=xhci{index}.0,drive=disk{index}");
+            line.option("-device", format!("{device},bootindex={place}"));
+            return;
+        }
         let device = match self.board {
             Board::Bios => "ide-hd".to_owned(),
             Board::Uefi(_) | Board::UefiSecure(_) => format!("ide-hd,bus=ide.{place}"), // one device on each AHCI port
@@ -275,7 +282,11 @@ mod tests {
     fn a_bios_machine_with_a_cd_and_a_local_disk() {
         let machine = Machine {
             image: image(Medium::Cd),
-            disks: vec![Disk { path: "/tmp/local.img".into(), writes: Writes::Discarded }],
+            disks: vec![Disk {
+                path: "/tmp/local.img".into(),
+                writes: Writes::Discarded,
+                bus: Bus::Board,
+            }],
             nics: vec![Nic {
                 mac: "52:54:00:00:00:01".parse().unwrap(),
                 model: Model::Virtio,
@@ -319,7 +330,7 @@ mod tests {
     fn an_arm_machine_has_its_own_buses_and_no_x86_port() {
         let machine = Machine {
             image: image(Medium::Cd),
-            disks: vec![Disk { path: "/d".into(), writes: Writes::Kept }],
+            disks: vec![Disk { path: "/d".into(), writes: Writes::Kept, bus: Bus::Board }],
             ..Machine::new(Board::UefiArm64(flash()))
         };
         let text = text(&machine);

@@ -102,6 +102,17 @@ pub struct Disk {
     pub path: PathBuf,
     /// What becomes of the machine's writes.
     pub writes: Writes,
+    /// What it hangs on.
+    pub bus: Bus,
+}
+
+/// What a local disk hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bus {
+    /// What the board has.
+    Board,
+    /// An xHCI controller of its own: Debian's installer has the driver at hand from the start.
+    Usb,
 }
 
 /// What becomes of writes to a disk.

@@ -10,6 +10,6 @@ pub mod terminal;
 
 pub use command::{CommandLine, Unsupported};
 pub use machine::{
-    Acceleration, Board, Disk, Flash, Identity, Image, Machine, Medium, Model, Nic, Operator,
+    Acceleration, Board, Bus, Disk, Flash, Identity, Image, Machine, Medium, Model, Nic, Operator,
     Screen, UserNet, Wire, Writes,
 };

@@ -1,29 +1,21 @@
 //! The life of a machine with its image always attached: it installs once for each permission,
 //! and boots its own disk in all other cases. The server is the real one, and so is every answer.
 
+use crate::world::{self, HERE, HOST, MAC};
 use anyhow::Context;
 use bootmint_image_factory::{
     firmware::{Capability, Firmware},
-    format::{Format, Platform},
-    ticket::{Patience, TokenKey},
+    format::Platform,
 };
 use bootmint_tests::{
     disks, firmware,
     guest::SWITCHED_OFF,
-    images,
     lab::{self, Lab},
     server::{RunningServer, Site},
 };
-use std::{
-    fs,
-    num::NonZeroU8,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
-use xtask::qemu::{Board, Disk, Image, Machine, Medium, Model, Nic, UserNet, Wire};
+use std::time::{Duration, Instant};
+use xtask::qemu::{Board, Machine};
 
-const HOST: &str = "web-01";
-const MAC: &str = "52:54:00:aa:00:01";
 /// What each boot of the image begins with.
 const TICKET: &str = "Bootmint: host web-01";
 /// The attempts of the second part of the life stall after this time.
@@ -36,64 +28,50 @@ struct Life {
     lab: Lab,
     site: Site,
     reports_itself: bool,
-    image: PathBuf,
-    disk: Disk,
+    machine: Machine,
 }
 
 impl Life {
     /// A site that knows the machine, and the machine's image, minted from the same feed.
-    fn begin(lab: Lab, firmware: &Firmware) -> anyhow::Result<(Self, RunningServer)> {
-        let program = Path::new(env!("CARGO_BIN_EXE_bootmint-tested"));
-        let site = Site::init(program, &lab.folder().join("site"))?;
+    fn begin(
+        lab: Lab,
+        firmware: &Firmware,
+        platform: Platform,
+    ) -> anyhow::Result<(Self, RunningServer)> {
+        let site = Site::init(world::program(), &lab.folder().join("site"), &[])?;
         let bios = firmware.binary(Platform::Bios).context("firmware for BIOS")?;
+        let efi = firmware.binary(Platform::EfiX64).context("firmware for UEFI")?;
+        let start = include_str!("../../fixtures/installer/start.ipxe");
+        let install = include_str!("../../fixtures/installer/install.ipxe");
+        let autoexec = include_str!("../../fixtures/installer/autoexec.ipxe");
+        let (installer, profile) = match platform {
+            Platform::Bios => (bios, include_str!("../../fixtures/installer/profile.toml")),
+            _ => (efi, include_str!("../../fixtures/installer/profile-efi.toml")),
+        };
         site.put("files/tiny/ipxe.lkrn", &bios.bytes)?;
-        site.put("files/tiny/start.ipxe", include_str!("../fixtures/installer/start.ipxe"))?;
-        let profile = include_str!("../fixtures/installer/profile.toml");
+        site.put("files/tiny/ipxe.efi", &efi.bytes)?;
+        site.put("files/tiny/start.ipxe", start)?;
         site.put("profiles/tiny/profile.toml", profile)?;
-        let answers = include_str!("../fixtures/installer/install.ipxe");
-        site.put("profiles/tiny/install.ipxe", answers)?;
+        site.put("profiles/tiny/install.ipxe", install)?;
+        site.put("profiles/tiny/autoexec.ipxe", autoexec)?;
         let server = site.serve(None, &[], &lab.log("server"))?;
-
-        let feed = format!(
-            "name,mac,address,gateway,server,os\n\
-             {HOST},{MAC},192.0.2.10/24,192.0.2.1,http://192.0.2.1:{},tiny\n",
-            server.port()
-        );
-        site.put("hosts.csv", &feed)?;
-        let path = site.folder().join("hosts.csv");
-        site.command(&["hosts", "import", path.to_str().context("UTF-8")?])?;
-        let mut hosts = images::hosts(&feed)?;
-        let key = TokenKey::new(&fs::read(site.folder().join("token.key"))?)?;
-        for host in &mut hosts {
-            host.token = Some(key.token(&host.name)?);
-        }
-        let patience =
-            Patience { attempts: NonZeroU8::MIN.saturating_add(1), ..Patience::default() };
-        let image = images::mint(lab.folder(), firmware, Format::Iso, &hosts, &patience)?;
+        let url = format!("http://{HERE}:{}", server.port());
+        let host = world::known(&site, &url, &[("os", "tiny")])?;
+        let image = world::image(&lab, "image", firmware, host)?;
+        let board = match platform {
+            Platform::Bios => Board::Bios,
+            _ => lab.uefi()?,
+        };
         let disk = lab.local_disk("inner")?;
-        let reports_itself = bios.about.capabilities.contains(&Capability::Params);
-        Ok((Self { lab, site, reports_itself, image, disk }, server))
-    }
-
-    fn machine(&self) -> anyhow::Result<Machine> {
-        let wire = Wire::User(UserNet {
-            network: [192, 0, 2, 0].into(),
-            prefix: 24,
-            gateway: [192, 0, 2, 1].into(),
-            ipv6: None,
-        });
-        Ok(Machine {
-            image: Some(Image { path: self.image.clone(), medium: Medium::Cd }),
-            disks: vec![self.disk.clone()],
-            nics: vec![Nic { mac: MAC.parse()?, model: Model::Virtio, wire }],
-            ..Machine::new(Board::Bios)
-        })
+        let machine = Machine { disks: vec![disk], ..world::machine(board, &image)? };
+        let reports_itself = installer.about.capabilities.contains(&Capability::Params);
+        Ok((Self { lab, site, reports_itself, machine }, server))
     }
 
     /// A boot that installs, up to the report. A machine that can't POST is helped with what it
     /// read in its answer file.
     fn installs(&self, label: &str, server: &RunningServer) -> anyhow::Result<()> {
-        let guest = self.lab.start(label, &self.machine()?)?;
+        let guest = self.lab.start(label, &self.machine)?;
         guest.expect("INSTALLER of web-01 has its answers")?;
         let text = guest.expect_exit(SWITCHED_OFF)?;
         assert!(text.contains("installing a tiny installer on web-01"), "{text}");
@@ -105,7 +83,7 @@ impl Life {
             let word = |key: &str| text.lines().find_map(|line| line.trim().strip_prefix(key));
             let report = word("REPORT ").context("no REPORT on the console")?;
             let secret = word("SECRET ").context("no SECRET on the console")?;
-            let base = format!("http://192.0.2.1:{}", server.port());
+            let base = format!("http://{HERE}:{}", server.port());
             let path = report.strip_prefix(&base).context("the report goes to the server")?;
             let done = server.request("POST", &format!("{path}/done"), &format!("secret={secret}"));
             assert_eq!(done?.0, 200);
@@ -116,9 +94,13 @@ impl Life {
 
     /// A boot that ends on the machine's own disk; its console.
     fn boots_its_disk(&self, label: &str) -> anyhow::Result<String> {
-        let guest = self.lab.start(label, &self.machine()?)?;
-        guest.expect(&disks::bios_marker("inner", 0x80))?;
-        let text = guest.expect_exit(disks::BIOS_EXIT)?;
+        let guest = self.lab.start(label, &self.machine)?;
+        let (marker, status) = match self.machine.board {
+            Board::Bios => (disks::bios_marker("inner", 0x80), disks::BIOS_EXIT),
+            _ => (disks::uefi_marker("inner"), disks::UEFI_EXIT),
+        };
+        guest.expect(&marker)?;
+        let text = guest.expect_exit(status)?;
         assert_eq!(text.matches(TICKET).count(), 1, "the image was booted again: {text}");
         assert!(!text.contains("INSTALLER"), "{text}");
         Ok(text)
@@ -139,8 +121,9 @@ impl Life {
 
     /// An install that is cut off, as by a power failure, and missed by the server in time.
     fn is_cut_off(&self) -> anyhow::Result<()> {
-        self.site.put("files/tiny/start.ipxe", include_str!("../fixtures/installer/hang.ipxe"))?;
-        let guest = self.lab.start("cut-off", &self.machine()?)?;
+        self.site
+            .put("files/tiny/start.ipxe", include_str!("../../fixtures/installer/hang.ipxe"))?;
+        let guest = self.lab.start("cut-off", &self.machine)?;
         guest.expect("INSTALLER hangs")?;
         guest.stop();
         let deadline = Instant::now() + PATIENCE;
@@ -197,7 +180,7 @@ impl Life {
 }
 
 fn life(lab: Lab, firmware: &Firmware) -> anyhow::Result<()> {
-    let (life, server) = Life::begin(lab, firmware)?;
+    let (life, server) = Life::begin(lab, firmware, Platform::Bios)?;
     life.installs("first", &server)?;
     life.is_told_local("second")?;
     life.arm()?;
@@ -237,4 +220,17 @@ fn bios_with_the_distributions_firmware() -> anyhow::Result<()> {
     let name = "life-prebuilt";
     let Some(lab) = Lab::open(name)? else { return Ok(()) };
     life(lab, &firmware::any()?)
+}
+
+/// What is not the same on UEFI: how the installer is started, and how the disk is booted.
+#[test]
+fn uefi_with_the_distributions_firmware() -> anyhow::Result<()> {
+    let Some(lab) = Lab::open("life-uefi")? else { return Ok(()) };
+    let (life, server) = Life::begin(lab, &firmware::any()?, Platform::EfiX64)?;
+    life.installs("first", &server)?;
+    life.is_told_local("second")?;
+    drop(server);
+    let text = life.boots_its_disk("no-server")?;
+    assert!(text.contains("the server gave no usable answer"), "{text}");
+    Ok(())
 }

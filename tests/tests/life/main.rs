@@ -1,0 +1,7 @@
+//! The whole product from end to end: machines in QEMU with minted images, and the real server.
+
+mod debian;
+mod https;
+mod machine;
+mod network_disk;
+mod world;
