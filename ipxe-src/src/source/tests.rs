@@ -161,7 +161,8 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pid = fs::read_to_string(&self.pid).unwrap();
-        Invocation::new("kill").arg(pid.trim()).stream(&mut |_| ()).unwrap();
+        // The shell's own: a bare machine has no program of that name.
+        Invocation::new("sh").args(["-c", "kill $0", pid.trim()]).stream(&mut |_| ()).unwrap();
     }
 }
 
