@@ -14,6 +14,7 @@ mod elf;
 mod error;
 mod make;
 mod recipe;
+mod relink;
 mod signing;
 mod slot;
 mod sources;
@@ -47,8 +48,9 @@ use recipe::{Inputs, SourceId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    thread,
 };
-use target::Target;
+use target::{Binary, Open, Target};
 use toolchain::Toolchain;
 
 /// How to build.
@@ -56,12 +58,24 @@ use toolchain::Toolchain;
 pub struct BuildOptions {
     /// How many compilers run at once.
     pub jobs: usize,
+    /// How another embedded script gets into what is compiled already.
+    pub link: Link,
+}
+
+/// How another embedded script gets into what is compiled already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// By the commands that make would run for it, where they are known from the last build.
+    Shortest,
+    /// By make, which reads all its rules again.
+    ByMake,
 }
 
 impl Default for BuildOptions {
     /// One compiler for each processor.
     fn default() -> Self {
-        Self { jobs: std::thread::available_parallelism().map_or(1, Into::into) }
+        let jobs = std::thread::available_parallelism().map_or(1, Into::into);
+        Self { jobs, link: Link::Shortest }
     }
 }
 
@@ -72,6 +86,8 @@ pub enum Origin {
     Cached,
     /// It was compiled now.
     Compiled,
+    /// It was compiled before, and got another embedded script now.
+    Relinked,
 }
 
 /// A firmware, ready to be loaded.
@@ -132,25 +148,28 @@ pub fn build(
         signing::check_sources(&src, profile.name(), drivers.values(), profile.options())?;
     }
     check_overlays(&source.path, profile)?;
-    let mut binaries = Vec::new();
-    let mut files = Vec::new();
+    let mut targets = Vec::new();
     for (platform, toolchain) in &toolchains {
         let (platform, jobs) = (*platform, options.jobs.max(1));
         let drivers = drivers.get(&profile::class(platform)).unwrap_or(&Resolved::All);
         let (source_id, inputs) = (&id, &inputs);
         let target =
             Target { platform, profile, drivers, source: source_id, toolchain, inputs, jobs };
-        let (mut about, mut bytes) = target.build(cache, &source.path, progress)?;
-        if let Some(SecureBoot::OwnKey(key)) = profile.secure_boot() {
-            progress.step(&format!("{platform}: signing for Secure Boot"));
-            bytes = signing::sign(&bytes, key)?;
-            about.size = bytes.len() as u64;
-            about.sha256 = sha256_hex(&bytes);
-            about.capabilities.insert(Capability::SecureBoot);
-        }
-        files.push((about.file.clone(), bytes));
-        binaries.push(about);
+        targets.push(target.open(cache, &source.path, progress)?);
     }
+    let made = make_all(&mut targets, options, progress);
+    for target in &targets {
+        target.forget_key()?; // however the build ended
+    }
+    let (origin, mut made) = made?;
+    if let Some(SecureBoot::OwnKey(key)) = profile.secure_boot() {
+        for binary in &mut made {
+            sign(binary, key, progress)?;
+        }
+    }
+    let files: Vec<_> =
+        made.iter().map(|(about, bytes)| (about.file.as_str(), bytes.as_slice())).collect();
+    let binaries: Vec<_> = made.iter().map(|(about, _)| about.clone()).collect();
     let manifest = FirmwareManifest {
         schema: SCHEMA,
         profile: profile.name().to_owned(),
@@ -163,7 +182,60 @@ pub fn build(
     };
     let folder = store::publish(cache, &manifest, &inputs, &files)?;
     store::remember(cache, profile.name(), &key)?;
-    Ok(Built { folder, key, origin: Origin::Compiled, changed, manifest })
+    Ok(Built { folder, key, origin, changed, manifest })
+}
+
+/// Signs a finished binary for Secure Boot.
+fn sign(
+    (about, bytes): &mut Binary,
+    key: &profile::SigningKey,
+    progress: &mut dyn Progress,
+) -> Result<(), BuildError> {
+    progress.step(&format!("{}: signing for Secure Boot", about.platform));
+    *bytes = signing::sign(bytes, key)?;
+    about.size = bytes.len() as u64;
+    about.sha256 = sha256_hex(bytes);
+    about.capabilities.insert(Capability::SecureBoot);
+    Ok(())
+}
+
+/// Relinks what can be relinked, and lets make do the rest.
+fn make_all(
+    targets: &mut [Open<'_>],
+    options: &BuildOptions,
+    progress: &mut dyn Progress,
+) -> Result<(Origin, Vec<Binary>), BuildError> {
+    let mut relinked = Vec::new();
+    if options.link == Link::Shortest {
+        for some in targets.chunks_mut(options.jobs.max(1)) {
+            relinked.extend(thread::scope(|scope| {
+                let run = |target| scope.spawn(move || Open::relink(target));
+                let running: Vec<_> = some.iter_mut().map(run).collect();
+                let end = |thread: thread::ScopedJoinHandle<'_, _>| {
+                    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                };
+                running.into_iter().map(end).collect::<Vec<_>>()
+            }));
+        }
+    }
+    let mut origin = Origin::Relinked;
+    let mut made = Vec::new();
+    for (number, target) in targets.iter_mut().enumerate() {
+        made.push(match relinked.get_mut(number).and_then(Option::take) {
+            Some(Ok(binary)) => {
+                progress.step(&format!("{}: relinked with another script only", binary.0.platform));
+                binary
+            }
+            failed => {
+                if let Some(Err(error)) = failed {
+                    progress.step(&format!("relinking failed, so that make does it all: {error}"));
+                }
+                origin = Origin::Compiled;
+                target.make(progress)?
+            }
+        });
+    }
+    Ok((origin, made))
 }
 
 /// The firmware of `profile` from `pin`, if it is in the cache; the source need not be.

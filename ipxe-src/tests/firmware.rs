@@ -13,7 +13,7 @@ use bootmint_image_factory::{
 };
 use bootmint_ipxe_src::{
     cache::Cache,
-    firmware::{BuildError, BuildOptions, Built, Origin, build, find_cached},
+    firmware::{BuildError, BuildOptions, Built, Link, Origin, build, find_cached},
     pin::Pins,
     profile::{self, Profile},
     progress::Progress,
@@ -107,10 +107,21 @@ fn a_slim_firmware_is_reproducible_cached_and_says_what_changed() {
         build(&first, &source, &scripted, &BuildOptions::default(), &mut sentences).unwrap();
     assert_eq!(changed.changed.len(), 1, "{:?}", changed.changed);
     assert!(changed.changed[0].starts_with("script: "), "{:?}", changed.changed);
-    assert!(!sentences.0.iter().any(|s| s.contains("more sources")), "{:?}", sentences.0);
+    assert_eq!(changed.origin, Origin::Relinked, "{:?}", sentences.0);
+    assert!(sentences.0.iter().any(|s| s == "bios: relinked with another script only"));
     let silent = Firmware::load(&changed.folder).unwrap();
     assert!(!silent.binaries()[0].about.capabilities.contains(&Capability::Ticket));
     assert!(silent.manifest.notes[0].contains("does not run the medium's ticket"));
+
+    // Make itself, in the other tree, comes to the same bytes.
+    let by_make = BuildOptions { link: Link::ByMake, ..BuildOptions::default() };
+    let made = build(&other, &source, &scripted, &by_make, &mut ()).unwrap();
+    assert_eq!(made.origin, Origin::Compiled);
+    let made = Firmware::load(&made.folder).unwrap();
+    for binary in silent.binaries() {
+        let platform = binary.about.platform;
+        assert!(made.binary(platform).unwrap().bytes == binary.bytes, "{platform} differs");
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The sources that a link from `roots` pulls in, all of them compiled.
 pub(super) fn needed_sources(
-    make: &mut Make<'_>,
+    make: &mut Make,
     all: &[String],
     roots: impl IntoIterator<Item = String>,
     progress: &mut dyn Progress,
@@ -48,7 +48,7 @@ pub(super) fn needed_sources(
 }
 
 fn compile<'a>(
-    make: &mut Make<'_>,
+    make: &mut Make,
     known: impl Iterator<Item = &'a String>,
     wave: &BTreeSet<String>,
     progress: &mut dyn Progress,

@@ -17,6 +17,8 @@ use std::{
 const FOREIGN: &str = "ASFLAGS ASSERT BIN C CERT CFLAGS CONFIG CROSS DEBUG EMBED EMBEDDED_IMAGE \
                        EXTRA_CFLAGS FNREC KEY MAKEFLAGS MAKELEVEL MFLAGS NO_WERROR PRIVKEY PROFILE \
                        SRCS TRUST";
+/// Makes a dry run show the command that finds the build id, instead of the id of now.
+const BUILD_ID: &str = r#"BUILD_ID_CMD=echo '"$$(cat $^ | cksum | cut -d" " -f1)"'"#;
 /// How many lines of a failed build are shown.
 const SHOWN: usize = 12;
 
@@ -49,10 +51,10 @@ pub(super) const fn extension(platform: Platform) -> &'static str {
 }
 
 /// What stays the same over all calls of make for one platform.
-pub(super) struct Make<'a> {
+pub(super) struct Make {
     platform: Platform,
     bin: &'static str,
-    tree: &'a WorkTree,
+    tree: WorkTree,
     variables: Vec<String>,
     /// What the makefiles add to lists of their own.
     additions: Vec<(&'static str, String)>,
@@ -63,11 +65,11 @@ pub(super) struct Make<'a> {
     total: Option<u64>,
 }
 
-impl<'a> Make<'a> {
+impl Make {
     /// Make in `tree`, with the compiler of `toolchain`; starts a new log.
     pub(super) fn new(
         (platform, purpose): (Platform, Purpose),
-        tree: &'a WorkTree,
+        tree: WorkTree,
         toolchain: &Toolchain,
         commit: &str,
         epoch: u64,
@@ -123,6 +125,28 @@ impl<'a> Make<'a> {
         self.tree.src()
     }
 
+    /// The name of the build folder.
+    pub(super) fn bin(&self) -> &'static str {
+        self.bin
+    }
+
+    /// The commands that make would run now for `goal`, with further `variables`.
+    pub(super) fn plan(&self, goal: &str, variables: &[String]) -> Result<String, BuildError> {
+        let output = self
+            .invocation()
+            .args(["-n", "Q=", "QM=@", BUILD_ID])
+            .args(variables)
+            .arg(format!("{}/{goal}", self.bin))
+            .capture(&mut |_| ())?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// Runs `commands` in a shell, one after the other, up to the first that fails.
+    pub(super) fn shell(&mut self, commands: &[String]) -> Result<(), BuildError> {
+        let shell = self.program("sh").arg("-ec").arg(commands.join("\n"));
+        self.run(&shell, &mut ())
+    }
+
     /// The C and assembler sources that the makefiles would compile for the platform.
     pub(super) fn sources(&self) -> Result<Vec<String>, BuildError> {
         // Without NEED_DEPS make does not read the dependencies of all sources first.
@@ -146,6 +170,14 @@ impl<'a> Make<'a> {
             .arg(format!("-j{}", self.jobs))
             .args(variables)
             .args(goals.iter().map(|goal| format!("{folder}/{goal}")));
+        self.run(&invocation, progress)
+    }
+
+    fn run(
+        &mut self,
+        invocation: &Invocation,
+        progress: &mut dyn Progress,
+    ) -> Result<(), BuildError> {
         let mut errors = Errors::default();
         let (log, done, total) = (&mut self.log, &mut self.done, self.total);
         let result = invocation.stream(&mut |said| {
@@ -191,15 +223,22 @@ impl<'a> Make<'a> {
     }
 
     fn invocation(&self) -> Invocation {
-        let make = Invocation::new("make").folder(&self.tree.src());
-        let make = FOREIGN.split_whitespace().fold(make, |make, name| make.env_remove(name));
+        let make = self.program("make");
         self.additions
             .iter()
             .fold(make, |make, (name, value)| make.env(name, value))
-            .env("LC_ALL", "C")
-            .env("SOURCE_DATE_EPOCH", self.epoch.to_string())
             .arg("--no-print-directory")
             .args(&self.variables)
+    }
+
+    /// `program` in the tree, with the environment of a build.
+    fn program(&self, program: &str) -> Invocation {
+        let program = Invocation::new(program).folder(&self.tree.src());
+        FOREIGN
+            .split_whitespace()
+            .fold(program, |program, name| program.env_remove(name))
+            .env("LC_ALL", "C")
+            .env("SOURCE_DATE_EPOCH", self.epoch.to_string())
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn publish(
     cache: &Cache,
     manifest: &FirmwareManifest,
     inputs: &Inputs,
-    files: &[(String, Vec<u8>)],
+    files: &[(&str, &[u8])],
 ) -> Result<PathBuf, BuildError> {
     let lock = cache.lock(&format!("firmware-{}", manifest.key), || ())?;
     let stage = lock.stage()?;
@@ -122,7 +122,7 @@ mod tests {
         format::Platform,
     };
 
-    fn sample(commit: &str) -> (FirmwareManifest, Inputs, Vec<(String, Vec<u8>)>) {
+    fn sample(commit: &str) -> (FirmwareManifest, Inputs, Vec<(&'static str, &'static [u8])>) {
         let source = SourceId { version: "2".into(), commit: commit.into(), tree: "t".into() };
         let inputs = Inputs::of(&crate::profile::load("kvm").unwrap(), &source);
         let binary = BinaryManifest {
@@ -143,7 +143,7 @@ mod tests {
             security: Default::default(),
             binaries: vec![binary],
         };
-        (manifest, inputs, vec![("ipxe.lkrn".into(), b"kernel".to_vec())])
+        (manifest, inputs, vec![("ipxe.lkrn", b"kernel".as_slice())])
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{
     error::io_error,
     make::{Make, Purpose, bin, extension},
     recipe::{Inputs, SourceId, script},
+    relink::Relink,
     slot,
     store::only_for_owner,
     toolchain::Toolchain,
@@ -42,14 +43,68 @@ pub(super) struct Target<'a> {
     pub(super) jobs: usize,
 }
 
-impl Target<'_> {
-    /// Builds it from the tree at `source` in a work tree of `cache`.
-    pub(super) fn build(
-        &self,
+/// A finished binary: what it is, and its bytes.
+pub(super) type Binary = (BinaryManifest, Vec<u8>);
+
+/// A target with its work tree, which nobody else uses until this is dropped.
+pub(super) struct Open<'a> {
+    target: Target<'a>,
+    make: Make,
+    /// The variables that name scripts and trust roots.
+    embedded: Vec<String>,
+    relink: Option<Relink>,
+}
+
+impl Open<'_> {
+    /// Exchanges the scripts, where nothing else is to change.
+    pub(super) fn relink(&mut self) -> Option<Result<Binary, BuildError>> {
+        let relink = self.relink.as_ref()?;
+        Some(relink.run(&mut self.make).and_then(|()| self.read()))
+    }
+
+    /// Compiles and links whatever make finds to be out of date.
+    pub(super) fn make(&mut self, progress: &mut dyn Progress) -> Result<Binary, BuildError> {
+        Relink::forget(&self.make)?;
+        let goal = format!("{}.{}", self.target.stem(), extension(self.target.platform));
+        let mut variables = self.embedded.clone();
+        match self.target.drivers {
+            Resolved::Named(drivers) => {
+                let (make, target) = (&mut self.make, &self.target);
+                target.make_slim(make, drivers, &goal, &mut variables, progress)?;
+            }
+            Resolved::All => {
+                self.target.make_full(&mut self.make, &goal, &variables, progress)?;
+            }
+        }
+        // With a client's key the tree does not keep what a relink would need.
+        if !self.target.inputs.holds_key() {
+            Relink::record(&self.make, &goal, &self.embedded, &variables, progress)?;
+        }
+        self.read()
+    }
+
+    /// Leaves nothing in the tree that holds the client's private key.
+    pub(super) fn forget_key(&self) -> Result<(), BuildError> {
+        if self.target.inputs.holds_key() {
+            Relink::forget(&self.make)?;
+            self.make.forget_key(self.target.stem())?;
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Binary, BuildError> {
+        self.target.read(&self.make)
+    }
+}
+
+impl<'a> Target<'a> {
+    /// Opens its work tree in `cache`, a copy of the tree at `source`, with its scripts in it.
+    pub(super) fn open(
+        self,
         cache: &Cache,
         source: &Path,
         progress: &mut dyn Progress,
-    ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
+    ) -> Result<Open<'a>, BuildError> {
         let name = self.inputs.work_name(self.platform);
         let config = self.inputs.config();
         let tree = WorkTree::open(
@@ -67,31 +122,23 @@ impl Target<'_> {
         let commit = &self.source.commit;
         let overlays = self.profile.overlays();
         let laid = lay_over(&tree.src(), overlays)?;
-        let mut make = Make::new(
-            (self.platform, self.purpose()),
-            &tree,
-            self.toolchain,
-            commit,
-            EPOCH,
-            self.jobs,
-        )?
-        .with_overlays(overlays);
+        let how = (self.platform, self.purpose());
+        let make = Make::new(how, tree, self.toolchain, commit, EPOCH, self.jobs)?
+            .with_overlays(overlays);
         if laid == Laid::Changed {
             forget_sources(&make)?;
+            Relink::forget(&make)?;
         }
-        let stem = match self.drivers {
+        let relink = Relink::find(&make, &embedded);
+        Ok(Open { target: self, make, embedded, relink })
+    }
+
+    /// The name of the binary among make's targets.
+    fn stem(&self) -> &'static str {
+        match self.drivers {
             Resolved::Named(_) => SLIM,
             Resolved::All => "ipxe",
-        };
-        let made = match self.drivers {
-            Resolved::Named(drivers) => self.make_slim(&mut make, drivers, embedded, progress),
-            Resolved::All => self.make_full(&mut make, embedded, progress),
-        };
-        let read = made.and_then(|()| self.read(&make, stem));
-        if self.inputs.holds_key() {
-            make.forget_key(stem)?; // however the build ended
         }
-        read
     }
 
     /// Puts scripts and trust roots into the tree, and gives the variables that name them.
@@ -139,62 +186,65 @@ impl Target<'_> {
 
     fn make_full(
         &self,
-        make: &mut Make<'_>,
-        variables: Vec<String>,
+        make: &mut Make,
+        goal: &str,
+        variables: &[String],
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
-        let goal = format!("ipxe.{}", extension(self.platform));
         let is_fresh = !make.output("blib.a").exists();
         let total = if is_fresh { Some(steps(make.sources()?.len())) } else { None };
         let what = if is_fresh { "compiling all sources" } else { "compiling what changed" };
         make.begin(what, total, progress);
-        make.make(&[goal], &variables, progress)
+        make.make(&[goal.to_owned()], variables, progress)
     }
 
+    /// Adds to `variables` what names the drivers and the sources.
     fn make_slim(
         &self,
-        make: &mut Make<'_>,
+        make: &mut Make,
         drivers: &BTreeSet<DriverName>,
-        mut variables: Vec<String>,
+        goal: &str,
+        variables: &mut Vec<String>,
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
-        let goals = [format!("{SLIM}.{}", extension(self.platform))];
+        let goals = [goal.to_owned()];
         let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
         let names = drivers.iter().map(DriverName::as_str).chain(overlays);
         let names = names.collect::<Vec<_>>().join(" ");
         variables.push(format!("DRIVERS_{SLIM}={names}"));
-        let with = |sources: &str| {
-            let mut variables = variables.clone();
-            variables.push(format!("SRCS={sources}"));
-            variables
-        };
         // What was linked in this tree before needs the same sources again.
         let record = sources_record(make);
         if let Ok(sources) = fs::read_to_string(&record) {
             make.begin("compiling what changed", None, progress);
-            return make.make(&goals, &with(&sources), progress);
+            variables.push(format!("SRCS={sources}"));
+            return make.make(&goals, variables, progress);
         }
         let all = make.sources()?;
-        let mut sources = self.needed(make, &all, drivers, progress)?.join(" ");
-        let what = format!("linking {} of {} sources", sources.split(' ').count(), all.len());
+        let mut sources = self.needed(make, &all, drivers, progress)?;
+        let what = format!("linking {} of {} sources", sources.len(), all.len());
         make.begin(&what, None, progress);
-        match make.make(&goals, &with(&sources), progress) {
+        let with = |sources: &[String]| -> Vec<String> {
+            variables.iter().cloned().chain([format!("SRCS={}", sources.join(" "))]).collect()
+        };
+        let mut given = with(&sources);
+        match make.make(&goals, &given, progress) {
             Err(BuildError::Make { errors, .. }) if errors.contains("undefined reference") => {
                 let what = "a symbol was not among the sources needed: compiling all of them";
                 make.begin(what, Some(steps(all.len())), progress);
-                sources = all.join(" ");
-                make.make(&goals, &with(&sources), progress)?;
+                (given, sources) = (with(&all), all);
+                make.make(&goals, &given, progress)?;
             }
             result => result?,
         }
+        *variables = given;
         let partial = record.with_extension("new");
-        fs::write(&partial, sources).map_err(io_error("writing", &partial))?;
+        fs::write(&partial, sources.join(" ")).map_err(io_error("writing", &partial))?;
         fs::rename(&partial, &record).map_err(io_error("writing", &record))
     }
 
     fn needed(
         &self,
-        make: &mut Make<'_>,
+        make: &mut Make,
         all: &[String],
         drivers: &BTreeSet<DriverName>,
         progress: &mut dyn Progress,
@@ -212,8 +262,8 @@ impl Target<'_> {
     }
 
     /// Reads what was built: its bytes, what it can do, and where its slot is.
-    fn read(&self, make: &Make<'_>, stem: &str) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
-        let path = make.output(&format!("{stem}.{}", extension(self.platform)));
+    fn read(&self, make: &Make) -> Result<Binary, BuildError> {
+        let path = make.output(&format!("{}.{}", self.stem(), extension(self.platform)));
         let linked =
             elf::linked(&path.with_extension(format!("{}.tmp", extension(self.platform))))?;
         let bytes = fs::read(&path).map_err(io_error("reading", &path))?;
@@ -238,12 +288,12 @@ impl Target<'_> {
 }
 
 /// Where a work tree keeps the list of sources that its slim binary is linked from.
-fn sources_record(make: &Make<'_>) -> PathBuf {
+fn sources_record(make: &Make) -> PathBuf {
     make.src().join("bootmint/sources")
 }
 
 /// Has the needed sources found again: an out-of-tree driver may need others now.
-fn forget_sources(make: &Make<'_>) -> Result<(), BuildError> {
+fn forget_sources(make: &Make) -> Result<(), BuildError> {
     let record = sources_record(make);
     match fs::remove_file(&record) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -2,8 +2,13 @@
 //! go when the ticket boots the local disk.
 
 use crate::scene::{NOBODY, Scene, WEB, feed};
-use bootmint_image_factory::{format::Format, ticket::Patience};
-use bootmint_tests::{disks, images};
+use anyhow::Context;
+use bootmint_image_factory::{
+    format::{Format, Platform},
+    ticket::Patience,
+};
+use bootmint_ipxe_src::firmware::Origin;
+use bootmint_tests::{disks, firmware, guest::SWITCHED_OFF, images};
 use xtask::qemu::{Board, Machine, Medium};
 
 fn boots(name: &str, format: Format, medium: Medium, uefi: bool) -> anyhow::Result<()> {
@@ -44,6 +49,30 @@ fn uefi_usb_as_usb_stick() -> anyhow::Result<()> {
 #[test]
 fn uefi_bare_application() -> anyhow::Result<()> {
     boots("compiled-uefi-efi", Format::Efi, Medium::Kernel, true)
+}
+
+/// Another embedded script comes without make into what is compiled already, and is what runs.
+#[test]
+fn another_script_is_relinked_and_runs_on_bios_and_uefi() -> anyhow::Result<()> {
+    let Some(scene) = Scene::compiled("compiled-relinked")? else { return Ok(()) };
+    let marker = format!("RELINKED-{}", std::process::id());
+    let script = format!("#!ipxe\necho {marker}\nsleep 1\npoweroff\n");
+    // The first build brings the work tree up to date, so that the second is a relink for sure.
+    let first = firmware::relinked("#!ipxe\nshell\n")?.context("the source was there")?;
+    let built = firmware::relinked(&script)?.context("the source was there")?;
+    assert_eq!(built.origin, Origin::Relinked);
+    for (platform, board) in [(Platform::Bios, Board::Bios), (Platform::EfiX64, scene.lab.uefi()?)]
+    {
+        let path = built.folder.join(platform.file_name());
+        let machine = scene.machine(board, path, Medium::Kernel, WEB)?;
+        let guest = scene.lab.start(&platform.to_string(), &machine)?;
+        guest.expect(&marker)?;
+        guest.expect_exit(SWITCHED_OFF)?;
+    }
+    for folder in [first.folder, built.folder] {
+        std::fs::remove_dir_all(folder)?;
+    }
+    Ok(())
 }
 
 fn falls_back(name: &str, uefi: bool) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use crate::ui::Ui;
 use bootmint_image_factory::{firmware::Firmware, host::Host};
 use bootmint_ipxe_src::{
     cache::Cache,
-    firmware::{self, BuildOptions},
+    firmware::{self, BuildOptions, Link},
     pin::Pins,
     profile::Profile,
     source,
@@ -39,7 +39,8 @@ pub(super) fn measure_all(
     let other = std::process::id() as usize % hosts.len().max(1);
     let relinked = profile.clone().with_script("bench-relink", &ticket(hosts, other)?);
     let ((), time) = disk::timed(|| {
-        let built = firmware::build(cache, &tree, &relinked, &BuildOptions::default(), &mut ())?;
+        let by_make = BuildOptions { link: Link::ByMake, ..BuildOptions::default() };
+        let built = firmware::build(cache, &tree, &relinked, &by_make, &mut ())?;
         // A benchmark leaves no firmware behind that nobody asked for, and relinks next time too.
         Ok(fs::remove_dir_all(built.folder)?)
     })?;
