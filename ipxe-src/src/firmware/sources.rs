@@ -32,6 +32,7 @@ impl SymbolIndex {
             let mut names =
                 if file.ends_with(".S") { assembler_names(&text) } else { c_names(&text) };
             names.insert(object_symbol(file));
+            names.extend(labelled_names(&text));
             for name in names {
                 index.by_symbol.entry(name).or_default().push(number);
             }
@@ -84,6 +85,19 @@ fn c_names(text: &str) -> BTreeSet<String> {
     names
 }
 
+/// The names that `asm ( "name" )` gives to functions, such as the `memcpy` that gcc calls by itself.
+fn labelled_names(text: &str) -> impl Iterator<Item = String> {
+    text.split("asm").skip(1).filter_map(|rest| {
+        let quoted = rest.trim_start().strip_prefix('(')?.trim_start().strip_prefix('"')?;
+        let (name, _) = quoted.split_once('"')?;
+        is_name(name).then(|| name.to_owned())
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 /// The sources that a source includes as text, to define the same things under other names.
 fn included_sources(text: &str) -> Vec<String> {
     let lines = text.lines().filter_map(|line| line.trim().strip_prefix("#include"));
@@ -93,15 +107,12 @@ fn included_sources(text: &str) -> Vec<String> {
 
 /// Labels and global symbols of an assembler source, and the names they are redefined as.
 fn assembler_names(text: &str) -> BTreeSet<String> {
-    let is_name = |name: &&str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
     let mut names = BTreeSet::new();
     for line in text.lines().map(str::trim) {
         let global = line.strip_prefix(".globl").or_else(|| line.strip_prefix(".global"));
         let label = line.split_once(':').map(|(label, _)| label.trim());
         let renamed = line.strip_prefix("#define").and_then(|rest| rest.split_whitespace().nth(1));
-        let found = global.map(str::trim).or(label).or(renamed).filter(is_name);
+        let found = global.map(str::trim).or(label).or(renamed).filter(|name| is_name(name));
         names.extend(found.map(ToOwned::to_owned));
     }
     names
@@ -208,6 +219,12 @@ mod tests {
     fn assembler_labels_and_globals_are_found() {
         let names = assembler_names("\t.globl\tstart\nstart:\n\tjmp 1f\nnext :\n1:\t.asciz \"a:\"");
         assert_eq!(names, ["1", "next", "start"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn a_label_is_a_name_too() {
+        let text = "void * implicit ( int x )\n\tasm ( \"memcpy\" );\nasm ( \"mov a, b\" ); asm (";
+        assert_eq!(labelled_names(text).collect::<Vec<_>>(), ["memcpy"]);
     }
 
     #[test]
