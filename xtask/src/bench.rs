@@ -1,9 +1,11 @@
 //! `cargo xtask bench`: what is fast, measured beside its peers in the same run.
 
 mod disk;
+mod firmware;
 mod mint;
 mod peers;
 mod upstream;
+mod upstream_make;
 
 use crate::ui::Ui;
 
@@ -16,6 +18,8 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Building firmware against iPXE's plain make
+    Firmware(firmware::Args),
     /// Minting against cp, iPXE's own image script, a relink, and genisoimage with mtools
     Mint(mint::Args),
 }
@@ -23,6 +27,7 @@ enum Command {
 /// Runs `cargo xtask bench`.
 pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     match args.command {
+        Command::Firmware(args) => firmware::run(args, ui),
         Command::Mint(args) => mint::run(args, ui),
     }
 }

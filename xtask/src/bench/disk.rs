@@ -54,9 +54,31 @@ pub(super) fn peak_memory() -> anyhow::Result<u64> {
     Ok(kib.parse::<u64>()? * 1024)
 }
 
+/// The processor time of this process and of all it has waited for: proc(5), `stat`.
+pub(super) fn cpu_time() -> anyhow::Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The program's name, in parentheses, may hold anything.
+    let (_, rest) = stat.rsplit_once(')').context("no name in /proc/self/stat")?;
+    let fields: Vec<_> = rest.split_whitespace().collect();
+    let times = fields.get(11..15).context("too few fields in /proc/self/stat")?;
+    let ticks: u64 = times.iter().map(|field| field.parse::<u64>()).sum::<Result<_, _>>()?;
+    Ok(Duration::from_millis(ticks * 10)) // Linux tells it in hundredths of a second
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processor_time_counts_children_that_ended() {
+        let before = cpu_time().unwrap();
+        let shell = xshell::Shell::new().unwrap();
+        xshell::cmd!(shell, "sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done'")
+            .quiet()
+            .run()
+            .unwrap();
+        assert!(cpu_time().unwrap() > before);
+    }
 
     #[test]
     fn memory_and_disk_are_read_from_this_system() {
