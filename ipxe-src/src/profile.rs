@@ -21,10 +21,11 @@ use std::{
 };
 
 /// The profiles that ship with Bootmint: name and TOML text.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     ("default", include_str!("../profiles/default.toml")),
     ("default-arm64", include_str!("../profiles/default-arm64.toml")),
     ("kvm", include_str!("../profiles/kvm.toml")),
+    ("kvm-arm64", include_str!("../profiles/kvm-arm64.toml")),
     ("hyperv", include_str!("../profiles/hyperv.toml")),
 ];
 

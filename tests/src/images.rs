@@ -19,6 +19,8 @@ use std::{
 
 /// The default capacity of a slot, in bytes.
 const SLOT: u64 = 16 << 10;
+/// What PCs have.
+const PCS: [Platform; 2] = [Platform::Bios, Platform::EfiX64];
 
 /// The checked hosts of a CSV feed.
 pub fn hosts(csv: &str) -> anyhow::Result<Vec<Host>> {
@@ -42,6 +44,20 @@ pub fn mint(
     mint_with(folder, firmware, format, hosts, patience, BiosLoader::Own)
 }
 
+/// As [`mint`], for PCs and AArch64 machines.
+pub fn mint_with_arm64(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    hosts: &[Host],
+    patience: &Patience,
+) -> anyhow::Result<PathBuf> {
+    let own = BiosLoader::Own;
+    let [bios, x64] = PCS;
+    let platforms = &[bios, x64, Platform::EfiArm64];
+    mint_hosts(folder, firmware, format, hosts, patience, (platforms, own))
+}
+
 /// As [`mint`], with a BIOS loader of choice.
 pub fn mint_with(
     folder: &Path,
@@ -50,6 +66,17 @@ pub fn mint_with(
     hosts: &[Host],
     patience: &Patience,
     bios_loader: BiosLoader<'_>,
+) -> anyhow::Result<PathBuf> {
+    mint_hosts(folder, firmware, format, hosts, patience, (&PCS, bios_loader))
+}
+
+fn mint_hosts(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    hosts: &[Host],
+    patience: &Patience,
+    (platforms, bios_loader): (&[Platform], BiosLoader<'_>),
 ) -> anyhow::Result<PathBuf> {
     let subject = match hosts {
         [host] => Subject::from(host.clone()),
@@ -60,7 +87,8 @@ pub fn mint_with(
     let check = |about: &[&BinaryManifest]| {
         hosts.iter().flat_map(|host| ticket::check(host, about)).collect()
     };
-    let image = Image { folder, firmware, format, name: &name, subject, expected, bios_loader };
+    let name = &name;
+    let image = Image { folder, firmware, format, name, subject, expected, platforms, bios_loader };
     image.mint(check, patience)
 }
 
@@ -73,8 +101,8 @@ pub fn mint_own(
     patience: &Patience,
 ) -> anyhow::Result<PathBuf> {
     let (name, subject) = (common.source.name(), Subject::Own(common.clone()));
-    let (expected, bios_loader) = (Vec::new(), BiosLoader::Own);
-    let image = Image { folder, firmware, format, name, subject, expected, bios_loader };
+    let (expected, platforms, bios_loader) = (Vec::new(), &PCS, BiosLoader::Own);
+    let image = Image { folder, firmware, format, name, subject, expected, platforms, bios_loader };
     image.mint(|about| ticket::check_own(common, about), patience)
 }
 
@@ -86,6 +114,7 @@ struct Image<'a> {
     name: &'a str,
     subject: Subject,
     expected: Vec<Identity>,
+    platforms: &'a [Platform],
     bios_loader: BiosLoader<'a>,
 }
 
@@ -95,9 +124,9 @@ impl Image<'_> {
         check: impl Fn(&[&BinaryManifest]) -> Vec<Missing>,
         patience: &Patience,
     ) -> anyhow::Result<PathBuf> {
-        let Self { folder, firmware, format, name, subject, expected, bios_loader } = self;
+        let Self { folder, firmware, format, name, subject, expected, bios_loader, .. } = self;
         let (format, firmware) = (*format, *firmware);
-        let mut platforms = template::platforms(format, &[Platform::Bios, Platform::EfiX64]);
+        let mut platforms = template::platforms(format, self.platforms);
         platforms.retain(|platform| firmware.binary(*platform).is_some());
         let about: Vec<_> = platforms
             .iter()

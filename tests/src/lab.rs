@@ -78,6 +78,12 @@ impl Lab {
         Ok(Board::UefiSecure(flash))
     }
 
+    /// An AArch64 board with a variable store of its own.
+    pub fn uefi_arm64(&self) -> anyhow::Result<Board> {
+        let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
+        Ok(Board::UefiArm64(roms::flash(roms::Architecture::Arm64, &folder)?))
+    }
+
     /// A local disk that says `name` when it is booted: see [`disks::local_disk`].
     pub fn local_disk(&self, name: &str) -> anyhow::Result<Disk> {
         let path = disks::local_disk(self.folder(), name)?;

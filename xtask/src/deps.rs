@@ -109,6 +109,18 @@ const TOOLS: &[Tool] = &[
         "ovmf",
         "edk2-ovmf",
     ),
+    program("aarch64-linux-gnu-gcc", Task::Tests, "gcc-aarch64-linux-gnu", "gcc-aarch64-linux-gnu"),
+    program("qemu-system-aarch64", Task::Tests, "qemu-system-arm", "qemu-system-aarch64-core"),
+    file(
+        &[
+            "/usr/share/AAVMF/AAVMF_CODE.fd",
+            "/usr/share/edk2/aarch64/QEMU_EFI-pflash.qcow2",
+            "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw",
+        ],
+        Task::Tests,
+        "qemu-efi-aarch64",
+        "edk2-aarch64",
+    ),
     file(&["/usr/include/slirp/libslirp.h"], Task::Tests, "libslirp-dev", "libslirp-devel"),
     program("openssl", Task::Tests, "openssl", "openssl"),
     program("sbsign", Task::Tests, "sbsigntool", "sbsigntools"),

@@ -123,8 +123,8 @@ impl<'a> Target<'a> {
         let overlays = self.profile.overlays();
         let laid = lay_over(&tree.src(), overlays)?;
         let how = (self.platform, self.purpose());
-        let make = Make::new(how, tree, self.toolchain, commit, EPOCH, self.jobs)?
-            .with_overlays(overlays);
+        let make =
+            Make::new(how, tree, self.toolchain, commit, EPOCH, self.jobs)?.with_overlays(overlays);
         if laid == Laid::Changed {
             forget_sources(&make)?;
             Relink::forget(&make)?;

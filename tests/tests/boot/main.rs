@@ -1,5 +1,6 @@
 //! Boots machines and believes only what they, QEMU and the boot server all say.
 
+mod arm64;
 mod compiled;
 mod fallback;
 mod isolinux;

@@ -78,6 +78,21 @@ impl Scene {
         Self::with(lab, firmware).map(Some)
     }
 
+    /// The scene of a test about AArch64 machines; none, loudly, where no firmware for them is.
+    pub(crate) fn with_arm64(name: &str) -> anyhow::Result<Option<Self>> {
+        let tools = ["qemu-system-x86", "ovmf", "qemu-system-arm", "qemu-efi-aarch64"];
+        let Some(lab) = Lab::with(name, &tools)? else { return Ok(None) };
+        let Some(firmware) = firmware::with_arm64()? else {
+            lab::skip(
+                name,
+                "the distribution has no iPXE for AArch64, and iPXE's source is not in the cache: \
+                 run `cargo xtask source fetch`",
+            );
+            return Ok(None);
+        };
+        Self::with(lab, firmware).map(Some)
+    }
+
     /// The scene of a test in `lab`, with `firmware`.
     pub(crate) fn with(lab: Lab, firmware: Firmware) -> anyhow::Result<Self> {
         let server = BootServer::start()?;
