@@ -11,6 +11,7 @@ pub mod images;
 pub mod machine;
 pub mod metrics;
 pub mod record;
+pub mod remote;
 pub mod script;
 pub mod secret;
 pub mod time;

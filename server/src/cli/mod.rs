@@ -1,5 +1,5 @@
-//! The command line. Until there is a client for the server's interface, the commands work on
-//! the database of the configuration themselves; that is safe beside a running server.
+//! The command line. Commands work on the database of the configuration, which is safe beside a
+//! running server; those of `remote` ask a server elsewhere.
 
 mod accounts;
 mod audit;
@@ -10,6 +10,7 @@ mod init;
 mod lint;
 mod openapi;
 mod orders;
+mod remote;
 mod render;
 mod roles;
 mod serve;
@@ -82,6 +83,8 @@ enum Command {
     /// Manages API tokens
     #[command(subcommand)]
     Tokens(accounts::Tokens),
+    /// Works with a server elsewhere, by its interface
+    Remote(remote::Args),
 }
 
 /// Runs a command.
@@ -124,6 +127,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tokens(command) => {
             with_app(config()?, async |app| accounts::tokens(command, app, &ui).await)
         }
+        Command::Remote(args) => remote::run(args, &ui),
         Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),
         Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),
     }

@@ -8,6 +8,8 @@ mod guard;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod site;
 
 use bootmint_server::{

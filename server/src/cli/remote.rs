@@ -1,0 +1,322 @@
+//! `bootmint remote`: the commands of a person or program that works with a server elsewhere.
+
+use super::ui::Ui;
+use crate::remote::{Place, Remote};
+use anyhow::{Context, bail};
+use bootmint_image_factory::{
+    feed::{self, FeedFormat},
+    format::Format,
+    host::{HostName, Name},
+};
+use serde_json::{Value, json};
+use std::{fs, io::Read, path::PathBuf};
+
+/// How many rows are asked for at a time.
+const PAGE: usize = 500;
+
+/// Arguments of `bootmint remote`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// The server's console, such as https://boot.example.net
+    #[arg(long, env = "BOOTMINT_SERVER", value_name = "URL")]
+    server: String,
+    /// A file that holds an API token; without it the variable BOOTMINT_TOKEN is taken
+    #[arg(long, env = "BOOTMINT_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The certificate that the server's leads to, where the system does not know it: PEM
+    #[arg(long, env = "BOOTMINT_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Print the server's answers as they are, in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Shows and imports hosts
+    #[command(subcommand)]
+    Hosts(Hosts),
+    /// Allows one install of a host: its disk will be wiped
+    Arm(Confirmed),
+    /// Agrees to an arming that another person asked for
+    Approve(Confirmed),
+    /// Takes an arming, or the wish for one, back
+    Disarm(Ordered),
+    /// Makes a host wait for a person at every boot
+    Hold(Ordered),
+    /// Lets a held host go on: it boots its local disk
+    Release(Ordered),
+    /// Fetches images that are minted on demand
+    #[command(subcommand)]
+    Images(Images),
+    /// Shows or verifies the audit log
+    Audit {
+        /// Check that no row was changed or removed
+        #[arg(long)]
+        verify: bool,
+    },
+}
+
+#[derive(clap::Subcommand)]
+enum Hosts {
+    /// Lists hosts with their states
+    List {
+        /// Those of one site
+        #[arg(long)]
+        site: Option<Name>,
+        /// Those in one state
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Shows a host and its last boots
+    Show {
+        /// The host
+        host: HostName,
+    },
+    /// Adds the hosts of a feed, and updates those that are there
+    Import {
+        /// The feed: a file, or - for standard input
+        feed: PathBuf,
+        /// The feed's format: csv, json, ndjson or toml [default: by the file's extension]
+        #[arg(long)]
+        format: Option<FeedFormat>,
+        /// Change nothing; show what would be changed
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(clap::Subcommand)]
+enum Images {
+    /// Fetches the image of a host
+    Get {
+        /// The host
+        host: HostName,
+        /// The image's format
+        #[arg(long, default_value = "iso")]
+        format: Format,
+        /// Where to write it [default: <host>.<format> here]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(clap::Args)]
+struct Ordered {
+    /// The host
+    host: HostName,
+    /// Why, for the audit log
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(clap::Args)]
+struct Confirmed {
+    #[command(flatten)]
+    order: Ordered,
+    /// The host's name again: what is on its disk will be lost
+    #[arg(long, value_name = "HOST")]
+    confirm: String,
+}
+
+pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
+    let token = match &args.token_file {
+        Some(path) => fs::read_to_string(path)
+            .with_context(|| format!("reading the token in {}", path.display()))?,
+        None => std::env::var("BOOTMINT_TOKEN").context(
+            "who asks? Name a file with an API token (--token-file), or set BOOTMINT_TOKEN",
+        )?,
+    };
+    let remote = Remote::new(&Place { server: args.server, token, ca: args.ca })?;
+    let desk = Desk { remote, json: args.json, ui };
+    match args.command {
+        Command::Hosts(Hosts::List { site, state }) => desk.list(site, state),
+        Command::Hosts(Hosts::Show { host }) => desk.show(&host),
+        Command::Hosts(Hosts::Import { feed, format, dry_run }) => {
+            desk.import(&feed, format, dry_run)
+        }
+        Command::Arm(args) => desk.order(args.order, "arm", Some(args.confirm)),
+        Command::Approve(args) => desk.order(args.order, "approve", Some(args.confirm)),
+        Command::Disarm(args) => desk.order(args, "disarm", None),
+        Command::Hold(args) => desk.order(args, "hold", None),
+        Command::Release(args) => desk.order(args, "release", None),
+        Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
+        Command::Audit { verify: true } => desk.verify(),
+        Command::Audit { verify: false } => desk.audit(),
+    }
+}
+
+/// Where commands ask, and how they say what they heard.
+struct Desk<'a> {
+    remote: Remote,
+    json: bool,
+    ui: &'a Ui,
+}
+
+impl Desk<'_> {
+    /// Says `answer` as it is, or in lines.
+    fn say(&self, answer: &Value, lines: impl FnOnce(&Value)) {
+        if self.json {
+            self.ui.line(answer);
+        } else {
+            lines(answer);
+        }
+    }
+
+    /// Reads all pages of `path`, which has a query already, and says each item by `line`.
+    fn pages(&self, path: &str, line: &dyn Fn(&Value) -> String) -> anyhow::Result<()> {
+        let mut after = String::new();
+        loop {
+            let page = self.remote.get(&format!("{path}&limit={PAGE}{after}"))?;
+            let items = page.get("items").and_then(Value::as_array);
+            for item in items.context("the answer has no items")? {
+                self.say(item, |item| self.ui.line(line(item)));
+            }
+            match page.get("next").and_then(Value::as_str) {
+                Some(next) => after = format!("&after={next}"),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn list(&self, site: Option<Name>, state: Option<String>) -> anyhow::Result<()> {
+        let mut path = "/hosts?".to_owned();
+        if let Some(site) = site {
+            path.push_str(&format!("&site={site}"));
+        }
+        if let Some(state) = state {
+            if !state.chars().all(|c| c.is_ascii_lowercase()) {
+                bail!(
+                    "\"{state}\" is no state: new, armed, installing, installed, failed, stalled or held"
+                );
+            }
+            path.push_str(&format!("&state={state}"));
+        }
+        self.pages(&path, &|host| {
+            let (name, changed) = (text(host, "name"), text(host, "changed"));
+            format!("{name:<32} {:<11} {changed}", state_of(host))
+        })
+    }
+
+    fn show(&self, name: &HostName) -> anyhow::Result<()> {
+        let host = self.remote.get(&format!("/hosts/{name}"))?;
+        self.say(&host, |host| {
+            self.ui.line(format_args!("host        {name}"));
+            self.ui.line(format_args!("state       {}", state_of(host)));
+            if let Some(until) = host.pointer("/state/until").and_then(Value::as_str) {
+                self.ui.line(format_args!("until       {until}"));
+            }
+            self.ui.line(format_args!("imported    {}", text(host, "created")));
+            self.ui.line(format_args!("changed     {}", text(host, "changed")));
+            self.ui.line(format_args!("record      {}", &host["spec"]));
+        });
+        self.pages(&format!("/hosts/{name}/boots?"), &|boot| {
+            let (at, action, peer) = (text(boot, "at"), text(boot, "action"), text(boot, "peer"));
+            format!("boot        {at} {action:<8} {peer} {}", &boot["facts"])
+        })
+    }
+
+    fn import(
+        &self,
+        file: &PathBuf,
+        format: Option<FeedFormat>,
+        dry_run: bool,
+    ) -> anyhow::Result<()> {
+        let name = file.display().to_string();
+        let Some(format) = format.or_else(|| FeedFormat::of_path(file)) else {
+            bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
+        };
+        let input: Box<dyn Read> = match name.as_str() {
+            "-" => Box::new(std::io::stdin().lock()),
+            _ => Box::new(fs::File::open(file).with_context(|| format!("opening {name}"))?),
+        };
+        let mut bytes = Vec::new();
+        let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
+        input.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
+        let path = format!("/import?format={format}&dry-run={dry_run}");
+        let done = self.remote.feed(&path, &name, bytes)?;
+        self.say(&done, |done| self.imported(done));
+        Ok(())
+    }
+
+    fn imported(&self, done: &Value) {
+        let list = |key: &str| done.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+        let (added, updated) = (list("added"), list("updated"));
+        for name in added.iter().filter_map(Value::as_str) {
+            self.ui.line(format_args!("added    {name}"));
+        }
+        for host in &updated {
+            self.ui.line(format_args!("updated  {}", text(host, "name")));
+            for change in host.get("changes").and_then(Value::as_array).into_iter().flatten() {
+                let (field, before) = (text(change, "field"), &change["before"]);
+                self.ui.line(format_args!("         {field}: {before} -> {}", &change["after"]));
+            }
+        }
+        if done["applied"] == false {
+            self.ui.line("nothing was changed; an import would report:");
+        }
+        let (added, updated, unchanged) = (added.len(), updated.len(), &done["unchanged"]);
+        self.ui.line(format_args!("{added} added, {updated} updated, {unchanged} unchanged"));
+    }
+
+    fn order(&self, args: Ordered, order: &str, confirm: Option<String>) -> anyhow::Result<()> {
+        let mut body = json!({ "reason": args.reason });
+        if let Some(confirm) = confirm {
+            body["confirm"] = confirm.into();
+        }
+        let host = self.remote.post(&format!("/hosts/{}/{order}", args.host), &body)?;
+        let state = state_of(&host).to_owned();
+        self.say(&host, |host| match host.pointer("/state/until").and_then(Value::as_str) {
+            _ if order == "arm" && state != "armed" => {
+                let name = &args.host;
+                self.ui.line(format_args!("{name} is {state}: another person must approve it"));
+            }
+            Some(until) => self.ui.line(format_args!("{} is {state} until {until}", args.host)),
+            None => self.ui.line(format_args!("{} is {state}", args.host)),
+        });
+        Ok(())
+    }
+
+    fn image(&self, host: &HostName, format: Format, out: Option<PathBuf>) -> anyhow::Result<()> {
+        let name = format!("{host}.{}", format.extension());
+        let out = out.unwrap_or_else(|| name.clone().into());
+        let size = self.remote.save(&format!("/images/{name}"), &out)?;
+        self.say(&json!({ "file": out, "bytes": size }), |_| {
+            self.ui.line(format_args!("{}: {size} bytes", out.display()));
+        });
+        Ok(())
+    }
+
+    fn audit(&self) -> anyhow::Result<()> {
+        self.pages("/audit?", &|row| {
+            let [at, actor, host, event, was, became] =
+                ["at", "actor", "host", "event", "was", "became"].map(|key| text(row, key));
+            let (seq, detail) = (&row["seq"], text(row, "detail"));
+            let head = format!("{seq:>6} {at} {actor:<16} {host:<24} {event:<10}");
+            format!("{head} {was:<10} -> {became:<10} {detail}")
+        })
+    }
+
+    fn verify(&self) -> anyhow::Result<()> {
+        let found = self.remote.get("/audit/verify")?;
+        self.say(&found, |found| {
+            if found["holds"] == true {
+                self.ui.line(format_args!("the audit chain holds: {} rows", &found["rows"]));
+            }
+        });
+        if found["holds"] == true {
+            return Ok(());
+        }
+        bail!("the audit chain is broken: {}", text(&found, "broken"))
+    }
+}
+
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn state_of(host: &Value) -> &str {
+    host.pointer("/state/name").and_then(Value::as_str).unwrap_or("unknown")
+}

@@ -1,0 +1,111 @@
+//! The client of the interface, with the real interface on a loopback port.
+
+use crate::site::Site;
+use bootmint_server::{
+    api,
+    auth::NewToken,
+    boot::{self, Limits, Transport},
+    db::Actor,
+    remote::{Place, Remote, RemoteError},
+    time::{Seconds, Timestamp},
+};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// Serves the interface of `site`; its URL.
+async fn console(site: &Site) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let limits = Limits { clients: 100, head: Seconds::new(5) };
+    let router = api::router(&Arc::clone(&site.app));
+    tokio::spawn(boot::serve(listener, Transport::Plain, router, limits, std::future::pending()));
+    url
+}
+
+/// A token of a new program with these roles.
+async fn token(site: &Site, name: &str, roles: &str) -> String {
+    let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
+    let (root, now) = (Actor::person("root"), Timestamp::now());
+    site.app.add_account(&owner, &grants, false, &root, now).await.unwrap();
+    let expires = now.after(Seconds::new(3600));
+    let new = NewToken { owner, label: "test".into(), grants, expires };
+    site.app.make_token(&new, &root, now).await.unwrap().reveal().to_owned()
+}
+
+async fn client(url: &str, token: String) -> Arc<Remote> {
+    let place = Place { server: url.to_owned(), token, ca: None };
+    // It has a runtime of its own, which must not be made on this one's threads.
+    Arc::new(tokio::task::spawn_blocking(move || Remote::new(&place).unwrap()).await.unwrap())
+}
+
+/// Asks on a thread that may wait.
+async fn ask<T: Send + 'static>(
+    remote: &Arc<Remote>,
+    question: impl FnOnce(&Remote) -> T + Send + 'static,
+) -> T {
+    let remote = Arc::clone(remote);
+    tokio::task::spawn_blocking(move || question(&remote)).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_elsewhere_sees_hosts_and_gives_orders() {
+    let site = Site::start(&["web-01", "web-02"], "").await;
+    let url = console(&site).await;
+    let remote = client(&url, token(&site, "ops", "reimager").await).await;
+    let page = ask(&remote, |remote| remote.get("/hosts?&limit=1").unwrap()).await;
+    assert_eq!(page["items"][0]["name"], "web-01");
+    assert_eq!(page["next"], "web-01");
+    let arm = |confirm: &str| {
+        let body = json!({ "confirm": confirm, "reason": "a test" });
+        move |remote: &Remote| remote.post("/hosts/web-01/arm", &body)
+    };
+    let Err(RemoteError::Refused { status, detail, .. }) = ask(&remote, arm("web-02")).await else {
+        panic!("another host's name confirms nothing");
+    };
+    assert!(status.is_client_error() && detail.contains("web-01"), "{status} {detail}");
+    let armed = ask(&remote, arm("web-01")).await.unwrap();
+    assert_eq!(armed["state"]["name"], "armed");
+
+    let feed = |remote: &Remote| remote.feed("/import?format=csv", "h.csv", b"name\nx\n".to_vec());
+    let error = ask(&remote, feed).await.unwrap_err();
+    assert!(error.to_string().contains("permission"), "a reimager changes no host: {error}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roles.json");
+    let to = path.clone();
+    let size = ask(&remote, move |remote| remote.save("/roles", &to).unwrap()).await;
+    assert_eq!(size, std::fs::metadata(&path).unwrap().len());
+    let missing = folder.path().join("none.iso");
+    let to = missing.clone();
+    assert!(ask(&remote, move |remote| remote.save("/images/no-host.iso", &to)).await.is_err());
+    assert!(!missing.exists() && std::fs::read_dir(folder.path()).unwrap().count() == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_faults_of_a_feed_stand_in_lines_that_editors_understand() {
+    let site = Site::start(&["web-01"], "").await;
+    let url = console(&site).await;
+    let remote = client(&url, token(&site, "ci", "editor").await).await;
+    let bad = "name,address,server\nweb-03,192.0.2.300/24,http://192.0.2.1\n";
+    let path = "/import?format=csv&dry-run=false";
+    let feed = move |remote: &Remote| remote.feed(path, "hosts.csv", bad.into());
+    let error = ask(&remote, feed).await.unwrap_err().to_string();
+    assert!(error.contains("\nhosts.csv:2:8: host \"web-03\": "), "{error}");
+    let good = bad.replace(".300", ".30");
+    let feed = move |remote: &Remote| remote.feed(path, "hosts.csv", good.into());
+    let done: Value = ask(&remote, feed).await.unwrap();
+    assert_eq!((&done["applied"], &done["added"]), (&json!(true), &json!(["web-03"])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_and_a_wrong_server_are_told_apart() {
+    let site = Site::start(&["web-01"], "").await;
+    let url = console(&site).await;
+    let remote = client(&url, "bmt_0000000000000000_0".to_owned()).await;
+    let error = ask(&remote, |remote| remote.get("/hosts").unwrap_err()).await;
+    assert!(matches!(&error, RemoteError::Refused { status, .. } if status.as_u16() == 401));
+    // The listener of machines has no such interface.
+    let remote = client(&site.url, "bmt_x".to_owned()).await;
+    let error = ask(&remote, |remote| remote.get("/hosts").unwrap_err()).await;
+    assert!(matches!(error, RemoteError::Foreign { .. }), "{error}");
+}
