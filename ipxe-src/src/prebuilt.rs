@@ -203,6 +203,8 @@ fn lock(cache: &Cache, progress: &mut dyn Progress) -> Result<Lock, CacheError> 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Taken {
+    /// What read the binaries; another one may find more in them.
+    recipe: String,
     release: String,
     key: String,
 }
@@ -214,7 +216,8 @@ fn remembered(cache: &Cache, release: &apt::Release) -> Option<PathBuf> {
     let hexadecimal = taken.key.len() == 64 && taken.key.bytes().all(|b| b.is_ascii_hexdigit());
     let folder = cache.firmware(&taken.key);
     let whole = hexadecimal && Firmware::load(&folder).is_ok();
-    (whole && taken.release == release.name()).then_some(folder)
+    let same = taken.recipe == folder::RECIPE && taken.release == release.name();
+    (whole && same).then_some(folder)
 }
 
 fn remember(cache: &Cache, release: &apt::Release, folder: &Path) -> Result<(), PrebuiltError> {
@@ -222,7 +225,11 @@ fn remember(cache: &Cache, release: &apt::Release, folder: &Path) -> Result<(), 
     let key = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let write = || {
         fs::create_dir_all(cache.prebuilt())?;
-        let text = serde_json::to_vec_pretty(&Taken { release: release.name(), key })?;
+        let text = serde_json::to_vec_pretty(&Taken {
+            recipe: folder::RECIPE.to_owned(),
+            release: release.name(),
+            key,
+        })?;
         let new = path.with_added_extension("new");
         fs::write(&new, text)?;
         fs::rename(&new, &path)

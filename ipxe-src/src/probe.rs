@@ -45,10 +45,11 @@ const NAMES: [(Capability, &[&str]); 17] = [
     (Capability::ImageTrust, &["imgtrust", "imgverify"]),
     (Capability::Menu, &["menu", "item", "choose"]),
     (Capability::Sanboot, &["sanboot"]),
-    // Settings that are set up at start, by a name.
+    // Settings: what sets them up at start has a name from iPXE 2.0 on only, so that the others
+    // are told by names that no other code points at.
     (Capability::FwCfg, &["fw_cfg"]),
-    (Capability::Smbios, &["smbios"]),
-    (Capability::Guestinfo, &["guestinfo"]),
+    (Capability::Smbios, &["manufacturer", "asset"]),
+    (Capability::Guestinfo, &["GuestInfo"]),
 ];
 
 /// The name of the file that iPXE reads beside itself on UEFI, as it stands in a binary that does.

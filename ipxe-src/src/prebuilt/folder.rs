@@ -23,7 +23,7 @@ const PROFILE: &str = "prebuilt";
 /// The largest binary that is read, in bytes.
 const MAX_BINARY: u64 = 16 << 20;
 /// Part of the key: raised when the same binaries give another manifest.
-const RECIPE: &str = "prebuilt 1";
+pub(super) const RECIPE: &str = "prebuilt 2";
 
 /// The names that binaries go by, the best first: ours, Debian's, Fedora's, upstream's. Those named
 /// `snponly` are not among them: started from a CD they find no network card.

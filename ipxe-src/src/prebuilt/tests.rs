@@ -81,6 +81,11 @@ fn what_was_taken_is_remembered_until_it_is_damaged_or_the_release_changes() {
     remember(&cache, &release("bookworm"), &made).unwrap();
     assert_eq!(remembered(&cache, &release("bookworm")), Some(made.clone()));
     assert_eq!(remembered(&cache, &release("trixie")), None);
+    let taken = cache.prebuilt().join(TAKEN);
+    let current = fs::read_to_string(&taken).unwrap();
+    fs::write(&taken, current.replace(folder::RECIPE, "prebuilt 1")).unwrap();
+    assert_eq!(remembered(&cache, &release("bookworm")), None);
+    fs::write(&taken, current).unwrap();
     fs::write(made.join(Platform::EfiX64.file_name()), "x").unwrap();
     assert_eq!(remembered(&cache, &release("bookworm")), None);
 }

@@ -60,6 +60,17 @@ fn an_embedded_script_or_an_old_version_hides_the_ticket() {
 }
 
 #[test]
+fn settings_of_versions_before_2_are_told_by_their_names() {
+    let strings = ["#!ipxe", "smbios", "manufacturer", "asset"];
+    let smbios = |shown: &[&str]| {
+        let probe = probe(&efi(X64, &data(&strings, shown), 0)).unwrap();
+        probe.capabilities.contains(&Capability::Smbios)
+    };
+    assert!(smbios(&["manufacturer", "asset"]));
+    assert!(!smbios(&["smbios"]) && !smbios(&["manufacturer"]));
+}
+
+#[test]
 fn a_signature_is_seen() {
     let signed = probe(&efi(0xaa64, &data(&["#!ipxe"], &[]), 0x1234)).unwrap();
     assert_eq!(signed.platform, Platform::EfiArm64);
