@@ -6,6 +6,7 @@
 //! so that one signature covers all. Both are a function of the run: no clock, no random number.
 
 mod sbom;
+mod signature;
 mod statement;
 
 use crate::{build_progress::BuildProgress, firmware::CacheArgs, ui::Ui};
@@ -14,22 +15,16 @@ use bootmint_image_factory::{
     firmware::{self, sha256_hex},
     manifest::{FirmwareEntry, Manifest, SCHEMA, TemplateEntry},
 };
-use bootmint_ipxe_src::{
-    progress::Progress as _,
-    run::{Invocation, RunError},
-};
+use bootmint_ipxe_src::{progress::Progress as _, run::Invocation};
 use serde_json::Value;
 use std::{
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
 };
 
 /// The documents' names in an output folder.
 const SBOM: &str = "sbom.spdx.json";
 const STATEMENT: &str = "provenance.json";
-/// What `ssh-keygen -Y` puts behind a signed file's name.
-const SIGNATURE: &str = "provenance.json.sig";
 /// What the signatures are for: one made for something else is none.
 const NAMESPACE: &str = "bootmint-provenance";
 /// What a statement covers besides the SBOM.
@@ -43,7 +38,8 @@ pub struct Args {
     /// The output folder of build-images
     #[arg(value_name = "OUT", default_value = "out")]
     out: PathBuf,
-    /// Sign the statement with this SSH private key (or public key, with the private one in an agent)
+    /// Sign the statement with this SSH private key (or public key, with the private one in an
+    /// agent), or this minisign secret key
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// A folder of firmware that is not in the cache: what --prebuilt named
@@ -78,13 +74,12 @@ pub fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let statement = pretty(&statement::statement(&run, &sha256_hex(&sbom)))?;
     let path = args.out.join(STATEMENT);
     write(&path, &statement)?;
-    let _ = fs::remove_file(args.out.join(SIGNATURE)); // it was for another statement
+    signature::remove(&args.out)?;
     ui.result(args.out.join(SBOM).display());
     ui.result(path.display());
     match &args.key {
         Some(key) => {
-            sign(&path, key, ui)?;
-            ui.result(args.out.join(SIGNATURE).display());
+            ui.result(signature::sign(&args.out, key, ui)?.display());
         }
         None => ui.note("the statement is not signed: --key KEY does that"),
     }
@@ -149,6 +144,15 @@ impl Firmware {
         Ok(Self { about, binaries, inputs })
     }
 
+    /// The out-of-tree drivers that went into it, and the digests of their files.
+    fn overlays(&self) -> impl Iterator<Item = (&str, &str)> {
+        let overlays = self.inputs.as_ref().and_then(|inputs| inputs.get("overlays")?.as_object());
+        overlays
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, digest)| Some((&**name, digest.as_str()?)))
+    }
+
     /// A text among the inputs, by its path.
     fn input(&self, path: &[&str]) -> Option<&str> {
         path.iter().try_fold(self.inputs.as_ref()?, |value, name| value.get(name))?.as_str()
@@ -165,10 +169,10 @@ fn commit(ui: &Ui) -> Option<String> {
     Some(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
-/// Checks the statement in `out`, its signature by the SSH public key in `key`, and the digests of
-/// all that it covers.
+/// Checks the statement in `out`, its signature by the public key in `key` (SSH or minisign), and
+/// the digests of all that it covers.
 pub fn verify(out: &Path, key: &Path, ui: &Ui) -> anyhow::Result<()> {
-    check_signature(out, key, ui)?;
+    signature::check(out, key, ui)?;
     let path = out.join(STATEMENT);
     let statement: Value = serde_json::from_slice(&read(&path)?)
         .with_context(|| format!("reading {}", path.display()))?;
@@ -187,46 +191,6 @@ pub fn verify(out: &Path, key: &Path, ui: &Ui) -> anyhow::Result<()> {
         }
     }
     ui.result("the signature is good, and what it covers is unaltered");
-    Ok(())
-}
-
-fn check_signature(out: &Path, key: &Path, ui: &Ui) -> anyhow::Result<()> {
-    let text = fs::read_to_string(key).with_context(|| format!("reading {}", key.display()))?;
-    let line = text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let line = line.unwrap_or_default();
-    if text.contains("PRIVATE KEY") || !line.contains(' ') {
-        bail!("{} is no SSH public key: name the signer's .pub file", key.display());
-    }
-    let mut allowed = tempfile::NamedTempFile::new().context("making a list of signers")?;
-    writeln!(allowed, "signer {line}").context("writing the list of signers")?;
-    let mut progress = BuildProgress::new(ui);
-    let result = Invocation::new("ssh-keygen")
-        .args(["-Y", "verify", "-I", "signer", "-n", NAMESPACE, "-f"])
-        .arg(allowed.path())
-        .arg("-s")
-        .arg(out.join(SIGNATURE))
-        .input(&out.join(STATEMENT))
-        .capture(&mut |said| progress.said(said));
-    match result {
-        Ok(_) => Ok(()),
-        Err(RunError::Failed { .. }) => bail!(
-            "{} has no good signature by {}: do not use these images, or ask who made them",
-            out.join(STATEMENT).display(),
-            key.display()
-        ),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn sign(path: &Path, key: &Path, ui: &Ui) -> anyhow::Result<()> {
-    let mut progress = BuildProgress::new(ui);
-    Invocation::new("ssh-keygen")
-        .args(["-Y", "sign", "-n", NAMESPACE, "-f"])
-        .arg(key)
-        .arg(path)
-        .remedy("is it an SSH private key without passphrase, or one that the agent holds?")
-        .capture(&mut |said| progress.said(said))
-        .with_context(|| format!("signing {}", path.display()))?;
     Ok(())
 }
 

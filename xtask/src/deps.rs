@@ -132,6 +132,7 @@ const TOOLS: &[Tool] = &[
         "shim-unsigned-x64",
     ),
     program("ssh-keygen", Task::Tests, "openssh-client", "openssh"),
+    program("minisign", Task::Tests, "minisign", "minisign"),
     file(
         &["/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/linux"],
         Task::Tests,

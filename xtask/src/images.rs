@@ -35,7 +35,8 @@ enum Command {
         /// The output folder of build-images
         #[arg(value_name = "OUT", default_value = "out")]
         out: PathBuf,
-        /// Check the signed statement of provenance too, by the signer's SSH public key
+        /// Check the signed statement of provenance too, by the signer's public key: SSH or
+        /// minisign
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
     },

@@ -14,7 +14,7 @@ use bootmint_image_factory::{
     format::Platform,
 };
 use fake::Fake;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{fs, os::unix::fs::FileExt, path::Path};
 use xshell::{Shell, cmd};
 
@@ -104,6 +104,11 @@ fn a_feed_becomes_images_and_a_second_run_writes_nothing() {
 fn what_was_made_is_attested_signed_and_verified() {
     let bench = Bench::new(HOSTS);
     assert!(bench.build(&[]).ok);
+    let inputs = json!({
+        "overlays": { "my-driver": "d".repeat(64) },
+        "source": { "commit": "c".repeat(40), "tree": "e".repeat(40) },
+    });
+    fs::write(bench.path("firmware/key.json"), inputs.to_string()).unwrap();
     let shell = Shell::new().unwrap();
     shell.change_dir(bench.folder.path());
     for key in ["signer", "stranger"] {
@@ -120,8 +125,12 @@ fn what_was_made_is_attested_signed_and_verified() {
     assert_eq!(fs::read(bench.path("out/provenance.json")).unwrap(), statement);
     let document = bench.manifest("out/sbom.spdx.json");
     assert_eq!(document["spdxVersion"], "SPDX-2.3");
-    let packages: Vec<_> = document["packages"].as_array().unwrap().iter().collect();
-    assert!(packages.iter().any(|package| package["name"] == "firmware default"), "{document}");
+    let packages = document["packages"].as_array().unwrap();
+    let named = |name| packages.iter().find(|package| package["name"] == name).unwrap();
+    let comment = |name| named(name)["comment"].as_str().unwrap().to_owned();
+    assert!(comment("firmware default").contains("my-driver"), "{document}");
+    assert!(comment("my-driver").contains(&"d".repeat(64)), "{document}");
+    assert_spdx(&document);
 
     assert!(verify("signer.pub").ok, "{}", verify("signer.pub").err);
     for (key, expected) in [("stranger.pub", "no good signature"), ("signer", ".pub file")] {
@@ -137,6 +146,64 @@ fn what_was_made_is_attested_signed_and_verified() {
     fs::write(bench.path("out/provenance.json"), altered).unwrap();
     let ended = verify("signer.pub");
     assert!(!ended.ok && ended.err.contains("no good signature"), "{}", ended.err);
+}
+
+/// What SPDX 2.3 demands of a document: the fields, ids of its own form, and no relationship that
+/// leads nowhere.
+fn assert_spdx(document: &Value) {
+    for field in ["dataLicense", "SPDXID", "name", "documentNamespace", "creationInfo"] {
+        assert!(!document[field].is_null(), "{field}: {document}");
+    }
+    let mut ids = vec!["SPDXRef-DOCUMENT"];
+    for package in document["packages"].as_array().unwrap() {
+        let id = package["SPDXID"].as_str().unwrap();
+        let rest = id.strip_prefix("SPDXRef-").unwrap();
+        assert!(rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'), "{id}");
+        assert!(!ids.contains(&id), "{id} twice");
+        ids.push(id);
+        for field in ["name", "downloadLocation", "licenseConcluded", "licenseDeclared"] {
+            assert!(package[field].is_string(), "{field}: {package}");
+        }
+    }
+    for relation in document["relationships"].as_array().unwrap() {
+        for end in ["spdxElementId", "relatedSpdxElement"] {
+            assert!(ids.contains(&relation[end].as_str().unwrap()), "{relation}");
+        }
+    }
+}
+
+/// Keys and signatures of minisign, made and checked by the program itself.
+#[test]
+fn minisign_keys_sign_and_verify_too() {
+    let bench = Bench::new(HOSTS);
+    assert!(bench.build(&[]).ok);
+    let shell = Shell::new().unwrap();
+    shell.change_dir(bench.folder.path());
+    for key in ["signer", "stranger"] {
+        let make = cmd!(shell, "minisign -G -W -s {key}.key -p {key}.pub");
+        make.quiet().ignore_stdout().run().unwrap();
+    }
+    let attest = ["images", "attest", "--prebuilt", "firmware", "--key", "signer.key"];
+    let made = bench.xtask(&attest);
+    assert!(made.ok, "{}", made.err);
+    let check = cmd!(shell, "minisign -V -q -p signer.pub -m out/provenance.json");
+    check.quiet().run().unwrap();
+
+    let verify = |key| bench.xtask(&["images", "verify", "--key", key]);
+    assert!(verify("signer.pub").ok, "{}", verify("signer.pub").err);
+    for (key, expected) in [("stranger.pub", "no good signature"), ("signer.key", ".pub file")] {
+        let ended = verify(key);
+        assert!(!ended.ok && ended.err.contains(expected), "{key}: {}", ended.err);
+    }
+    // Signed by the same key for something else: that is no statement of provenance.
+    let other = cmd!(shell, "minisign -S -s signer.key -t else -m out/provenance.json");
+    other.quiet().ignore_stdout().run().unwrap();
+    let ended = verify("signer.pub");
+    assert!(!ended.ok && ended.err.contains("no good signature"), "{}", ended.err);
+    // What is attested again is signed again or not at all.
+    assert!(bench.xtask(&attest[..4]).ok);
+    assert!(!exists(&bench.path("out/provenance.json.minisig")));
+    assert!(!verify("signer.pub").ok);
 }
 
 #[test]

@@ -32,6 +32,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("ld", "binutils", "binutils"),
     ("lzma.h", "liblzma-dev", "xz-devel"),
     ("make", "make", "make"),
+    ("minisign", "minisign", "minisign"),
     ("objcopy", "binutils", "binutils"),
     ("openssl", "openssl", "openssl"),
     ("perl", "perl", "perl"),

@@ -23,6 +23,11 @@ pub(super) fn document(run: &Run) -> Value {
         packages.push(ipxe(firmware, &source));
         relationships.push(relation("SPDXRef-images", "CONTAINS", &id));
         relationships.push(relation(&id, "GENERATED_FROM", &source));
+        for (driver, (name, digest)) in firmware.overlays().enumerate() {
+            let overlay = format!("SPDXRef-driver-{index}-{driver}");
+            packages.push(out_of_tree(&overlay, name, digest));
+            relationships.push(relation(&id, "GENERATED_FROM", &overlay));
+        }
     }
     json!({
         "spdxVersion": "SPDX-2.3",
@@ -120,4 +125,14 @@ fn ipxe(firmware: &Firmware, id: &str) -> Value {
         }
         _ => package,
     }
+}
+
+/// A driver that was laid over iPXE's source.
+fn out_of_tree(id: &str, name: &str, digest: &str) -> Value {
+    let package = package(id, name, "NOASSERTION", "NOASSERTION");
+    let comment = format!(
+        "an out-of-tree driver; the digest of its files' names and texts is sha256 {digest}; \
+         its driver.toml names its licence"
+    );
+    with(package, "comment", comment.into())
 }
