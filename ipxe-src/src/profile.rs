@@ -4,6 +4,7 @@
 //! path. `docs/firmware.md` describes every field.
 
 mod client;
+mod media;
 mod options;
 mod raw;
 mod secure_boot;
@@ -13,7 +14,10 @@ pub use options::{Header, OPTIONS, OptionSpec, Options, Port, Proof, Serial, Swi
 pub use secure_boot::{KeyPlace, SecureBoot, SigningKey};
 
 use bootmint_drivers::{Class, Overlay, OverlayError, Selection, SetError};
-use bootmint_image_factory::{format::Platform, security::Payloads};
+use bootmint_image_factory::{
+    format::{Format, Platform},
+    security::Payloads,
+};
 use std::{
     collections::BTreeMap,
     fmt, fs, io,
@@ -252,6 +256,12 @@ impl Profile {
         } else {
             None
         }
+    }
+
+    /// Why an image of `format` that is compiled for this profile would find no network card on
+    /// `platform`, or none where it would.
+    pub fn blind_on(&self, format: Format, platform: Platform) -> Option<String> {
+        media::check(format, platform, self.drivers(platform)?)
     }
 
     /// The serial console, where it has one.

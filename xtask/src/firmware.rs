@@ -70,6 +70,11 @@ impl FirmwareArgs {
         &self.profile
     }
 
+    /// Whether it can become what the profile says, and not somebody's ready binaries.
+    pub fn may_compile(&self) -> bool {
+        !matches!(self.firmware, From::Prebuilt)
+    }
+
     /// The same for another profile.
     #[must_use]
     pub fn for_profile(&self, profile: &str) -> Self {

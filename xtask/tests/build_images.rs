@@ -207,6 +207,19 @@ fn minisign_keys_sign_and_verify_too() {
 }
 
 #[test]
+fn disk_images_are_converted_for_hypervisors_and_others_are_refused() {
+    let bench = Bench::new(HOSTS);
+    assert!(bench.build(&["--format", "iso,usb"]).ok);
+    for (to, magic) in [("qcow2", &b"QFI\xfb"[..]), ("vmdk", b"KDMV")] {
+        let ended = bench.xtask(&["images", "convert", "--to", to, "out/b1.usb.img"]);
+        assert!(ended.ok, "{}", ended.err);
+        assert!(fs::read(bench.path("out/b1").with_extension(to)).unwrap().starts_with(magic));
+        let ended = bench.xtask(&["images", "convert", "--to", to, "out/b1.iso"]);
+        assert!(!ended.ok && ended.err.contains("mint it with --format usb"), "{}", ended.err);
+    }
+}
+
+#[test]
 fn a_bad_feed_gives_all_its_faults_and_writes_nothing() {
     let bench = Bench::new(
         "name,address,gateway\nweb,192.0.2.1/24,10.0.0.1\nweb,192.0.2.1/24,\nx y,192.0.2.9/33,\n",
@@ -227,6 +240,15 @@ fn what_the_firmware_or_the_slot_cannot_hold_is_refused_before_anything_is_writt
     let wanted = "hosts.csv:2:1: host \"web\": a NIC is in a VLAN, but the bios firmware lacks";
     assert!(!ended.ok && ended.err.contains(wanted), "{}", ended.err);
     assert!(!exists(&lacking.path("out")));
+
+    let media = Bench::new(HOSTS);
+    let profile = "name = \"pxe\"\ndescription = \"x\"\ntargets = [\"efi-x86_64\"]\n\
+                   drivers = \"snponly\"\n";
+    fs::write(media.path("pxe.toml"), profile).unwrap();
+    let build = ["build-images", "--hosts", "hosts.csv", "--server", "http://192.0.2.250"];
+    let ended = media.xtask(&[&build[..], &["--profile", "./pxe.toml"]].concat());
+    assert!(!ended.ok && ended.err.contains("take snp instead"), "{}", ended.err);
+    assert!(!exists(&media.path("out")) && !exists(&media.path("cache/source")));
 
     let columns: Vec<String> = (0..64).map(|n| format!("v{n}")).collect();
     let values = vec!["x".repeat(255); 64];

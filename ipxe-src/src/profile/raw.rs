@@ -97,6 +97,11 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
     check_name(&raw.name).map_err(invalid)?;
     check_slot(raw.slot_capacity).map_err(invalid)?;
     check_payloads(&raw).map_err(invalid)?;
+    if raw.bios_loader == BiosLoader::Isolinux && !raw.targets.contains(&Platform::Bios) {
+        let reason = "bios-loader = \"isolinux\" is for BIOS media, and targets has no \"bios\": \
+                      leave one out or add the other";
+        return Err(invalid(reason.to_owned()));
+    }
     let secure_boot = raw.secure_boot.as_ref().map(|given| {
         check_signable(&raw, given.lane())?;
         secure_boot::check(given, folder)
@@ -153,7 +158,11 @@ fn drivers(raw: &RawProfile, origin: &str) -> Result<BTreeMap<Platform, Selectio
                 .map_err(|source| ProfileError::Set { origin: origin.to_owned(), source })?;
             Box::new(move |platform| {
                 set.drivers(class(platform)).cloned().ok_or_else(|| {
-                    invalid(format!("driver set \"{}\" has nothing for {platform}", set.name()))
+                    invalid(format!(
+                        "driver set \"{}\" has nothing for {platform}: take another set, or leave \
+                         the target out",
+                        set.name()
+                    ))
                 })
             })
         }

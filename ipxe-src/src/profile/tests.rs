@@ -131,6 +131,8 @@ fn faults_name_the_field_and_the_remedy() {
     let twice = HEAD.replace("[\"bios\"]", "[\"bios\", \"bios\"]");
     assert!(fault(&format!("{twice}drivers = \"all\"")).contains("once"));
     let arm = HEAD.replace("[\"bios\"]", "[\"efi-arm64\"]");
+    let error = fault(&format!("{arm}drivers = \"snp\"\nbios-loader = \"isolinux\""));
+    assert!(error.contains("targets has no \"bios\""), "{error}");
     let error = fault(&format!("{arm}drivers = \"snp\"\noverlays = [\"fw-cfg\"]"));
     assert!(error.contains("\"fw-cfg\" does not work on efi-arm64"), "{error}");
     let name = HEAD.replace("\"x\"", "\"../x\"");

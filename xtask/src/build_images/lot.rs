@@ -6,7 +6,7 @@ use crate::{
     isolinux,
     ui::Ui,
 };
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
     firmware::{BinaryManifest, Firmware, FirmwareManifest},
     format::{Format, Platform},
@@ -46,7 +46,12 @@ impl Lots {
             wanted.entry(&want.profile).or_default().extend(&want.formats);
         }
         // All profiles are read before the first is built: a typo shows at once.
-        wanted.keys().try_for_each(|name| profile::load(name).map(drop))?;
+        for (name, formats) in &wanted {
+            let profile = profile::load(name)?;
+            if args.may_compile() {
+                check_cards(&profile, formats)?;
+            }
+        }
         let mut lots = BTreeMap::new();
         for (name, formats) in wanted {
             let (profile, chosen) = firmware::choose(cache, &args.for_profile(name), ui)?;
@@ -140,6 +145,19 @@ impl Lot {
         let all: Vec<_> = self.binaries(format).iter().map(|about| &about.capabilities).collect();
         Facts::of_firmware(&all, self.firmware.manifest.security.payloads)
     }
+}
+
+/// Refuses drivers that find no card on the media that are wanted, before they are compiled.
+fn check_cards(profile: &Profile, formats: &BTreeSet<Format>) -> anyhow::Result<()> {
+    let targets: Vec<_> = profile.targets().collect();
+    for &format in formats {
+        for platform in template::platforms(format, &targets) {
+            if let Some(reason) = profile.blind_on(format, platform) {
+                bail!("profile \"{profile}\": {reason}");
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The profile's capacity, or more where the ticket of a site needs it.
