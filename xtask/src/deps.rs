@@ -97,6 +97,12 @@ const TOOLS: &[Tool] = &[
         "postgresql",
         "postgresql-server",
     ),
+    file(
+        &["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/bin/mariadbd"],
+        Task::Tests,
+        "mariadb-server",
+        "mariadb-server",
+    ),
     program("qemu-img", Task::Tests, "qemu-utils", "qemu-img"),
     program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
     file(

@@ -19,6 +19,7 @@ mod tree;
 mod values;
 mod walk;
 mod whole;
+mod write;
 
 #[cfg(test)]
 mod bad_feeds;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use bytes::Bytes;
 pub use pass::Feed;
+pub use write::{WriteError, write};
 
 use crate::{
     fault::Faults,

@@ -115,10 +115,7 @@ impl App {
         let decision = self.decide(host, action, chosen)?;
         let boot = boot(decision.action);
         if next == stored.state {
-            // The machine must not wait for a log that cannot be written.
-            if let Err(error) = self.store.record_boot(&boot).await {
-                tracing::warn!(host = %host.name, %error, "boot not recorded");
-            }
+            self.store.record_boot(boot);
         } else {
             let change = Change {
                 host: &host.name,

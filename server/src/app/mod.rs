@@ -6,6 +6,7 @@ mod error;
 mod facts;
 mod guard;
 mod images;
+mod import;
 mod orders;
 mod sweep;
 
@@ -13,17 +14,16 @@ pub use answers::Report;
 pub use boots::Proof;
 pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};
+pub use import::Differences;
 pub use orders::{Order, Text};
 
 use crate::{
     config::Config,
-    db::{Actor, Imported, Store},
+    db::Store,
     images::Shelf,
     machine::Policy,
     metrics::Metrics,
     script::{Profile, Profiles},
-    secret::Digest,
-    time::Timestamp,
 };
 use bootmint_image_factory::host::{Host, Token};
 use std::sync::Arc;
@@ -98,21 +98,5 @@ impl App {
             Some(token) => Ok(token.clone()),
             None => Ok(self.config.token_key.token(&host.name)?),
         }
-    }
-
-    /// Adds and updates hosts. Those without a token of their own get the one that follows from
-    /// the token key, as the factory gives it to their tickets.
-    pub async fn import(
-        &self,
-        hosts: &[Host],
-        actor: &Actor,
-        now: Timestamp,
-    ) -> Result<Imported, AppError> {
-        let mut entries = Vec::with_capacity(hosts.len());
-        for host in hosts {
-            let token = self.token_of(host)?;
-            entries.push((host.clone(), Some(Digest::of_token(&token))));
-        }
-        Ok(self.store.import(&entries, actor, now).await?)
     }
 }

@@ -14,9 +14,8 @@ use std::error::Error;
 /// The status of an error.
 pub(crate) fn status(error: &AppError) -> StatusCode {
     match error {
-        AppError::Db(DbError::Unavailable(_) | DbError::Busy(_)) | AppError::Contended(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        AppError::Db(DbError::Unavailable(_) | DbError::Broken(_) | DbError::Busy(_))
+        | AppError::Contended(_) => StatusCode::SERVICE_UNAVAILABLE,
         AppError::UnknownHost(_)
         | AppError::UnknownAttempt
         | AppError::Script(ScriptError::NoAnswer { .. }) => StatusCode::NOT_FOUND,

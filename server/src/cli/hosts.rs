@@ -1,6 +1,6 @@
 //! `bootmint hosts`.
 
-use super::{actor, ui::Ui};
+use super::{actor, export, ui::Ui};
 use crate::{app::App, config::propose, db::StoredHost, time::Timestamp};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
@@ -19,6 +19,8 @@ const SHOWN: i64 = 20;
 pub(super) enum Command {
     /// Adds the hosts of a feed, and updates those that are there
     Import(ImportArgs),
+    /// Writes all hosts as a feed that can be imported again
+    Export(export::Args),
     /// Lists all hosts with their states
     List,
     /// Shows a host and its last boots
@@ -33,7 +35,7 @@ pub(super) enum Command {
 /// Arguments of `bootmint hosts import`.
 #[derive(clap::Args)]
 pub(super) struct ImportArgs {
-    /// The feed: a file
+    /// The feed: a file, or - for standard input
     feed: PathBuf,
     /// The feed's format: csv, json, ndjson or toml [default: by the file's extension]
     #[arg(long)]
@@ -41,11 +43,15 @@ pub(super) struct ImportArgs {
     /// The server of hosts that name none
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
+    /// Change nothing; show what would be changed
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(super) async fn run(command: &Command, app: &App, ui: &Ui) -> anyhow::Result<()> {
     match command {
         Command::Import(args) => import(args, app, ui).await,
+        Command::Export(args) => export::run(args, app, ui).await,
         Command::List => list(app, ui).await,
         Command::Show { host } => show(host, app, ui).await,
         Command::Discovered => discovered(app, ui).await,
@@ -57,13 +63,26 @@ async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
     let Some(format) = args.format.or_else(|| FeedFormat::of_path(&args.feed)) else {
         bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
     };
-    let file = std::fs::File::open(&args.feed).with_context(|| format!("opening {name}"))?;
+    let file: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(&args.feed).with_context(|| format!("opening {name}"))?)
+    };
     let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
     let hosts = feed::parse(&bytes, format, &name, &defaults)?;
-    let done = app.import(&hosts, &actor(), Timestamp::now()).await?;
+    let done = if args.dry_run {
+        let differences = app.compare(&hosts, &actor(), Timestamp::now()).await?;
+        for line in &differences.lines {
+            ui.line(line);
+        }
+        ui.line("nothing was changed; an import would report:");
+        differences.imported
+    } else {
+        app.import(&hosts, &actor(), Timestamp::now()).await?
+    };
     for host in &done.added {
         ui.line(format_args!("added    {host}"));
     }

@@ -3,8 +3,10 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod certificate;
 mod config;
+mod export;
 mod hosts;
 mod init;
 mod lint;
@@ -85,6 +87,10 @@ enum Command {
     Tokens(accounts::Tokens),
     /// Works with a server elsewhere, by its interface
     Remote(remote::Args),
+    /// Writes everything that the database holds to a file, beside a running server
+    Backup(backup::BackupArgs),
+    /// Restores a backup into an empty database, of the same engine or another
+    Restore(backup::RestoreArgs),
 }
 
 /// Runs a command.
@@ -130,6 +136,12 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Remote(args) => remote::run(args, &ui),
         Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),
         Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),
+        Command::Backup(args) => {
+            with_app(config()?, async |app| backup::backup(&args, app, &ui).await)
+        }
+        Command::Restore(args) => {
+            with_app(config()?, async |app| backup::restore(&args, app, &ui).await)
+        }
     }
 }
 

@@ -2,14 +2,18 @@
 
 use crate::{
     api,
-    app::App,
+    app::{App, AppError},
     boot::{self, Limits, Transport},
     config::{Config, LogFormat},
     time::Timestamp,
     tls::{Certificates, Loaded},
 };
 use anyhow::Context;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -22,6 +26,10 @@ const SWEEP: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_secs(5);
 /// How long before its end a certificate is warned of, in days.
 const SOON: i64 = 30;
+/// How long the database may take until it is there.
+const UNTIL_THERE: Duration = Duration::from_secs(60);
+/// How long the server waits before it looks for it again.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How often old boots are forgotten.
 const FORGET: Duration = Duration::from_secs(3600);
 
@@ -47,7 +55,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         Some(_) => Some(Certificates::load(config.tls.clone()).context("setting up HTTPS")?),
         None => None,
     };
-    let app = Arc::new(App::open(config).await.context("opening the database")?);
+    let app = Arc::new(open(config).await.context("opening the database")?);
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -126,6 +134,20 @@ async fn renew(certificates: Arc<Certificates>, mut stopped: watch::Receiver<boo
                 let error = anyhow::Error::from(error);
                 tracing::error!(error = format!("{error:#}"), "the certificate before is kept");
             }
+        }
+    }
+}
+
+/// Opens the database, which may not be there yet when a whole site comes up.
+async fn open(config: Config) -> Result<App, AppError> {
+    let start = Instant::now();
+    loop {
+        match App::open(config.clone()).await {
+            Err(AppError::Db(error)) if error.may_pass() && start.elapsed() < UNTIL_THERE => {
+                tracing::warn!(error = %anyhow::Error::from(error), "waiting for the database");
+                tokio::time::sleep(PAUSE).await;
+            }
+            result => return result,
         }
     }
 }

@@ -10,4 +10,9 @@ impl Ui {
     pub(super) fn line(&self, text: impl Display) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
+
+    /// Writes a warning to standard error.
+    pub(super) fn warn(&self, text: impl Display) {
+        let _ = writeln!(std::io::stderr().lock(), "warning: {text}");
+    }
 }

@@ -82,7 +82,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("first-boot = \"local\"", "first-boot = \"instal\""),
         ("attempts = 1", "attempts = 0"),
         ("deadline-seconds = 7200", "deadline-seconds = 0"),
-        ("url = \"sqlite:bootmint.db\"", "url = \"mysql://x\""),
+        ("url = \"sqlite:bootmint.db\"", "url = \"oracle://x\""),
         ("clients = 2048", "clients = 0"),
         ("level = \"info\"", "level = \"loud\""),
         ("profile = \"kali\"", "profile = \"../kali\""),

@@ -1,6 +1,6 @@
 //! Attempts to install a host, and what of their answer files was released.
 
-use super::{DbError, NewAttempt, Store, Tx, at_most_one};
+use super::{DbError, NewAttempt, Store, Tx, at_most_one, retry::until_over};
 use crate::{machine::AttemptId, secret::Digest, time::Timestamp};
 use bootmint_image_factory::host::HostName;
 
@@ -76,18 +76,25 @@ impl Store {
         name: &str,
         most: i64,
     ) -> Result<bool, DbError> {
+        let id = attempt.to_string();
+        // If the connection breaks off in the commit, the reading may count twice: never less.
+        until_over!(self.try_release(&id, name, most))
+    }
+
+    async fn try_release(&self, id: &str, name: &str, most: i64) -> Result<bool, DbError> {
         let mut tx = self.engine.begin().await?;
         super::audit::lock(&mut tx).await?;
-        let id = attempt.to_string();
-        let sql = "SELECT reads FROM answers WHERE attempt = $1 AND name = $2";
-        let found = at_most_one(tx.query(sql, [id.as_str().into(), name.into()]).await?);
+        let sql = "SELECT read_count FROM answers WHERE attempt = $1 AND name = $2";
+        let found = at_most_one(tx.query(sql, [id.into(), name.into()]).await?);
         let reads = found.map(|mut row| row.int()).transpose()?;
         if reads.unwrap_or(0) >= most {
             return Ok(false);
         }
         let sql = match reads {
-            None => "INSERT INTO answers (attempt, name, reads) VALUES ($1, $2, 1)",
-            Some(_) => "UPDATE answers SET reads = reads + 1 WHERE attempt = $1 AND name = $2",
+            None => "INSERT INTO answers (attempt, name, read_count) VALUES ($1, $2, 1)",
+            Some(_) => {
+                "UPDATE answers SET read_count = read_count + 1 WHERE attempt = $1 AND name = $2"
+            }
         };
         tx.execute(sql, [id.into(), name.into()]).await?;
         tx.commit().await?;

@@ -2,7 +2,7 @@
 //! changed or removed without breaking those that follow.
 
 use super::engine::Bind;
-use super::{Actor, AuditResult, DbError, RACES, Store, Tx};
+use super::{Actor, AuditResult, DbError, Store, Tx, retry::until_over};
 use crate::{secret::Digest, time::Timestamp};
 
 /// How many rows are read at a time.
@@ -154,13 +154,7 @@ pub(super) async fn append(tx: &mut Tx, entry: &Entry<'_>) -> Result<(), DbError
 impl Store {
     /// Writes down what changed no host: a sign-in, a denial, a download.
     pub async fn note(&self, note: &Note<'_>) -> Result<(), DbError> {
-        for _ in 1..RACES {
-            match self.try_note(note).await {
-                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
-                result => return result,
-            }
-        }
-        self.try_note(note).await
+        until_over!(self.try_note(note))
     }
 
     async fn try_note(&self, note: &Note<'_>) -> Result<(), DbError> {
@@ -231,7 +225,8 @@ impl Store {
     }
 }
 
-fn check(row: &AuditRow, before: i64, hash: &str) -> Result<(), Broken> {
+/// Checks that a row follows the row `before`, whose digest is `hash`.
+pub(super) fn check(row: &AuditRow, before: i64, hash: &str) -> Result<(), Broken> {
     let expected = before.saturating_add(1);
     let broken = |why| Err(Broken { seq: expected, why });
     if row.seq != expected {

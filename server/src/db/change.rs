@@ -1,12 +1,13 @@
 //! The change of a host's state: one transaction, guarded by the generation that was seen.
 
 use super::{
-    Actor, AuditResult, DbError, RACES, Store,
+    Actor, AuditResult, DbError, Store,
     attempts::Outcome,
     audit::{self, Entry},
     guard::{self, ArmGuard, Guarded},
     hosts::state_columns,
     log::BootRow,
+    retry::Retry,
 };
 use crate::{
     machine::{AttemptId, State},
@@ -78,13 +79,32 @@ impl Store {
         change: &Change<'_>,
         guard: Option<&ArmGuard>,
     ) -> Result<Committed, DbError> {
-        for _ in 1..RACES {
-            match self.try_commit(change, guard).await {
-                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
-                result => return result,
-            }
+        // Once a connection broke off in a commit, the change may be what made itself stale.
+        let mut unsure = false;
+        let mut retry = Retry::default();
+        let done = loop {
+            let result = self.try_commit(change, guard).await;
+            unsure |= matches!(result, Err(DbError::Broken(_)));
+            let Some(pause) = retry.pause(&result) else { break result? };
+            tokio::time::sleep(pause).await;
+        };
+        // A guard that was passed uses up what let it pass, so it may refuse the second try too.
+        if done != Committed::Done && unsure && self.is_made(change).await? {
+            return Ok(Committed::Done);
         }
-        self.try_commit(change, guard).await
+        Ok(done)
+    }
+
+    /// Whether a host stands as `change` makes it, one generation after the one that it saw.
+    async fn is_made(&self, change: &Change<'_>) -> Result<bool, DbError> {
+        let Some(host) = self.host(change.host).await? else { return Ok(false) };
+        if host.generation != change.generation.saturating_add(1) || host.state != change.becomes {
+            return Ok(false);
+        }
+        match &change.begins {
+            None => Ok(true),
+            Some(new) => Ok(self.attempt_by_secret(&new.secret).await?.is_some()),
+        }
     }
 
     async fn try_commit(

@@ -1,9 +1,10 @@
 //! One host made, changed or removed by a person who saw a generation of it.
 
 use super::{
-    Actor, AuditResult, Committed, DbError, RACES, Store, Tx, at_most_one,
+    Actor, AuditResult, Committed, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
     hosts::import_one,
+    retry::until_over,
 };
 use crate::{secret::Digest, time::Timestamp};
 use bootmint_image_factory::host::{Host, HostName};
@@ -57,13 +58,7 @@ impl Store {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Committed, DbError> {
-        for _ in 1..RACES {
-            match self.try_remove_host(name, generation, actor, now).await {
-                Err(DbError::Busy(_)) => tokio::task::yield_now().await,
-                result => return result,
-            }
-        }
-        self.try_remove_host(name, generation, actor, now).await
+        until_over!(self.try_remove_host(name, generation, actor, now))
     }
 
     async fn try_remove_host(
@@ -83,6 +78,7 @@ impl Store {
             "DELETE FROM answers WHERE attempt IN (SELECT id FROM attempts WHERE host = $1)",
             "DELETE FROM attempts WHERE host = $1",
             "DELETE FROM host_ids WHERE host = $1",
+            "DELETE FROM arm_requests WHERE host = $1",
         ] {
             tx.execute(sql, [host.into()]).await?;
         }

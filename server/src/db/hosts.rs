@@ -4,6 +4,7 @@ use super::{
     Actor, AuditResult, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
     engine::{Bind, Row},
+    retry::until_over,
 };
 use crate::{
     machine::{AttemptId, State},
@@ -161,6 +162,34 @@ impl Store {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Imported, DbError> {
+        until_over!(self.try_import(hosts, actor, now, Keep::All))
+    }
+
+    /// Tells what [`Store::import`] would do, and takes it back.
+    pub async fn try_import_only(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, DbError> {
+        until_over!(self.try_import(hosts, actor, now, Keep::Nothing))
+    }
+
+    /// The digest of the token of a host.
+    pub async fn token_digest(&self, name: &HostName) -> Result<Option<Digest>, DbError> {
+        let sql = "SELECT token_digest FROM hosts WHERE name = $1";
+        let rows = self.engine.query(sql, [name.as_str().into()]).await?;
+        let digest = at_most_one(rows).map(|mut row| row.maybe_text()).transpose()?.flatten();
+        Ok(digest.map(Digest::stored))
+    }
+
+    async fn try_import(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+        keep: Keep,
+    ) -> Result<Imported, DbError> {
         let mut done = Imported::default();
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
@@ -172,9 +201,18 @@ impl Store {
                 Outcome::Unchanged => done.unchanged = done.unchanged.saturating_add(1),
             }
         }
-        tx.commit().await?;
+        if keep == Keep::All {
+            tx.commit().await?;
+        }
         Ok(done)
     }
+}
+
+/// What an import leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    All,
+    Nothing,
 }
 
 pub(super) enum Outcome {

@@ -1,6 +1,6 @@
 //! Logs that grow with every boot: boots of hosts, and machines that are no host.
 
-use super::{DbError, Store, Tx, at_most_one};
+use super::{DbError, Store, Tx, at_most_one, bootlog::binds, retry::until_over};
 use crate::{secret::Digest, time::Timestamp};
 use bootmint_image_factory::host::HostName;
 use std::sync::atomic::Ordering;
@@ -42,11 +42,15 @@ pub struct Discovered {
 }
 
 impl Store {
-    /// Writes down a boot that changed nothing.
-    pub async fn record_boot(&self, boot: &BootRow) -> Result<(), DbError> {
-        let mut tx = self.engine.begin().await?;
-        insert_boot(&mut tx, boot).await?;
-        tx.commit().await
+    /// Has a boot written down that changed nothing: soon, in a batch with others.
+    pub fn record_boot(&self, boot: BootRow) {
+        self.boots.push(boot);
+    }
+
+    /// How many boots were not written down since the start, since too many waited or the
+    /// database did not take them.
+    pub fn lost_boots(&self) -> u64 {
+        self.boots.lost()
     }
 
     /// The last `limit` boots of a host, the newest first: time, action, address, facts.
@@ -70,8 +74,18 @@ impl Store {
         peer: &str,
         facts: &str,
     ) -> Result<bool, DbError> {
-        let mut tx = self.engine.begin().await?;
         let (id, now) = (id.as_str(), at.as_unix());
+        until_over!(self.try_discovered(id, now, peer, facts))
+    }
+
+    async fn try_discovered(
+        &self,
+        id: &str,
+        now: i64,
+        peer: &str,
+        facts: &str,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.engine.begin().await?;
         let known = tx
             .execute(
                 "UPDATE discovered SET last_seen = $1, boots = boots + 1, peer = $2, facts = $3 \
@@ -115,8 +129,11 @@ impl Store {
 
     /// Forgets boots, and machines that are no hosts, of before `before`.
     pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
+        until_over!(self.try_forget(before.as_unix()))
+    }
+
+    async fn try_forget(&self, before: i64) -> Result<u64, DbError> {
         let mut tx = self.engine.begin().await?;
-        let before = before.as_unix();
         let boots = tx.execute("DELETE FROM boots WHERE at < $1", [before.into()]).await?;
         let machines =
             tx.execute("DELETE FROM discovered WHERE last_seen < $1", [before.into()]).await?;
@@ -131,18 +148,8 @@ impl Store {
     }
 }
 
-/// Writes down a boot.
+/// Writes down a boot, as part of a change.
 pub(super) async fn insert_boot(tx: &mut Tx, boot: &BootRow) -> Result<(), DbError> {
-    tx.execute(
-        "INSERT INTO boots (at, host, action, peer, facts) VALUES ($1, $2, $3, $4, $5)",
-        [
-            boot.at.as_unix().into(),
-            boot.host.as_str().into(),
-            boot.action.into(),
-            boot.peer.as_str().into(),
-            boot.facts.as_str().into(),
-        ],
-    )
-    .await
-    .map(drop)
+    let sql = "INSERT INTO boots (at, host, action, peer, facts) VALUES ($1, $2, $3, $4, $5)";
+    tx.execute(sql, binds(boot)).await.map(drop)
 }

@@ -40,7 +40,7 @@ pub(crate) fn host(server: &str, name: &str, number: usize) -> Host {
     hosts.unwrap().remove(0)
 }
 
-fn token(name: &str) -> String {
+pub(crate) fn token(name: &str) -> String {
     format!("token-of-{name}-0123456789")
 }
 
@@ -139,6 +139,23 @@ impl Site {
     pub(crate) async fn arm(&self, name: &str) {
         let state = self.order(name, &Order::Arm { confirm: name.into() }).await;
         assert!(matches!(state, State::Armed { .. }));
+    }
+
+    /// The boots of a host, once there are `count`: they are written a moment after the answer.
+    pub(crate) async fn boots(
+        &self,
+        name: &str,
+        count: usize,
+    ) -> Vec<(Timestamp, String, String, String)> {
+        let name = name.parse().unwrap();
+        for _ in 0..1000 {
+            let boots = self.app.store().boots(&name, 100).await.unwrap();
+            if boots.len() >= count {
+                return boots;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("the boots of {name} were not written");
     }
 
     pub(crate) async fn state(&self, name: &str) -> State {

@@ -1,34 +1,67 @@
 //! What every engine must do: one suite, run on each of them.
 
-mod postgres;
+mod broken;
+#[path = "../../../tests/servers/mod.rs"]
+mod servers;
 
 use super::*;
 use crate::{
     machine::{AttemptId, State},
     secret::Digest,
     testing,
-    time::Seconds,
+    time::{Seconds, Timestamp},
 };
 use bootmint_image_factory::host::{Host, HostName};
-use std::sync::Arc;
+use servers::Server;
+use std::{
+    path::Path,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
-const NOW: Timestamp = Timestamp::from_unix(1_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_unix(1_000_000);
 
 /// A fresh database, and what must live as long as it is used.
-struct Fresh<Keep> {
-    address: Address,
+pub(super) struct Fresh<Keep> {
+    pub(super) address: Address,
     _keep: Keep,
 }
 
 impl<Keep> Fresh<Keep> {
-    async fn open(&self) -> Store {
+    pub(super) async fn open(&self) -> Store {
         Store::open(&self.address, 4).await.unwrap()
     }
 }
 
-fn sqlite() -> Fresh<tempfile::TempDir> {
+pub(super) fn sqlite() -> Fresh<tempfile::TempDir> {
     let folder = tempfile::tempdir().unwrap();
     Fresh { address: Address::Sqlite(folder.path().join("test.db")), _keep: folder }
+}
+
+/// A fresh database of a server that all tests share, if it is installed.
+async fn fresh(
+    server: &'static OnceLock<Option<Server>>,
+    start: fn() -> Option<Server>,
+) -> Option<Fresh<()>> {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let url = tokio::task::spawn_blocking(move || {
+        let server = server.get_or_init(start).as_ref()?;
+        Some(server.create(&format!("test{}", NEXT.fetch_add(1, Ordering::Relaxed))))
+    });
+    let address = Address::parse(&url.await.unwrap()?, Path::new("")).unwrap();
+    Some(Fresh { address, _keep: () })
+}
+
+pub(super) async fn postgres() -> Option<Fresh<()>> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    fresh(&SERVER, || Server::postgres(None)).await
+}
+
+pub(super) async fn mariadb() -> Option<Fresh<()>> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    fresh(&SERVER, || Server::mariadb(None)).await
 }
 
 /// Makes a test of each function, for each engine.
@@ -43,7 +76,15 @@ macro_rules! contract {
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                if let Some(fresh) = super::postgres::fresh().await {
+                if let Some(fresh) = super::postgres().await {
+                    super::$name(&fresh).await;
+                }
+            })+
+        }
+        mod on_mariadb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                if let Some(fresh) = super::mariadb().await {
                     super::$name(&fresh).await;
                 }
             })+
@@ -109,6 +150,85 @@ fn change(host: &StoredHost, becomes: State) -> Change<'_> {
         ends: None,
         note: String::new(),
         boot: None,
+    }
+}
+
+/// Imports one host.
+pub(super) async fn import_one(store: &Store, name: &str) {
+    let mut host = testing::host(name, 200);
+    host.token = None;
+    import(store, &[host]).await.unwrap();
+}
+
+/// Fills a store with something in each table, and in one of them more than a page.
+pub(super) async fn fill(store: &Store) {
+    let mut full = testing::full_host();
+    full.name = name("full-01");
+    full.token = Some("another-token-0123456789".parse().unwrap());
+    import(store, &[testing::host("web-01", 1), full]).await.unwrap();
+    for number in 1..=3_u8 {
+        let host = store.host(&name("web-01")).await.unwrap().unwrap();
+        let id = AttemptId::from_bits(number.into());
+        let mut change = change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
+        let secret = Digest::of(&[number]);
+        change.begins = Some(NewAttempt { id, secret, profile: "kali".into(), due: NOW });
+        change.ends = Some(Outcome::Superseded);
+        change.note = "no disk".into();
+        store.commit(&change).await.unwrap();
+        assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+        let id = Digest::of(&[number]);
+        assert!(store.record_discovered(&id, NOW, "192.0.2.9", "{}").await.unwrap());
+    }
+    for _ in 0..1100 {
+        store.record_boot(boot(NOW));
+    }
+    store.boots.close().await;
+    fill_accounts(store).await;
+}
+
+async fn fill_accounts(store: &Store) {
+    let root = Actor::person("root");
+    let (times, web) = ((NOW, NOW.after(Seconds::new(9))), name("web-01"));
+    store.request_arm(&web, &State::Installed, &root, times, &[]).await.unwrap();
+    let note = Note {
+        at: NOW,
+        actor: &root,
+        host: "",
+        event: "add",
+        detail: "",
+        result: AuditResult::Done,
+    };
+    let account = Account {
+        name: "alice".parse().unwrap(),
+        password: Some("$argon2id$".into()),
+        one_time: false,
+        disabled: false,
+        grants: "viewer".parse().unwrap(),
+        created: NOW,
+    };
+    store.save_account(&account, &note).await.unwrap();
+    let token = crate::auth::token::ApiToken::random().unwrap();
+    let stored = StoredToken {
+        id: token.id().clone(),
+        owner: account.name.clone(),
+        label: "ci".into(),
+        grants: account.grants.clone(),
+        created: NOW,
+        expires: NOW,
+    };
+    store.save_token(&stored, &token.digest(), &note).await.unwrap();
+    store.count_try("user:alice", NOW, |_| None).await.unwrap();
+    let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
+    store.claim_reply(&id, &request, NOW).await.unwrap();
+}
+
+fn boot(at: Timestamp) -> BootRow {
+    BootRow {
+        at,
+        host: name("web-01"),
+        action: "local",
+        peer: "192.0.2.9".into(),
+        facts: "{}".into(),
     }
 }
 
@@ -272,18 +392,16 @@ async fn logs_are_kept_and_forgotten<K>(fresh: &Fresh<K>) {
     for (id, at) in [(b"a", NOW), (b"a", NOW.after(Seconds::new(5))), (b"b", NOW)] {
         assert!(store.record_discovered(&Digest::of(id), at, "192.0.2.9", "{}").await.unwrap());
     }
-    let boot = |at| BootRow {
-        at,
-        host: name("web-01"),
-        action: "local",
-        peer: "192.0.2.9".into(),
-        facts: "{}".into(),
-    };
-    store.record_boot(&boot(NOW)).await.unwrap();
-    store.record_boot(&boot(NOW.after(Seconds::new(5)))).await.unwrap();
+    for _ in 0..100 {
+        store.record_boot(boot(NOW));
+    }
+    store.record_boot(boot(NOW.after(Seconds::new(5))));
+    store.close().await;
+    let store = fresh.open().await;
+    assert_eq!(store.boots(&name("web-01"), 1000).await.unwrap().len(), 101);
     let found = store.discovered(10).await.unwrap();
     assert_eq!(found.iter().map(|one| one.boots).collect::<Vec<_>>(), [2, 1]);
-    assert_eq!(store.forget(NOW.after(Seconds::new(1))).await.unwrap(), 2);
+    assert_eq!(store.forget(NOW.after(Seconds::new(1))).await.unwrap(), 101);
     assert_eq!(store.discovered(10).await.unwrap().len(), 1);
     assert_eq!(store.boots(&name("web-01"), 10).await.unwrap().len(), 1);
 }
@@ -299,7 +417,7 @@ async fn the_audit_chain_shows_what_was_touched<K>(fresh: &Fresh<K>) {
     }
     let mut tx = store.engine.begin().await.unwrap();
     match &tx {
-        Tx::Sqlite(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
+        Tx::Sqlite(_) | Tx::MySql(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
         Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
     }
     tx.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 3", []).await.unwrap();
@@ -328,13 +446,17 @@ async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<K>) {
     begin.begins = Some(new);
     store.commit(&begin).await.unwrap();
     assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+    let times = (NOW, NOW.after(Seconds::new(9)));
+    let asked = store.request_arm(&host.name, &State::Installed, &root, times, &[]).await.unwrap();
+    assert_eq!(asked, None);
     let remove =
         async |generation| store.remove_host(&host.name, generation, &root, NOW).await.unwrap();
     assert_eq!(remove(2).await, Committed::Stale);
     assert_eq!(remove(3).await, Committed::Done);
     assert!(store.host(&host.name).await.unwrap().is_none());
     assert!(store.attempt_by_secret(&Digest::of(b"s")).await.unwrap().is_none());
-    assert_eq!(store.verify_audit().await.unwrap(), Ok(4));
+    assert_eq!(store.arm_request(&host.name).await.unwrap(), None);
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(5));
 }
 
 async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
@@ -448,7 +570,7 @@ async fn a_row_with_a_request_is_part_of_the_chain<K>(fresh: &Fresh<K>) {
     assert_eq!(store.verify_audit().await.unwrap(), Ok(2));
     let mut tx = store.engine.begin().await.unwrap();
     match &tx {
-        Tx::Sqlite(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
+        Tx::Sqlite(_) | Tx::MySql(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
         Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
     }
     tx.execute("UPDATE audit SET result = 'done' WHERE seq = 2", []).await.unwrap();

@@ -4,64 +4,25 @@
 //! Everything above this writes each statement once, in the SQL that all engines share; where
 //! they differ (types, triggers) the migrations do, one folder an engine.
 
+mod address;
+mod numbered;
+mod open;
 mod value;
 
+pub use address::{Address, NoAddress};
 pub(super) use value::{Bind, Row};
 
 use super::DbError;
+use numbered::positional;
 use sqlx::{
-    ConnectOptions, Postgres, Sqlite,
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    Connection, MySql, MySqlConnection, Postgres, SqlSafeStr, Sqlite, mysql::MySqlConnectOptions,
 };
-use std::{os::unix::fs::OpenOptionsExt, path::Path, str::FromStr, time::Duration};
+use std::time::Duration;
 
-/// How long a statement waits for a connection or a lock.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Where the database is.
-#[derive(Clone)]
-pub enum Address {
-    /// A file of the embedded engine.
-    Sqlite(std::path::PathBuf),
-    /// A PostgreSQL server.
-    Postgres(Box<PgConnectOptions>),
-}
-
-impl std::fmt::Debug for Address {
-    /// Without user and password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(to) => write!(f, "postgres://{}:{}", to.get_host(), to.get_port()),
-        }
-    }
-}
-
-/// An address that names no database.
-#[derive(Debug, thiserror::Error)]
-pub enum NoAddress {
-    /// Neither of the schemes.
-    #[error("the database URL starts with neither \"sqlite:\" nor \"postgres://\"")]
-    Scheme,
-    /// PostgreSQL's rest is wrong; the source may hold a password and is not shown.
-    #[error("the database URL is no PostgreSQL URL: write postgres://user:password@host:5432/name")]
-    Postgres,
-}
-
-impl Address {
-    /// Reads `sqlite:FILE` (relative to `folder`) or `postgres://...`.
-    pub fn parse(url: &str, folder: &Path) -> Result<Self, NoAddress> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return Ok(Self::Sqlite(folder.join(path)));
-        }
-        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgConnectOptions::from_str(url).map_err(|_| NoAddress::Postgres)?;
-            return Ok(Self::Postgres(Box::new(options)));
-        }
-        Err(NoAddress::Scheme)
-    }
-}
+/// How often a read is tried again on another connection after its own broke off.
+const READS: u32 = 5;
+/// How long the first of these tries waits; each waits twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -72,73 +33,91 @@ pub(super) enum Engine {
         readers: sqlx::SqlitePool,
     },
     Postgres(sqlx::PgPool),
+    MySql {
+        pool: sqlx::MySqlPool,
+        options: Box<MySqlConnectOptions>,
+    },
 }
 
 /// A transaction; dropped without a commit, it is rolled back.
 pub(super) enum Tx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
+    MySql(sqlx::Transaction<'static, MySql>),
 }
 
-/// Runs one statement on a connection of any engine.
-macro_rules! run {
-    ($on:expr, $sql:expr, $binds:expr, $how:ident) => {{
+/// What keeps other replicas from migrating while it is held.
+pub(super) struct SchemaLock(Option<MySqlConnection>);
+
+/// Binds values to a statement of any engine.
+macro_rules! bound {
+    ($sql:expr, $binds:expr) => {{
         let mut query = sqlx::query($sql);
         for bind in $binds {
             query = match bind {
-                Bind::Int(value) => query.bind(value),
-                Bind::Text(value) => query.bind(value),
+                Bind::Int(value) => query.bind(*value),
+                Bind::Text(value) => query.bind(value.as_deref()),
             };
         }
-        query.$how($on).await
+        query
+    }};
+}
+
+/// Binds values to a statement of MySQL.
+macro_rules! bound_mysql {
+    ($sql:expr, $binds:expr) => {{
+        let statement = positional($sql);
+        // One that is missing is said by the engine, which counts them.
+        bound!(statement.sql.as_str(), statement.order.iter().filter_map(|&at| $binds.get(at)))
     }};
 }
 
 impl Engine {
     /// Opens the database; `connections` at most are used at a time.
     pub(super) async fn open(address: &Address, connections: u32) -> Result<Self, DbError> {
-        match address {
-            Address::Sqlite(path) => open_sqlite(path, connections).await,
-            Address::Postgres(options) => {
-                let options = options.as_ref().clone().application_name("bootmint");
-                let pool = PgPoolOptions::new()
-                    .max_connections(connections)
-                    .acquire_timeout(PATIENCE)
-                    .connect_with(options.disable_statement_logging())
-                    .await?;
-                Ok(Self::Postgres(pool))
-            }
-        }
+        open::open(address, connections).await
     }
 
     /// The migrations: version, and statements.
     pub(super) fn migrations(&self) -> &'static [(i64, &'static str)] {
         match self {
-            Self::Sqlite { .. } => &[
-                (1, include_str!("../migrations/sqlite/0001-start.sql")),
-                (10, include_str!("../migrations/sqlite/0010-arm-requests.sql")),
-                (20, include_str!("../migrations/sqlite/0020-accounts.sql")),
-            ],
-            Self::Postgres(_) => &[
-                (1, include_str!("../migrations/postgres/0001-start.sql")),
-                (10, include_str!("../migrations/postgres/0010-arm-requests.sql")),
-                (20, include_str!("../migrations/postgres/0020-accounts.sql")),
-            ],
+            Self::Sqlite { .. } => super::migrations::SQLITE,
+            Self::Postgres(_) => super::migrations::POSTGRES,
+            Self::MySql { .. } => super::migrations::MYSQL,
         }
     }
 
-    /// Reads without a transaction.
+    /// Reads without a transaction. If the connection breaks off, another one is tried.
     pub(super) async fn query(
         &self,
         sql: &'static str,
         binds: impl IntoIterator<Item = Bind>,
     ) -> Result<Vec<Row>, DbError> {
+        let binds: Vec<Bind> = binds.into_iter().collect();
+        let mut pause = PAUSE;
+        for _ in 0..READS {
+            match self.try_query(sql, &binds).await {
+                Err(DbError::Broken(_)) => tokio::time::sleep(pause).await,
+                result => return result,
+            }
+            pause = pause.saturating_mul(2);
+        }
+        self.try_query(sql, &binds).await
+    }
+
+    async fn try_query(&self, sql: &'static str, binds: &[Bind]) -> Result<Vec<Row>, DbError> {
         match self {
             Self::Sqlite { readers, .. } => {
-                run!(readers, sql, binds, fetch_all)?.iter().map(value::of_sqlite).collect()
+                let rows = bound!(sql, binds).fetch_all(readers).await?;
+                rows.iter().map(value::of_sqlite).collect()
             }
             Self::Postgres(pool) => {
-                run!(pool, sql, binds, fetch_all)?.iter().map(value::of_postgres).collect()
+                let rows = bound!(sql, binds).fetch_all(pool).await?;
+                rows.iter().map(value::of_postgres).collect()
+            }
+            Self::MySql { pool, .. } => {
+                let rows = bound_mysql!(sql, binds).fetch_all(pool).await?;
+                rows.iter().map(value::of_mysql).collect()
             }
         }
     }
@@ -151,6 +130,37 @@ impl Engine {
                 Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?))
             }
             Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
+            Self::MySql { pool, .. } => Ok(Tx::MySql(pool.begin().await?)),
+        }
+    }
+
+    /// Begins a transaction that reads everything as it is now, whatever is written meanwhile.
+    pub(super) async fn begin_snapshot(&self) -> Result<Tx, DbError> {
+        match self {
+            Self::Sqlite { readers, .. } => Ok(Tx::Sqlite(readers.begin().await?)),
+            Self::Postgres(pool) => {
+                let sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+                Ok(Tx::Postgres(pool.begin_with(sql).await?))
+            }
+            Self::MySql { pool, .. } => {
+                // The level holds for the next transaction only.
+                let mut connection = pool.acquire().await?;
+                let sql = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+                sqlx::raw_sql(sql).execute(&mut *connection).await?;
+                let sql = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+                let begun = sqlx::Transaction::begin(connection, Some(sql.into_sql_str()));
+                Ok(Tx::MySql(begun.await?))
+            }
+        }
+    }
+
+    /// Keeps other replicas from migrating, where a transaction cannot.
+    pub(super) async fn lock_schema(&self) -> Result<SchemaLock, DbError> {
+        match self {
+            Self::Sqlite { .. } | Self::Postgres(_) => Ok(SchemaLock(None)),
+            Self::MySql { options, .. } => {
+                Ok(SchemaLock(Some(open::lock_mysql_schema(options).await?)))
+            }
         }
     }
 
@@ -162,33 +172,19 @@ impl Engine {
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+            Self::MySql { pool, .. } => pool.close().await,
         }
     }
 }
 
-async fn open_sqlite(path: &Path, connections: u32) -> Result<Engine, DbError> {
-    // SQLite would make it readable by all; the files beside it take its mode.
-    let made = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-    drop(made.map_err(sqlx::Error::Io)?);
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        // A transition that was answered must survive a power cut: it is fsynced.
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE)
-        .disable_statement_logging();
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options.clone())
-        .await?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options.read_only(true))
-        .await?;
-    Ok(Engine::Sqlite { writer, readers })
+impl SchemaLock {
+    /// Lets others migrate.
+    pub(super) async fn release(self) -> Result<(), DbError> {
+        match self.0 {
+            None => Ok(()),
+            Some(connection) => Ok(connection.close().await?),
+        }
+    }
 }
 
 impl Tx {
@@ -198,9 +194,11 @@ impl Tx {
         sql: &'static str,
         binds: impl IntoIterator<Item = Bind>,
     ) -> Result<u64, DbError> {
+        let binds: Vec<Bind> = binds.into_iter().collect();
         Ok(match self {
-            Self::Sqlite(tx) => run!(&mut **tx, sql, binds, execute)?.rows_affected(),
-            Self::Postgres(tx) => run!(&mut **tx, sql, binds, execute)?.rows_affected(),
+            Self::Sqlite(tx) => bound!(sql, &binds).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => bound!(sql, &binds).execute(&mut **tx).await?.rows_affected(),
+            Self::MySql(tx) => bound_mysql!(sql, binds).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
@@ -210,21 +208,28 @@ impl Tx {
         sql: &'static str,
         binds: impl IntoIterator<Item = Bind>,
     ) -> Result<Vec<Row>, DbError> {
+        let binds: Vec<Bind> = binds.into_iter().collect();
         match self {
             Self::Sqlite(tx) => {
-                run!(&mut **tx, sql, binds, fetch_all)?.iter().map(value::of_sqlite).collect()
+                let rows = bound!(sql, &binds).fetch_all(&mut **tx).await?;
+                rows.iter().map(value::of_sqlite).collect()
             }
             Self::Postgres(tx) => {
-                run!(&mut **tx, sql, binds, fetch_all)?.iter().map(value::of_postgres).collect()
+                let rows = bound!(sql, &binds).fetch_all(&mut **tx).await?;
+                rows.iter().map(value::of_postgres).collect()
+            }
+            Self::MySql(tx) => {
+                let rows = bound_mysql!(sql, binds).fetch_all(&mut **tx).await?;
+                rows.iter().map(value::of_mysql).collect()
             }
         }
     }
 
-    /// Keeps other replicas from migrating until this transaction ends.
+    /// Keeps other replicas from migrating until this transaction ends, where a transaction can.
     pub(super) async fn lock_schema(&mut self) -> Result<(), DbError> {
         match self {
-            // The transaction holds SQLite's one write lock already.
-            Self::Sqlite(_) => Ok(()),
+            // SQLite's transaction holds its one write lock already; for MySQL see SchemaLock.
+            Self::Sqlite(_) | Self::MySql(_) => Ok(()),
             Self::Postgres(_) => {
                 self.execute("SELECT pg_advisory_xact_lock(7236838)", []).await.map(drop)
             }
@@ -236,6 +241,7 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
             Self::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
+            Self::MySql(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
         }
         Ok(())
     }
@@ -245,6 +251,7 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
+            Self::MySql(tx) => tx.commit().await?,
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Values that travel to and from a database: integers and text, which every engine has.
 
 use crate::db::DbError;
-use sqlx::{Column, Row as _, TypeInfo, ValueRef, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{
+    Column, Row as _, TypeInfo, ValueRef, mysql::MySqlRow, postgres::PgRow, sqlite::SqliteRow,
+};
 
 /// A parameter of a statement. A missing one has a type too: some engines ask for it.
 #[derive(Debug)]
@@ -104,6 +106,21 @@ pub(super) fn of_postgres(row: &PgRow) -> Result<Row, DbError> {
         match row.try_column(index)?.type_info().name() {
             "INT8" => Ok(row.try_get::<Option<i64>, _>(index)?.map_or(Value::Null, Value::Int)),
             "TEXT" => Ok(row.try_get::<Option<String>, _>(index)?.map_or(Value::Null, Value::Text)),
+            _ => Err(DbError::Shape),
+        }
+    };
+    collect((0..row.columns().len()).map(value))
+}
+
+/// MySQL gives each column its type, and calls text that is compared byte by byte binary.
+pub(super) fn of_mysql(row: &MySqlRow) -> Result<Row, DbError> {
+    let value = |index: usize| -> Result<Value, DbError> {
+        match row.try_column(index)?.type_info().name() {
+            "BIGINT" => Ok(row.try_get::<Option<i64>, _>(index)?.map_or(Value::Null, Value::Int)),
+            "VARCHAR" | "VARBINARY" | "TEXT" | "BLOB" | "LONGTEXT" | "LONGBLOB" => {
+                let text = row.try_get_unchecked::<Option<String>, _>(index)?;
+                Ok(text.map_or(Value::Null, Value::Text))
+            }
             _ => Err(DbError::Shape),
         }
     };

@@ -1,0 +1,99 @@
+//! What can be wrong with a database, whichever engine says it.
+
+use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
+
+/// Something is wrong with the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// It cannot be reached, or not in time: worth trying again.
+    #[error("the database does not answer")]
+    Unavailable(#[source] sqlx::Error),
+    /// The connection broke off. Whether a commit that ran was done is not known.
+    #[error("the connection to the database broke off")]
+    Broken(#[source] sqlx::Error),
+    /// Another writer was in the way: the transaction was rolled back.
+    #[error("the database is busy")]
+    Busy(#[source] sqlx::Error),
+    /// It refused a statement.
+    #[error("the database refused a statement")]
+    Refused(#[source] sqlx::Error),
+    /// A row is not what the schema says.
+    #[error("a row of the database is not what its schema says: was it changed by hand?")]
+    Shape,
+    /// A stored host is damaged.
+    #[error(transparent)]
+    Host(#[from] crate::record::Damaged),
+    /// It was made by a later version.
+    #[error("the database has schema version {found}, this program knows {known}: update it")]
+    TooNew {
+        /// The database's version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// Two hosts claim the same identifier.
+    #[error("host \"{host}\" has the {what} of another host: correct one of them")]
+    Taken {
+        /// Whose import failed.
+        host: String,
+        /// What both have.
+        what: &'static str,
+    },
+}
+
+impl DbError {
+    /// Whether it may pass by itself.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Broken(_) | Self::Busy(_))
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(inner) => match kind(inner.as_ref()) {
+                Kind::Busy => Self::Busy(error),
+                Kind::Broken => Self::Broken(error),
+                Kind::Unavailable => Self::Unavailable(error),
+                Kind::Refused => Self::Refused(error),
+            },
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Broken(error),
+            sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+/// What a database's error means to us.
+enum Kind {
+    Busy,
+    Broken,
+    Unavailable,
+    Refused,
+}
+
+fn kind(error: &dyn DatabaseError) -> Kind {
+    // Deadlock, and a lock that was waited for in vain. The transaction is dropped after both.
+    const MYSQL_BUSY: [u16; 2] = [1205, 1213];
+    // SQLite: BUSY and LOCKED with their extensions. PostgreSQL: serialisation, deadlock.
+    const BUSY: [&str; 7] = ["5", "6", "261", "262", "517", "40001", "40P01"];
+    // The server or an operator ended the connection: PostgreSQL's and MariaDB's codes.
+    const BROKEN: [&str; 4] = ["57P01", "57P02", "57P05", "70100"];
+    if let Some(mysql) = error.try_downcast_ref::<MySqlDatabaseError>()
+        && MYSQL_BUSY.contains(&mysql.number())
+    {
+        return Kind::Busy;
+    }
+    let code = error.code().unwrap_or_default();
+    // Of both servers: connection trouble; PostgreSQL: operator intervention, resources.
+    let class = |class: &str| code.len() == 5 && code.starts_with(class);
+    match code.as_ref() {
+        code if BUSY.contains(&code) => Kind::Busy,
+        code if BROKEN.contains(&code) || class("08") => Kind::Broken,
+        _ if class("57") || class("53") => Kind::Unavailable,
+        _ => Kind::Refused,
+    }
+}

@@ -1,0 +1,76 @@
+//! Brings the schema up to date. Every engine has the same versions, each in its own SQL.
+
+use super::{DbError, engine::Engine};
+use crate::time::Timestamp;
+
+/// The migrations of an engine, as a list of files.
+macro_rules! files {
+    ($folder:literal: $($version:literal $name:literal),+ $(,)?) => {
+        &[$(($version, include_str!(concat!("migrations/", $folder, "/", $name)))),+]
+    };
+}
+
+pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
+    1 "0001-start.sql",
+    10 "0010-arm-requests.sql",
+    20 "0020-accounts.sql",
+    21 "0021-read-count.sql",
+);
+pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
+    1 "0001-start.sql",
+    10 "0010-arm-requests.sql",
+    20 "0020-accounts.sql",
+    21 "0021-read-count.sql",
+);
+pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
+    1 "0001-start.sql",
+    10 "0010-arm-requests.sql",
+    20 "0020-accounts.sql",
+    21 "0021-read-count.sql",
+);
+
+/// Applies the migrations that are missing, each in a transaction of its own.
+pub(super) async fn apply(engine: &Engine) -> Result<(), DbError> {
+    let migrations = engine.migrations();
+    let lock = engine.lock_schema().await?;
+    for &(version, script) in migrations {
+        let mut tx = engine.begin().await?;
+        tx.lock_schema().await?;
+        tx.execute(
+            "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, at BIGINT NOT NULL)",
+            [],
+        )
+        .await?;
+        let mut rows = tx.query("SELECT COALESCE(MAX(version), 0) FROM schema_version", []).await?;
+        let found = rows.first_mut().ok_or(DbError::Shape)?.int()?;
+        let known = migrations.last().map_or(0, |&(version, _)| version);
+        if found > known {
+            return Err(DbError::TooNew { found, known });
+        }
+        if found < version {
+            tx.script(script).await?;
+            let now = Timestamp::now().as_unix();
+            tx.execute(
+                "INSERT INTO schema_version (version, at) VALUES ($1, $2)",
+                [version.into(), now.into()],
+            )
+            .await?;
+        }
+        tx.commit().await?;
+    }
+    lock.release().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_have_the_same_versions_in_rising_order() {
+        let versions =
+            |of: &[(i64, &str)]| of.iter().map(|&(version, _)| version).collect::<Vec<_>>();
+        assert!(SQLITE.is_sorted_by_key(|&(version, _)| version));
+        assert_eq!(versions(SQLITE), versions(POSTGRES));
+        assert_eq!(versions(SQLITE), versions(MYSQL));
+    }
+}

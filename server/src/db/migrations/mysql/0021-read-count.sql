@@ -1,0 +1,2 @@
+-- The column has its later name here from the start.
+DO 0;

@@ -1,0 +1,2 @@
+-- "reads" is a reserved word of MySQL.
+ALTER TABLE answers RENAME COLUMN reads TO read_count;

@@ -1,0 +1,109 @@
+//! Processes of the real server, several on one database, that can be killed at any moment.
+
+use crate::{client::Answer, site};
+use bootmint_server::{app::App, config, db::Actor, time::Timestamp};
+use std::{
+    fs,
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How long a process may take until it answers.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A site whose server runs in processes of its own. `app` is another user of its database.
+pub(crate) struct Site {
+    pub(crate) app: App,
+    config: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+/// A process of the server; it is killed in the end.
+pub(crate) struct Replica {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    config: PathBuf,
+}
+
+impl Site {
+    /// A site with these hosts in the database at `url`.
+    pub(crate) async fn new(url: &str, hosts: &[String]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = config::init(&folder.path().join("site")).unwrap().config;
+        let text = format!(
+            "[boot]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\n[paths]\n\
+             files = \"files\"\nprofiles = \"profiles\"\nsecrets = \"secrets.toml\"\n\
+             token-key = \"token.key\"\n[install]\nprofile = \"kali\"\n[log]\nlevel = \"error\"\n"
+        );
+        fs::write(&file, text).unwrap();
+        let secrets = file.with_file_name("secrets.toml");
+        fs::write(&secrets, "root-password-hash = \"$6$s$h\"\n").unwrap();
+        fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
+        let app = App::open(config::load(&file, []).unwrap()).await.unwrap();
+        let server = "http://127.0.0.1:1";
+        let hosts: Vec<_> =
+            hosts.iter().enumerate().map(|(i, name)| site::host(server, name, i + 1)).collect();
+        app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
+        Self { app, config: file, _folder: folder }
+    }
+
+    /// Starts a process, and waits until it answers.
+    pub(crate) fn replica(&self) -> Replica {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let child = start(&self.config, address);
+        let replica = Replica { address, child, config: self.config.clone() };
+        replica.wait();
+        replica
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the test starts and kills the real server")]
+fn start(config: &std::path::Path, address: SocketAddr) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_bootmint"))
+        .arg("serve")
+        .env("BOOTMINT_CONFIG", config)
+        .env("BOOTMINT_BOOT__LISTEN", address.to_string())
+        .env("BOOTMINT_CONSOLE__LISTEN", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+impl Replica {
+    /// Kills the process without a warning.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn start_again(&mut self) {
+        self.child = start(&self.config, self.address);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            assert!(start.elapsed() < PATIENCE, "the server does not answer");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether the answer starts an installer.
+pub(crate) fn installs(answer: &Answer) -> bool {
+    answer.status == 200 && answer.body.contains("/attempt/")
+}
