@@ -28,6 +28,10 @@ fn definition(host: Host) -> Vec<(&'static str, String)> {
 
 fn boots(name: &str, source: Source, uefi: bool) -> anyhow::Result<()> {
     let Some(scene) = Scene::compiled(name)? else { return Ok(()) };
+    boots_in(&scene, source, uefi)
+}
+
+fn boots_in(scene: &Scene, source: Source, uefi: bool) -> anyhow::Result<()> {
     let common = Common { source, server: Some(url(&scene.server).parse()?) };
     let path = scene.own_image(&common, Format::Iso)?;
     for host in [WEB, OTHER] {
@@ -76,6 +80,13 @@ fn bios_by_smbios() -> anyhow::Result<()> {
 #[test]
 fn uefi_by_smbios() -> anyhow::Result<()> {
     boots("own-smbios-uefi", Source::Smbios, true)
+}
+
+/// The distribution's iPXE reads SMBIOS too.
+#[test]
+fn ready_binaries_by_smbios() -> anyhow::Result<()> {
+    let Some(scene) = Scene::open("own-smbios-ready")? else { return Ok(()) };
+    boots_in(&scene, Source::Smbios, false)
 }
 
 /// A definition without an address, and one whose values would be commands if they could.
