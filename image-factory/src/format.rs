@@ -50,7 +50,7 @@ pub enum Format {
     Usb,
     /// Fixed virtual hard disk for Hyper-V and Azure: the raw disk image and a footer.
     Vhd,
-    /// 1.44 MB FAT12 floppy, BIOS.
+    /// 1.44 MB FAT12 floppy, for a BIOS or, where the firmware has no BIOS binary, for UEFI.
     Floppy,
     /// One EFI application with the ticket inside.
     Efi,

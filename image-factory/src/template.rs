@@ -79,6 +79,8 @@ pub fn platforms(format: Format, targets: &[Platform]) -> Vec<Platform> {
     let all = targets.iter().copied();
     match format {
         Format::Iso | Format::Usb | Format::Vhd => all.collect(),
+        // Two kinds of binary seldom fit onto one floppy, and those who have one have a BIOS.
+        Format::Floppy if !targets.contains(&Platform::Bios) => all.collect(),
         Format::Floppy | Format::Lkrn => all.filter(|p| *p == Platform::Bios).collect(),
         Format::Efi => all.filter(|p| *p != Platform::Bios).take(1).collect(),
     }

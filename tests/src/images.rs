@@ -58,6 +58,18 @@ pub fn mint_with_arm64(
     mint_hosts(folder, firmware, format, hosts, patience, (platforms, own))
 }
 
+/// As [`mint`], for UEFI alone.
+pub fn mint_for_uefi(
+    folder: &Path,
+    firmware: &Firmware,
+    format: Format,
+    hosts: &[Host],
+    patience: &Patience,
+) -> anyhow::Result<PathBuf> {
+    let how = (&[Platform::EfiX64][..], BiosLoader::Own);
+    mint_hosts(folder, firmware, format, hosts, patience, how)
+}
+
 /// As [`mint`], with a BIOS loader of choice.
 pub fn mint_with(
     folder: &Path,

@@ -138,7 +138,8 @@ pub fn data_disk(files: &[(&str, &[u8])], seed: &[u8; 32]) -> Result<Vec<u8>, La
 fn check_signed(format: Format, lane: Lane) -> Result<(), LayoutError> {
     let reason = match (format, lane) {
         (Format::Iso | Format::Usb | Format::Vhd, _) => return Ok(()),
-        (Format::Floppy | Format::Lkrn, _) => "it boots on a BIOS, which knows no Secure Boot",
+        (Format::Lkrn, _) => "it boots on a BIOS, which knows no Secure Boot",
+        (Format::Floppy, _) => "floppies are for machines that know none",
         (Format::Efi, Lane::OwnKey) => "a ticket inside would break the binary's signature",
         (Format::Efi, Lane::Shim) => "the shim and iPXE are two files",
     };

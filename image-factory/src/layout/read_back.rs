@@ -128,7 +128,11 @@ pub fn read_back(mut image: impl Read + Seek, format: Format) -> Result<ReadBack
         Format::Floppy => {
             let whole = reader.window.extent();
             reader.fat(whole, Via::Fat)?;
-            reader.loader(SECTOR)?;
+            // Where nothing is reserved but the boot sector, there is no BIOS loader.
+            let head = reader.window.bytes("the boot sector", Extent { offset: 0, len: SECTOR })?;
+            if u16::from_le_bytes(field(&head, 14)) > 1 {
+                reader.loader(SECTOR)?;
+            }
         }
         Format::Lkrn => reader.wrapper()?,
         Format::Efi => reader.binary()?,

@@ -135,7 +135,7 @@ fn what_secure_boot_cannot_start_is_refused_with_what_to_do() {
     for lane in [Lane::OwnKey, Lane::Shim] {
         let firmware = signed(lane);
         for (format, reason) in [
-            (Format::Floppy, "a BIOS"),
+            (Format::Floppy, "that know none"),
             (Format::Lkrn, "a BIOS"),
             (Format::Efi, if lane == Lane::Shim { "two files" } else { "signature" }),
         ] {
@@ -283,13 +283,31 @@ fn what_cannot_be_laid_out_is_refused_with_the_reason() {
 fn a_floppy_takes_what_fits_and_no_more() {
     // 2843 clusters, of which the slot takes 8.
     let fits = firmware(&[(Platform::Bios, kernel(2835 * 512), None)]);
-    let laid = lay_out(&spec(Format::Floppy, &fits)).unwrap();
+    let lay_out = |firmware: &Firmware| {
+        lay_out(&Spec { platforms: &[Platform::Bios], ..spec(Format::Floppy, firmware) })
+    };
+    let laid = lay_out(&fits).unwrap();
     assert_eq!(laid.bytes.len(), 1_474_560);
     let too_large = firmware(&[(Platform::Bios, kernel(2835 * 512 + 1), None)]);
-    let refused = lay_out(&spec(Format::Floppy, &too_large)).unwrap_err().to_string();
+    let refused = lay_out(&too_large).unwrap_err().to_string();
     for part in ["1456128 bytes", "holds 1455616", "1451521", "smaller driver set"] {
         assert!(refused.contains(part), "{part} in: {refused}");
     }
+}
+
+#[test]
+fn a_floppy_for_uefi_has_no_loader_and_takes_what_fits() {
+    // 2847 clusters without a loader; the slot takes 8, the folders EFI and EFI/BOOT one each.
+    let with = |size| firmware(&[(Platform::EfiX64, vec![7; size], None)]);
+    let lay_out = |firmware: &Firmware| {
+        lay_out(&Spec { platforms: &[Platform::EfiX64], ..spec(Format::Floppy, firmware) })
+    };
+    let laid = lay_out(&with(2837 * 512)).unwrap();
+    let found = read_back(Cursor::new(&laid.bytes), Format::Floppy).unwrap();
+    let [fat] = &found.tickets[..] else { panic!("{found:?}") };
+    assert_eq!(fat.via, Via::Fat);
+    let refused = lay_out(&with(2837 * 512 + 1)).unwrap_err().to_string();
+    assert!(refused.contains("smaller driver set"), "{refused}");
 }
 
 #[test]

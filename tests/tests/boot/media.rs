@@ -2,6 +2,7 @@
 
 use crate::scene::{Scene, WEB};
 use bootmint_image_factory::{format::Format, ticket::Patience};
+use bootmint_tests::images;
 use xtask::{
     images::convert::{Disk, convert_one},
     qemu::{Board, Medium},
@@ -49,6 +50,18 @@ uefi! {
     uefi_iso_as_disk: Iso as Disk;
     uefi_usb_as_usb_stick: Usb as Usb;
     uefi_usb_as_disk: Usb as Disk;
+}
+
+/// As from a USB floppy drive: a FAT volume without a partition table.
+#[test]
+fn uefi_floppy_as_usb_stick() -> anyhow::Result<()> {
+    let Some(scene) = Scene::open("uefi_floppy_as_usb_stick")? else { return Ok(()) };
+    let (folder, hosts) = (scene.lab.folder(), images::hosts(&scene.feed(WEB))?);
+    let (format, patience) = (Format::Floppy, Patience::default());
+    let path = images::mint_for_uefi(folder, scene.firmware(), format, &hosts, &patience)?;
+    let machine = scene.machine(scene.lab.uefi()?, path, Medium::Usb, WEB)?;
+    scene.announces("boot", &machine, WEB)?;
+    Ok(())
 }
 
 /// Made of a minted disk image, and read by QEMU in its own format.
