@@ -13,6 +13,7 @@ mod config;
 mod elf;
 mod error;
 mod make;
+mod product;
 mod recipe;
 mod relink;
 mod signing;
@@ -27,6 +28,7 @@ pub use capability::LackingCapability;
 pub use choose::{ChooseError, Chosen, Policy, Wish, choose};
 pub use elf::ElfError;
 pub use error::BuildError;
+pub use product::{Product, build_product};
 pub use signing::Unsignable;
 pub use store::Stored;
 pub use toolchain::MissingTools;
@@ -153,8 +155,16 @@ pub fn build(
         let (platform, jobs) = (*platform, options.jobs.max(1));
         let drivers = drivers.get(&profile::class(platform)).unwrap_or(&Resolved::All);
         let (source_id, inputs) = (&id, &inputs);
-        let target =
-            Target { platform, profile, drivers, source: source_id, toolchain, inputs, jobs };
+        let target = Target {
+            platform,
+            profile,
+            product: None,
+            drivers,
+            source: source_id,
+            toolchain,
+            inputs,
+            jobs,
+        };
         targets.push(target.open(cache, &source.path, progress)?);
     }
     let made = make_all(&mut targets, options, progress);

@@ -176,6 +176,12 @@ impl Profile {
         Self { name: name.to_owned(), script: Script::Own(script.to_owned()), ..self }
     }
 
+    /// The same profile for `platform` alone, with these drivers.
+    #[must_use]
+    pub fn with_drivers(self, platform: Platform, drivers: Selection) -> Self {
+        Self { drivers: BTreeMap::from([(platform, drivers)]), ..self }
+    }
+
     /// Its name: part of the firmware's identity.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,5 +1,7 @@
 //! `cargo xtask firmware`: builds firmware, and lists and shows what there is.
 
+mod export;
+
 use crate::{build_progress::BuildProgress, ui::Ui};
 use anyhow::Context;
 use bootmint_drivers::Selection;
@@ -41,6 +43,8 @@ impl CacheArgs {
 enum Command {
     /// Builds a profile's firmware, or takes it from the cache
     Build(BuildArgs),
+    /// Builds a single binary with a ticket inside: undionly.kpxe, snponly.efi, an option ROM
+    Export(Box<export::Args>),
     /// Lists the shipped profiles and the firmware in the cache
     List,
     /// Shows a profile, and its firmware where that was built
@@ -73,6 +77,12 @@ impl FirmwareArgs {
     /// Whether it can become what the profile says, and not somebody's ready binaries.
     pub fn may_compile(&self) -> bool {
         !matches!(self.firmware, From::Prebuilt)
+    }
+
+    /// How to build.
+    fn build_options(&self) -> BuildOptions {
+        let default = BuildOptions::default();
+        BuildOptions { jobs: self.jobs.map_or(default.jobs, NonZeroUsize::get), ..default }
     }
 
     /// The same for another profile.
@@ -117,6 +127,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
             ui.note(format_args!("profile {profile}: {}", profile.description()));
             ui.json(&chosen.manifest)
         }
+        Command::Export(args) => export::run(&cache, &args, ui),
         Command::List => list(&cache, ui),
         Command::Show(show) => show_profile(&cache, &show.profile, ui),
     }
@@ -127,10 +138,7 @@ pub fn choose(cache: &Cache, args: &FirmwareArgs, ui: &Ui) -> anyhow::Result<(Pr
     let profile = profile::load(&args.profile)?;
     let pins = Pins::load(None)?;
     let pin = pins.get(profile.pin())?;
-    let mut build = BuildOptions::default();
-    if let Some(jobs) = args.jobs {
-        build.jobs = jobs.get();
-    }
+    let build = args.build_options();
     let policy = match args.firmware {
         From::Auto => Policy::Auto,
         From::Source => Policy::Source,

@@ -1,7 +1,8 @@
 //! Why a firmware could not be built.
 
 use super::{
-    capability::LackingCapability, elf::ElfError, signing::Unsignable, toolchain::MissingTools,
+    capability::LackingCapability, elf::ElfError, product::Product, signing::Unsignable,
+    toolchain::MissingTools,
 };
 use crate::{cache::CacheError, run::RunError};
 use bootmint_drivers::{CatalogueError, DriverError};
@@ -79,6 +80,23 @@ pub enum BuildError {
         wanted: String,
         /// The version at hand.
         found: String,
+    },
+    /// A single binary for machines with Secure Boot.
+    #[error(
+        "profile {profile} is for Secure Boot, and {product} has its ticket inside, where it \
+         would break the signature: use build-images with --format iso or usb"
+    )]
+    ProductUnsigned {
+        /// The profile.
+        profile: String,
+        /// The binary.
+        product: Product,
+    },
+    /// A single binary that nothing was built for.
+    #[error("{product} cannot be built: its driver has no name that the source could know")]
+    Unnamed {
+        /// The binary.
+        product: Product,
     },
     /// A client certificate with another one's key.
     #[error(

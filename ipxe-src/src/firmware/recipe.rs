@@ -90,6 +90,9 @@ pub(super) struct Inputs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signer: Option<String>,
     slot: String,
+    /// The single binary that is built, instead of a firmware.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) product: Option<String>,
     pub(super) targets: BTreeMap<Platform, TargetInputs>,
 }
 
@@ -102,7 +105,7 @@ pub(super) fn script(profile: &Profile) -> &str {
 }
 
 /// SHA-256 over where the files of an out-of-tree driver are laid, and their texts.
-fn overlay_digest(overlay: &Overlay) -> String {
+pub(super) fn overlay_digest(overlay: &Overlay) -> String {
     let files: Vec<_> = overlay.files().map(|file| (&file.name, &file.text)).collect();
     // Strings always serialise.
     sha256_hex(&serde_json::to_vec(&(overlay.folder(), files)).unwrap_or_default())
@@ -144,6 +147,7 @@ impl Inputs {
                 Some(SecureBoot::Shim { .. }) | None => None,
             },
             slot: sha256_hex(&slot::blank(profile.slot_capacity())),
+            product: None,
             targets: targets.collect(),
         }
     }

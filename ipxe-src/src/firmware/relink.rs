@@ -17,18 +17,20 @@ const EMBEDDED: &str = "embedded.o";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Relink {
-    /// The variables that name scripts and trust roots. With others make has more to do.
-    variables: Vec<String>,
+    /// What the objects were compiled with besides what names the tree: the variables that name
+    /// scripts and trust roots, and the texts of out-of-tree drivers. With others make has more
+    /// to do.
+    inputs: Vec<String>,
     /// What a shell is to run in the tree, in this order.
     commands: Vec<String>,
 }
 
 impl Relink {
-    /// How to relink what `make` has built with `variables`, where that was recorded.
-    pub(super) fn find(make: &Make, variables: &[String]) -> Option<Self> {
+    /// How to relink what `make` has built with `inputs`, where that was recorded.
+    pub(super) fn find(make: &Make, inputs: &[String]) -> Option<Self> {
         let text = fs::read(record(make)).ok()?;
         let found: Self = serde_json::from_slice(&text).ok()?;
-        (found.variables == variables).then_some(found)
+        (found.inputs == inputs).then_some(found)
     }
 
     /// Forgets how to relink, before make changes what that relies on.
@@ -40,25 +42,25 @@ impl Relink {
         Ok(())
     }
 
-    /// Records how to relink `goal`, which `make` has just built: `variables` name scripts and
-    /// trust roots, `all` are all that make was called with.
+    /// Records how to relink `goal`, which `make` has just built of `inputs`, called with
+    /// `variables`.
     pub(super) fn record(
         make: &Make,
         goal: &str,
+        inputs: Vec<String>,
         variables: &[String],
-        all: &[String],
         progress: &mut dyn Progress,
     ) -> Result<(), BuildError> {
         let (object, kept) = (make.output(EMBEDDED), make.output("embedded.kept"));
         fs::rename(&object, &kept).map_err(io_error("moving away", &object))?;
-        let plan = make.plan(goal, all);
+        let plan = make.plan(goal, variables);
         fs::rename(&kept, &object).map_err(io_error("moving back", &object))?;
         let Some(commands) = commands(&plan?, make.bin()) else {
             // Nothing is wrong with the binary: the next script takes make's own, longer way.
             progress.step("make's plan for another script is unusual: make itself will follow it");
             return Ok(());
         };
-        let relink = Self { variables: variables.to_vec(), commands };
+        let relink = Self { inputs, commands };
         let (path, fresh) = (record(make), record(make).with_extension("new"));
         let text = serde_json::to_vec_pretty(&relink).unwrap_or_default(); // strings always serialise
         fs::write(&fresh, text).map_err(io_error("writing", &fresh))?;

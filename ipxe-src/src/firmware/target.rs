@@ -7,7 +7,8 @@ use super::{
     elf,
     error::io_error,
     make::{Make, Purpose, bin, extension},
-    recipe::{Inputs, SourceId, script},
+    product::Product,
+    recipe::{Inputs, SourceId, overlay_digest, script},
     relink::Relink,
     slot,
     store::only_for_owner,
@@ -17,7 +18,7 @@ use super::{
 use crate::{cache::Cache, profile::Profile, progress::Progress};
 use bootmint_drivers::{DriverName, Overlay, Resolved};
 use bootmint_image_factory::{
-    firmware::{BinaryManifest, sha256_hex},
+    firmware::{BinaryManifest, Capability, sha256_hex},
     format::Platform,
 };
 use std::{
@@ -31,11 +32,15 @@ use std::{
 const EPOCH: u64 = 1_772_755_200;
 /// The name of a slim binary among make's targets.
 const SLIM: &str = "bootmint";
+/// How a script hands over to the ticket that lies inside the binary.
+const INSIDE: &str = "imgexec ticket.ipxe";
 
 /// One platform of a profile, to be built.
 pub(super) struct Target<'a> {
     pub(super) platform: Platform,
     pub(super) profile: &'a Profile,
+    /// The single binary that is wanted instead of a firmware's, and the ticket inside it.
+    pub(super) product: Option<(Product, &'a str)>,
     pub(super) drivers: &'a Resolved,
     pub(super) source: &'a SourceId,
     pub(super) toolchain: &'a Toolchain,
@@ -65,7 +70,7 @@ impl Open<'_> {
     /// Compiles and links whatever make finds to be out of date.
     pub(super) fn make(&mut self, progress: &mut dyn Progress) -> Result<Binary, BuildError> {
         Relink::forget(&self.make)?;
-        let goal = format!("{}.{}", self.target.stem(), extension(self.target.platform));
+        let goal = format!("{}.{}", self.target.stem(), self.target.extension());
         let mut variables = self.embedded.clone();
         match self.target.drivers {
             Resolved::Named(drivers) => {
@@ -78,7 +83,8 @@ impl Open<'_> {
         }
         // With a client's key the tree does not keep what a relink would need.
         if !self.target.inputs.holds_key() {
-            Relink::record(&self.make, &goal, &self.embedded, &variables, progress)?;
+            let inputs = self.target.relink_inputs(&self.embedded);
+            Relink::record(&self.make, &goal, inputs, &variables, progress)?;
         }
         self.read()
     }
@@ -87,7 +93,7 @@ impl Open<'_> {
     pub(super) fn forget_key(&self) -> Result<(), BuildError> {
         if self.target.inputs.holds_key() {
             Relink::forget(&self.make)?;
-            self.make.forget_key(self.target.stem())?;
+            self.make.forget_key(&self.target.stem())?;
         }
         Ok(())
     }
@@ -129,22 +135,37 @@ impl<'a> Target<'a> {
             forget_sources(&make)?;
             Relink::forget(&make)?;
         }
-        let relink = Relink::find(&make, &embedded);
+        let relink = Relink::find(&make, &self.relink_inputs(&embedded));
         Ok(Open { target: self, make, embedded, relink })
     }
 
+    /// What must be as it was for a relink to do: `embedded`, and the out-of-tree drivers.
+    fn relink_inputs(&self, embedded: &[String]) -> Vec<String> {
+        let overlays = self.profile.overlays().iter();
+        let overlays = overlays.map(|o| format!("{}={}", o.name(), overlay_digest(o)));
+        embedded.iter().cloned().chain(overlays).collect()
+    }
+
     /// The name of the binary among make's targets.
-    fn stem(&self) -> &'static str {
+    fn stem(&self) -> String {
+        let rom = self.product.and_then(|(product, _)| product.rom_name());
         match self.drivers {
-            Resolved::Named(_) => SLIM,
-            Resolved::All => "ipxe",
+            // By this name make knows which device the ROM is for.
+            Resolved::Named(_) => rom.unwrap_or_else(|| SLIM.to_owned()),
+            Resolved::All => "ipxe".to_owned(),
         }
+    }
+
+    fn extension(&self) -> &'static str {
+        self.product.map_or(extension(self.platform), |(product, _)| product.extension())
     }
 
     /// Puts scripts and trust roots into the tree, and gives the variables that name them.
     fn embed(&self, tree: &WorkTree) -> Result<Vec<String>, BuildError> {
         let mut images = tree.embed("stage1.ipxe", script(self.profile).as_bytes())?;
-        if self.has_slot() {
+        if let Some((_, ticket)) = self.product {
+            images = format!("{images},{}", tree.embed("ticket.ipxe", ticket.as_bytes())?);
+        } else if self.has_slot() {
             let blank = slot::blank(self.profile.slot_capacity());
             images = format!("{images},{}", tree.embed("ticket.ipxe", &blank)?);
         }
@@ -174,7 +195,9 @@ impl<'a> Target<'a> {
     /// Scripts inside a BIOS binary are compressed, and those inside a signed one are part of
     /// what was signed, so that nothing can be stamped there.
     fn has_slot(&self) -> bool {
-        self.platform != Platform::Bios && self.purpose() == Purpose::Plain
+        self.platform != Platform::Bios
+            && self.purpose() == Purpose::Plain
+            && self.product.is_none()
     }
 
     fn purpose(&self) -> Purpose {
@@ -211,7 +234,7 @@ impl<'a> Target<'a> {
         let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
         let names = drivers.iter().map(DriverName::as_str).chain(overlays);
         let names = names.collect::<Vec<_>>().join(" ");
-        variables.push(format!("DRIVERS_{SLIM}={names}"));
+        variables.push(format!("DRIVERS_{}={names}", self.stem()));
         // What was linked in this tree before needs the same sources again.
         let record = sources_record(make);
         if let Ok(sources) = fs::read_to_string(&record) {
@@ -253,6 +276,7 @@ impl<'a> Target<'a> {
             Platform::Bios => ("_lkrn_start", "obj_config_pcbios"),
             Platform::EfiX64 | Platform::EfiArm64 => ("_efi_start", "obj_config_efi"),
         };
+        let entry = self.product.map_or(entry, |(product, _)| product.entry());
         let fixed = [entry, config, "obj_config"].map(str::to_owned);
         let drivers = drivers.iter().map(|driver| driver.object());
         let overlays = self.profile.overlays().iter().flat_map(Overlay::objects);
@@ -263,9 +287,8 @@ impl<'a> Target<'a> {
 
     /// Reads what was built: its bytes, what it can do, and where its slot is.
     fn read(&self, make: &Make) -> Result<Binary, BuildError> {
-        let path = make.output(&format!("{}.{}", self.stem(), extension(self.platform)));
-        let linked =
-            elf::linked(&path.with_extension(format!("{}.tmp", extension(self.platform))))?;
+        let path = make.output(&format!("{}.{}", self.stem(), self.extension()));
+        let linked = elf::linked(&path.with_extension(format!("{}.tmp", self.extension())))?;
         let bytes = fs::read(&path).map_err(io_error("reading", &path))?;
         let (options, serial) = (self.profile.options(), self.profile.serial());
         check_options(self.platform, &linked.objects, options, serial)?;
@@ -275,12 +298,19 @@ impl<'a> Target<'a> {
             .then(|| slot::find(&linked, &bytes, &path, self.profile.slot_capacity()))
             .transpose()?;
         let script = script(self.profile);
+        let mut capabilities = capabilities(self.platform, &linked.objects, script);
+        if self.product.is_some() && script.lines().any(|line| line.starts_with(INSIDE)) {
+            capabilities.insert(Capability::Ticket);
+        }
         let about = BinaryManifest {
             platform: self.platform,
-            file: self.platform.file_name().to_owned(),
+            file: match self.product {
+                Some((product, _)) => product.to_string(),
+                None => self.platform.file_name().to_owned(),
+            },
             size: bytes.len() as u64,
             sha256: sha256_hex(&bytes),
-            capabilities: capabilities(self.platform, &linked.objects, script),
+            capabilities,
             slot,
         };
         Ok((about, bytes))

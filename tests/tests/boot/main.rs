@@ -6,6 +6,7 @@ mod fallback;
 mod isolinux;
 mod local_disk;
 mod media;
+mod netboot;
 mod network;
 mod own;
 mod scene;

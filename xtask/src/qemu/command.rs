@@ -2,7 +2,7 @@
 
 use super::machine::{
     Acceleration, Board, Bus, Disk, Flash, Image, Machine, Medium, Model, Nic, Operator, Screen,
-    Writes,
+    Wire, Writes,
 };
 use std::{
     ffi::{OsStr, OsString},
@@ -20,6 +20,9 @@ pub enum Unsupported {
     /// A serial number or tag that QEMU would take for another option.
     #[error("the SMBIOS value \"{0}\" holds a comma, which QEMU takes for the end of the value")]
     CommaInIdentity(String),
+    /// Something to be loaded over the network, or by a card, where there is no such card.
+    #[error("loading by PXE or from an option ROM takes a network card on QEMU's own network")]
+    NoCard,
 }
 
 /// A program and its arguments.
@@ -79,7 +82,8 @@ impl Machine {
         }
         line.option("-nic", "none");
         for (index, nic) in self.nics.iter().enumerate() {
-            add_nic(&mut line, index, nic);
+            let image = self.image.as_ref().filter(|_| index == 0);
+            add_nic(&mut line, index, nic, image)?;
         }
         Ok(line)
     }
@@ -170,6 +174,10 @@ impl Machine {
                 line.option("-kernel", &image.path);
                 return Ok(());
             }
+            Medium::Pxe | Medium::OptionRom if self.nics.is_empty() => {
+                return Err(Unsupported::NoCard);
+            }
+            Medium::Pxe | Medium::OptionRom => return Ok(()), // its first card's business
             Medium::Cd if arm => (CD, Some("virtio-scsi-pci"), "scsi-cd"),
             Medium::Cd => (CD, None, "ide-cd"),
             Medium::Disk if arm => (DISK, None, "virtio-blk-pci"),
@@ -228,14 +236,42 @@ fn add_flash(line: &mut CommandLine, flash: &Flash) {
     line.option("-drive", drive("", &flash.variables));
 }
 
-fn add_nic(line: &mut CommandLine, index: usize, nic: &Nic) {
-    line.option("-netdev", nic.wire.netdev(&format!("net{index}")));
+/// Adds a card, which brings `image` along where that comes through a card.
+fn add_nic(
+    line: &mut CommandLine,
+    index: usize,
+    nic: &Nic,
+    image: Option<&Image>,
+) -> Result<(), Unsupported> {
+    let netdev = nic.wire.netdev(&format!("net{index}"));
     let model = match nic.model {
         Model::Virtio => "virtio-net-pci",
         Model::E1000 => "e1000",
     };
-    // Without an option ROM the board's firmware does not bring an iPXE of its own.
-    line.option("-device", format!("{model},netdev=net{index},mac={},romfile=", nic.mac));
+    let device = format!("{model},netdev=net{index},mac={}", nic.mac);
+    match image {
+        Some(Image { path, medium: Medium::Pxe }) => {
+            let (Wire::User(_), Some(folder), Some(file)) =
+                (&nic.wire, path.parent(), path.file_name())
+            else {
+                return Err(Unsupported::NoCard);
+            };
+            let mut netdev = with_path(&format!("{netdev},tftp="), folder);
+            netdev.push(with_path(",bootfile=", Path::new(file)));
+            line.option("-netdev", netdev);
+            // On BIOS the card's usual ROM has the PXE code; UEFI has its own.
+            line.option("-device", format!("{device},bootindex=0"));
+        }
+        Some(Image { path, medium: Medium::OptionRom }) => {
+            line.option("-netdev", netdev);
+            line.option("-device", with_path(&format!("{device},bootindex=0,romfile="), path));
+        }
+        // Without an option ROM the board's firmware does not bring an iPXE of its own.
+        _ => {
+            line.option("-netdev", netdev).option("-device", format!("{device},romfile="));
+        }
+    }
+    Ok(())
 }
 
 /// What QEMU calls the format of a disk, told by the file's name: never guessed from its content,
@@ -263,7 +299,7 @@ fn with_path(option: &str, path: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use super::super::machine::{Identity, UserNet, Wire};
+    use super::super::machine::{Identity, UserNet};
     use super::*;
 
     fn flash() -> Flash {
@@ -398,6 +434,25 @@ mod tests {
         assert!(text(&machine).contains("file=/tmp/a,,snapshot=off.img"), "{}", text(&machine));
         machine.identity = Identity { serial: Some("x,y".into()), ..Identity::default() };
         assert_eq!(machine.command(), Err(Unsupported::CommaInIdentity("x,y".into())));
+    }
+
+    #[test]
+    fn a_card_brings_what_is_loaded_through_it() {
+        let card = || Nic {
+            mac: "52:54:00:00:00:01".parse().unwrap(),
+            model: Model::E1000,
+            wire: Wire::User(UserNet::default()),
+        };
+        let with =
+            |medium, nics| Machine { image: image(medium), nics, ..Machine::new(Board::Bios) };
+        let pxe = text(&with(Medium::Pxe, vec![card(), card()]));
+        assert_eq!(pxe.matches(",tftp=/tmp,bootfile=a.img -device e1000,netdev=net0").count(), 1);
+        assert!(pxe.contains("bootindex=0 ") && pxe.ends_with("romfile="), "{pxe}");
+        let rom = text(&with(Medium::OptionRom, vec![card()]));
+        assert!(rom.ends_with("bootindex=0,romfile=/tmp/a.img"), "{rom}");
+        for medium in [Medium::Pxe, Medium::OptionRom] {
+            assert_eq!(with(medium, Vec::new()).command(), Err(Unsupported::NoCard));
+        }
     }
 
     #[test]

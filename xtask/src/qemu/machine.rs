@@ -93,6 +93,11 @@ pub enum Medium {
     Floppy,
     /// A kernel that QEMU hands to the firmware (`-kernel`): `lkrn` on BIOS, `efi` on UEFI.
     Kernel,
+    /// A file that the machine loads by DHCP and TFTP over its first card, from QEMU's own server;
+    /// everything else in the file's folder can be had there too.
+    Pxe,
+    /// The option ROM of its first card.
+    OptionRom,
 }
 
 /// A local disk, raw.

@@ -1,0 +1,164 @@
+//! `cargo xtask firmware export`: single binaries with a ticket inside, for PXE servers and cards.
+
+use super::FirmwareArgs;
+use crate::{
+    build_progress::BuildProgress,
+    feed_input::{self, Request},
+    ui::Ui,
+};
+use anyhow::{Context, bail};
+use bootmint_drivers::PciId;
+use bootmint_image_factory::{
+    feed::{Defaults, FeedFormat},
+    firmware::BinaryManifest,
+    host::ServerUrl,
+    ticket::{self, Facts, Patience, Ticket},
+};
+use bootmint_ipxe_src::{
+    cache::Cache,
+    firmware::{self, Product},
+    pin::Pins,
+    profile,
+    source::{self, Mirrors},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What a binary has inside while it is not known what it can do.
+const BLANK: &str = "#!ipxe\nexit 1\n";
+/// The largest option ROM that every card and BIOS takes, in bytes.
+const USUAL_ROM: usize = 64 << 10;
+
+/// Arguments of `cargo xtask firmware export`.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// What to build
+    #[arg(value_enum)]
+    kind: Kind,
+    /// The PCI id of the card that the ROM is for, such as 8086:100e
+    #[arg(long, value_name = "VID:DID", required_if_eq("kind", "rom"))]
+    pci: Option<PciId>,
+    /// The hosts whose ticket goes inside; with several, each machine finds itself by its MAC
+    #[arg(long, value_name = "FEED", required_unless_present = "script")]
+    hosts: Option<String>,
+    /// The feed's format, where its name does not tell
+    #[arg(long, value_name = "FORMAT")]
+    feed_format: Option<FeedFormat>,
+    /// The server that hosts ask, where the feed names none
+    #[arg(long, value_name = "URL")]
+    server: Option<ServerUrl>,
+    /// A script of your own instead of a ticket
+    #[arg(long, value_name = "FILE", conflicts_with = "hosts")]
+    script: Option<PathBuf>,
+    /// Where to write it [default: its usual name, in this folder]
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    feed: feed_input::Args,
+    #[command(flatten)]
+    firmware: FirmwareArgs,
+}
+
+/// The kinds of single binaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// undionly.kpxe: BIOS machines load it by PXE
+    Undionly,
+    /// snponly.efi: UEFI machines load it by PXE or HTTP
+    Snponly,
+    /// The BIOS option ROM of a PCI network card (--pci)
+    Rom,
+}
+
+impl Args {
+    fn product(&self) -> anyhow::Result<Product> {
+        match (self.kind, self.pci) {
+            (Kind::Rom, Some(id)) => Ok(Product::Rom(id)),
+            (Kind::Rom, None) => {
+                bail!("a ROM is for one card: name it by --pci, as lspci -nn does")
+            }
+            (_, Some(_)) => bail!("--pci goes with \"rom\" only: the others drive any card"),
+            (Kind::Undionly, None) => Ok(Product::Undionly),
+            (Kind::Snponly, None) => Ok(Product::Snponly),
+        }
+    }
+
+    /// The ticket for a binary that can do what `about` says.
+    fn ticket(&self, about: &BinaryManifest) -> anyhow::Result<String> {
+        if let Some(path) = &self.script {
+            return fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+        }
+        let feed = self.hosts.as_deref().context("--hosts or --script says what goes inside")?;
+        let feed = Request::new(feed, self.feed_format, &self.feed).load()?;
+        let defaults = Defaults { server: self.server.clone(), ..Defaults::default() };
+        let (name, mut hosts) = (feed.name.clone(), Vec::new());
+        if let Err(faults) = feed.check(&defaults, &mut |host| hosts.push(host.clone())) {
+            bail!("{faults}\n{name} has faults");
+        }
+        if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &[about]).pop()) {
+            return Err(missing.into());
+        }
+        let facts = Facts::for_capabilities(&[&about.capabilities]);
+        let patience = Patience::default();
+        Ok(match hosts.as_slice() {
+            [] => bail!("{name} has no hosts"),
+            [host] => Ticket::for_host(host, facts, &patience),
+            hosts => Ticket::for_site(hosts, facts, &patience),
+        }
+        .as_str()
+        .to_owned())
+    }
+}
+
+/// Builds it and writes it to its file.
+pub(super) fn run(cache: &Cache, args: &Args, ui: &Ui) -> anyhow::Result<()> {
+    let product = args.product()?;
+    let profile = profile::load(args.firmware.profile())?;
+    let pins = Pins::load(None)?;
+    let pin = pins.get(profile.pin())?;
+    let mut progress = BuildProgress::new(ui);
+    let source = match source::locate(cache, pin) {
+        Some(source) => source,
+        None => source::fetch(cache, pin, &Mirrors::from_environment(), &mut progress)?,
+    };
+    let options = args.firmware.build_options();
+    let mut build = |ticket: &str| {
+        firmware::build_product(
+            cache,
+            &source,
+            &profile,
+            (product, ticket),
+            &options,
+            &mut progress,
+        )
+        .with_context(|| format!("building {product} for profile {profile}"))
+    };
+    let (about, _) = build(BLANK)?;
+    let (about, bytes) = build(&args.ticket(&about)?)?;
+    drop(progress);
+    let out = args.out.clone().unwrap_or_else(|| about.file.clone().into());
+    publish(&out, &bytes)?;
+    if matches!(product, Product::Rom(_)) && bytes.len() > USUAL_ROM {
+        ui.warn(format_args!(
+            "the ROM has {} bytes: many cards hold {USUAL_ROM} only; switch options off in the \
+             profile if yours does",
+            bytes.len()
+        ));
+    }
+    ui.result(format_args!("{}: {} bytes, sha256 {}", out.display(), about.size, about.sha256));
+    ui.json(&about)
+}
+
+/// Writes `bytes` to `path`, which is whole whenever it is there.
+fn publish(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("writing into {}", folder.display()))?;
+    std::io::Write::write_all(&mut file, bytes)
+        .with_context(|| format!("writing {}", path.display()))?;
+    file.persist(path).with_context(|| format!("writing {}", path.display()))?;
+    Ok(())
+}
