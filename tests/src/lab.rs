@@ -78,6 +78,18 @@ impl Lab {
         Ok(Board::UefiSecure(flash))
     }
 
+    /// A board as PCs are sold, with Microsoft's keys and Secure Boot on, whose owner has enrolled
+    /// the certificates in `list` for the shim (as MOK).
+    pub fn uefi_microsoft(&self, list: &Path) -> anyhow::Result<Board> {
+        let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
+        let flash = roms::microsoft_flash(&folder)?;
+        let (store, guid) = (flash.variables.as_os_str(), "605dab50-e046-4300-abb6-3dd810dd8b23");
+        let args = ["-g".as_ref(), guid.as_ref(), store, "MokList".as_ref(), list.as_os_str()];
+        tool("flash-var", args)?;
+        make_private(&flash.variables, "MokList")?;
+        Ok(Board::UefiSecure(flash))
+    }
+
     /// An AArch64 board with a variable store of its own.
     pub fn uefi_arm64(&self) -> anyhow::Result<Board> {
         let folder = tempfile::Builder::new().prefix("uefi-").tempdir_in(self.folder())?.keep();
@@ -109,6 +121,23 @@ impl Lab {
     ) -> anyhow::Result<Guest> {
         Guest::start_within(machine, &self.log(label), limit)
     }
+}
+
+/// Makes a variable in a store one that only programs before the system's start see: the shim
+/// believes no other, and `flash-var` writes another kind.
+fn make_private(store: &Path, name: &str) -> anyhow::Result<()> {
+    /// The length of a variable's header, and where its attributes are.
+    const HEADER: usize = 60;
+    const ATTRIBUTES: std::ops::Range<usize> = 4..8;
+    let mut bytes = fs::read(store)?;
+    let wide: Vec<u8> = name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+    let at = bytes.windows(wide.len()).rposition(|window| window == wide);
+    let start = at.and_then(|at| at.checked_sub(HEADER)).context("the variable is not there")?;
+    let header = &mut bytes[start..start + HEADER];
+    anyhow::ensure!(header.starts_with(&[0xaa, 0x55]), "the store is not as expected");
+    // Kept without power; seen by what runs before the system.
+    header[ATTRIBUTES].copy_from_slice(&3_u32.to_le_bytes());
+    fs::write(store, bytes).with_context(|| format!("writing {}", store.display()))
 }
 
 /// Says that a test, or a part of it, did not run. Written past the test runner's capture, which

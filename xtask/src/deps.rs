@@ -137,6 +137,12 @@ const TOOLS: &[Tool] = &[
         "shim-unsigned",
         "shim-unsigned-x64",
     ),
+    file(
+        &["/usr/lib/shim/shimx64.efi.signed", "/boot/efi/EFI/BOOT/BOOTX64.EFI"],
+        Task::Tests,
+        "shim-signed",
+        "shim-x64",
+    ),
     program("ssh-keygen", Task::Tests, "openssh-client", "openssh"),
     program("minisign", Task::Tests, "minisign", "minisign"),
     file(

@@ -64,6 +64,10 @@ fn keys() -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+fn tools() -> Vec<&'static str> {
+    [&lab::MACHINES[..], &TOOLS].concat()
+}
+
 fn profile(keys: &Path) -> anyhow::Result<Profile> {
     let path = keys.join("secure.toml");
     fs::write(&path, PROFILE)?;
@@ -71,10 +75,8 @@ fn profile(keys: &Path) -> anyhow::Result<Profile> {
 }
 
 /// A scene whose firmware our key has signed, and the folder of the keys.
-fn scene(name: &str) -> anyhow::Result<Option<(Scene, PathBuf)>> {
-    let Some(lab) = Lab::with(name, &[&lab::MACHINES[..], &TOOLS].concat())? else {
-        return Ok(None);
-    };
+fn scene(name: &str, tools: &[&str]) -> anyhow::Result<Option<(Scene, PathBuf)>> {
+    let Some(lab) = Lab::with(name, tools)? else { return Ok(None) };
     let keys = keys()?;
     let Some(firmware) = firmware::compiled_as(&profile(&keys)?)? else {
         lab::skip(name, "iPXE's source is not in the cache: run `cargo xtask source fetch`");
@@ -111,7 +113,7 @@ fn altered(image: &Path, binary: &[u8]) -> anyhow::Result<PathBuf> {
 /// The machine tries an unsigned image, an altered one, and the signed one, in this order.
 #[test]
 fn only_what_our_key_signed_starts() -> anyhow::Result<()> {
-    let Some((scene, keys)) = scene("secure-boot-own-key")? else { return Ok(()) };
+    let Some((scene, keys)) = scene("secure-boot-own-key", &tools())? else { return Ok(()) };
     let signed = image(&scene, scene.firmware(), "signed")?;
     let binary = scene.firmware().binary(Platform::EfiX64).map(|found| found.bytes.clone());
     let altered = altered(&signed, &binary.unwrap_or_default())?;
@@ -145,7 +147,7 @@ fn says_secure(scene: &Scene) -> anyhow::Result<()> {
 /// A vendor's lane, our key in the vendor's place: a real shim starts the signed iPXE beside it.
 #[test]
 fn a_shim_starts_the_ipxe_beside_it() -> anyhow::Result<()> {
-    let Some((scene, keys)) = scene("secure-boot-shim")? else { return Ok(()) };
+    let Some((scene, keys)) = scene("secure-boot-shim", &tools())? else { return Ok(()) };
     let vendor = scene.lab.folder().join("vendor");
     fs::create_dir_all(&vendor)?;
     let shims = ["/usr/lib/shim/shimx64.efi", "/usr/share/shim/x64/shimx64.efi"];
@@ -167,6 +169,36 @@ fn a_shim_starts_the_ipxe_beside_it() -> anyhow::Result<()> {
         ..scene.machine(scene.lab.uefi_secure(&keys)?, image, Medium::Disk, WEB)?
     };
     let text = scene.lab.start("boot", &machine)?.expect_exit(SWITCHED_OFF)?;
+    assert!(text.contains("RAN-SIGNED"), "{text}");
+    says_secure(&scene)
+}
+
+/// A PC as it is sold, with Microsoft's keys alone: the distribution's shim, which Microsoft
+/// signed, starts an iPXE whose key the owner enrolled for the shim, and not one that is altered.
+#[test]
+fn a_shim_of_microsofts_starts_what_the_owner_enrolled() -> anyhow::Result<()> {
+    let tools = [tools(), vec!["shim-signed"]].concat();
+    let Some((scene, keys)) = scene("secure-boot-microsoft", &tools)? else { return Ok(()) };
+    let vendor = scene.lab.folder().join("vendor");
+    fs::create_dir_all(&vendor)?;
+    let shims = ["/usr/lib/shim/shimx64.efi.signed", "/boot/efi/EFI/BOOT/BOOTX64.EFI"];
+    let shim = shims.into_iter().find(|path| Path::new(path).is_file()).unwrap_or_default();
+    fs::copy(shim, vendor.join("shimx64.efi.signed"))?;
+    let binary = scene.firmware().binary(Platform::EfiX64).map(|found| found.bytes.clone());
+    let binary = binary.unwrap_or_default();
+    fs::write(vendor.join("ipxe.efi"), &binary)?;
+    let cache = Cache::open(Some(scene.lab.folder().join("cache")))?;
+    let loader = "GRUBX64.EFI";
+    let folder = prebuilt::from_shim_folder(&cache, &vendor, Platform::EfiX64, loader, &mut ())?;
+    let good = image(&scene, &Firmware::load(&folder)?, "microsoft")?;
+    let altered = altered(&good, &binary)?;
+    let machine = |path| -> anyhow::Result<Machine> {
+        let board = scene.lab.uefi_microsoft(&keys.join("db.esl"))?;
+        Ok(Machine { nics: vec![card()?], ..scene.machine(board, path, Medium::Disk, WEB)? })
+    };
+    // The shim shows it until somebody presses a key, which nobody does.
+    scene.lab.start("altered", &machine(altered)?)?.expect("Verification failed")?;
+    let text = scene.lab.start("boot", &machine(good)?)?.expect_exit(SWITCHED_OFF)?;
     assert!(text.contains("RAN-SIGNED"), "{text}");
     says_secure(&scene)
 }

@@ -82,6 +82,12 @@ const SECURE: &[(&str, &str)] = &[
     ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
 ];
 
+/// OVMF with Secure Boot, and a variable store with Microsoft's keys, as PCs are sold.
+const MICROSOFT: &[(&str, &str)] = &[
+    ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.secboot.fd", "/usr/share/edk2/ovmf/OVMF_VARS.secboot.fd"),
+];
+
 /// Finds the ROM for `architecture` and puts a fresh variable store into `folder`.
 pub fn flash(architecture: Architecture, folder: &Path) -> Result<Flash, RomError> {
     find(architecture.candidates(), architecture, folder)
@@ -90,6 +96,11 @@ pub fn flash(architecture: Architecture, folder: &Path) -> Result<Flash, RomErro
 /// The same for a PC with Secure Boot; keys are to be put into the variable store.
 pub fn secure_flash(folder: &Path) -> Result<Flash, RomError> {
     find(SECURE, Architecture::X64, folder)
+}
+
+/// The same with the keys that PCs are sold with, Secure Boot on.
+pub fn microsoft_flash(folder: &Path) -> Result<Flash, RomError> {
+    find(MICROSOFT, Architecture::X64, folder)
 }
 
 fn find(
