@@ -1,6 +1,7 @@
-//! Where a feed's bytes come from: a file, standard input, or an HTTP server. They go to a temporary
-//! file first, so that a feed of any size takes no memory, and what was checked is what is minted.
+//! Where a feed's bytes come from: a file, standard input, an HTTP server, NetBox, or a database.
+//! They go to a temporary file first, so that a feed of any size takes no memory, and what was checked is what is minted.
 
+use crate::{deps, netbox};
 use anyhow::{Context, bail, ensure};
 use bootmint_image_factory::{
     fault::Faults,
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+use xshell::{Shell, cmd};
 
 /// The environment variable that holds the bearer token for feeds over HTTP.
 pub const TOKEN_VARIABLE: &str = "BOOTMINT_FEED_TOKEN";
@@ -42,7 +44,8 @@ pub struct Args {
 /// What is needed to get a feed.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// A file, `-` for standard input, or an `http://` or `https://` address.
+    /// A file, `-` for standard input, an `http://` or `https://` address, `netbox:` before such
+    /// an address, or `sql:` before the name of a file with a query.
     pub feed: String,
     /// The format, where the user said it; otherwise the content type or extension tells.
     pub format: Option<FeedFormat>,
@@ -66,6 +69,10 @@ impl Request {
             ("stdin".to_owned(), limited(io::stdin().lock(), "standard input")?, None)
         } else if lower.starts_with("http://") || lower.starts_with("https://") {
             self.download()?
+        } else if let Some(url) = self.feed.strip_prefix("netbox:") {
+            self.netbox(url)?
+        } else if let Some(query) = self.feed.strip_prefix("sql:") {
+            ask_database(query)?
         } else {
             let path = Path::new(&self.feed);
             let file = fs::File::open(path).with_context(|| format!("opening {}", self.feed))?;
@@ -78,9 +85,7 @@ impl Request {
     }
 
     fn download(&self) -> anyhow::Result<(String, File, Option<FeedFormat>)> {
-        let mut url = Url::parse(&self.feed).context("reading the feed's address")?;
-        let no_user = url.username().is_empty() && url.password().is_none();
-        ensure!(no_user, "a feed's address holds no password; put a token into {TOKEN_VARIABLE}");
+        let mut url = address(&self.feed)?;
         let client = self.client(&url)?;
         let mut request = client.get(url.clone());
         if let Some(token) = &self.token {
@@ -108,6 +113,14 @@ impl Request {
         Ok((url.to_string(), file, told))
     }
 
+    fn netbox(&self, url: &str) -> anyhow::Result<(String, File, Option<FeedFormat>)> {
+        let url = address(url)?;
+        let feed = netbox::feed(&self.client(&url)?, &url, self.token.as_deref())?;
+        let name = "netbox".to_owned();
+        let file = limited(feed.as_bytes(), &name)?;
+        Ok((name, file, Some(FeedFormat::Ndjson)))
+    }
+
     fn client(&self, url: &Url) -> anyhow::Result<Client> {
         // An error means that the process has a provider already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -132,6 +145,28 @@ impl Request {
         ensure!(!certificates.is_empty(), "{} holds no certificate", path.display());
         builder().tls_certs_only(certificates).build().with_context(reading)
     }
+}
+
+fn address(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text).context("reading the feed's address")?;
+    let no_user = url.username().is_empty() && url.password().is_none();
+    ensure!(no_user, "a feed's address holds no password; put a token into {TOKEN_VARIABLE}");
+    Ok(url)
+}
+
+/// What a query finds. The server's program asks: nothing here speaks to databases.
+fn ask_database(query: &str) -> anyhow::Result<(String, File, Option<FeedFormat>)> {
+    let beside = env::current_exe().ok().map(|path| path.with_file_name("bootmint"));
+    let program = beside.filter(|path| path.is_file()).or_else(|| deps::on_path("bootmint"));
+    let Some(program) = program else {
+        bail!(
+            "a feed out of a database needs the program bootmint: \
+             build it with `cargo build --package bootmint-server`"
+        );
+    };
+    let shell = Shell::new()?;
+    let feed = cmd!(shell, "{program} feed {query}").quiet().read()?;
+    Ok((query.to_owned(), limited(feed.as_bytes(), query)?, Some(FeedFormat::Csv)))
 }
 
 /// Redirects never lead from HTTPS to HTTP, and with a token never to another server.

@@ -1,6 +1,6 @@
 //! `bootmint hosts`.
 
-use super::{actor, export, ui::Ui};
+use super::{actor, export, feed as query, ui::Ui};
 use crate::{app::App, config::propose, db::StoredHost, time::Timestamp};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
@@ -35,7 +35,7 @@ pub(super) enum Command {
 /// Arguments of `bootmint hosts import`.
 #[derive(clap::Args)]
 pub(super) struct ImportArgs {
-    /// The feed: a file, or - for standard input
+    /// The feed: a file, - for standard input, or sql:FILE with a query: see `bootmint feed`
     feed: PathBuf,
     /// The feed's format: csv, json, ndjson or toml [default: by the file's extension]
     #[arg(long)]
@@ -60,17 +60,10 @@ pub(super) async fn run(command: &Command, app: &App, ui: &Ui) -> anyhow::Result
 
 async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
     let name = args.feed.display().to_string();
-    let Some(format) = args.format.or_else(|| FeedFormat::of_path(&args.feed)) else {
-        bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
+    let (bytes, format) = match name.strip_prefix("sql:") {
+        Some(file) => (query::read(file.as_ref()).await?.into_bytes(), FeedFormat::Csv),
+        None => read(args, &name)?,
     };
-    let file: Box<dyn Read> = if name == "-" {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(&args.feed).with_context(|| format!("opening {name}"))?)
-    };
-    let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
     let hosts = feed::parse(&bytes, format, &name, &defaults)?;
     let done = if args.dry_run {
@@ -96,6 +89,22 @@ async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
         done.unchanged
     ));
     Ok(())
+}
+
+/// The bytes and the format of a feed in a file or on standard input.
+fn read(args: &ImportArgs, name: &str) -> anyhow::Result<(Vec<u8>, FeedFormat)> {
+    let Some(format) = args.format.or_else(|| FeedFormat::of_path(&args.feed)) else {
+        bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
+    };
+    let file: Box<dyn Read> = if name == "-" {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(std::fs::File::open(&args.feed).with_context(|| format!("opening {name}"))?)
+    };
+    let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
+    Ok((bytes, format))
 }
 
 async fn list(app: &App, ui: &Ui) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ mod backup;
 mod certificate;
 mod config;
 mod export;
+mod feed;
 mod hosts;
 mod init;
 mod lint;
@@ -87,6 +88,8 @@ enum Command {
     Tokens(accounts::Tokens),
     /// Works with a server elsewhere, by its interface
     Remote(remote::Args),
+    /// Prints the hosts that a SQL query finds, as a CSV feed
+    Feed(feed::Args),
     /// Writes everything that the database holds to a file, beside a running server
     Backup(backup::BackupArgs),
     /// Restores a backup into an empty database, of the same engine or another
@@ -122,6 +125,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             with_app(config()?, async |app| render::run(&args, app, &ui).await)
         }
         Command::Templates(command) => templates::run(&command, &config()?, &ui),
+        Command::Feed(args) => feed::run(&args),
         Command::Openapi => openapi::run(&ui),
         Command::Roles => {
             roles::run(&ui);

@@ -1,6 +1,7 @@
 //! What every engine must do: one suite, run on each of them.
 
 mod broken;
+mod foreign;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
 
