@@ -16,6 +16,7 @@ pub mod script;
 pub mod secret;
 pub mod time;
 pub mod tls;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 /// Name and password.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct SignInBody {
+pub(crate) struct SignInBody {
     user: String,
     #[schema(value_type = String)]
     password: Password,
@@ -34,14 +34,14 @@ pub(super) struct SignInBody {
 
 /// A token, shown this once.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TokenMade {
-    token: String,
-    id: String,
-    expires: String,
+pub(crate) struct TokenMade {
+    pub(crate) token: String,
+    pub(crate) id: String,
+    pub(crate) expires: String,
 }
 
 /// `POST /sign-in`.
-pub(super) async fn sign_in(
+pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
     Extension(source): Extension<Source>,
     Body(body): Body<SignInBody>,
@@ -58,7 +58,7 @@ pub(super) async fn sign_in(
 
 /// Who the caller is.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Me {
+pub(crate) struct Me {
     user: String,
     /// The roles, with their scopes.
     roles: Vec<String>,
@@ -67,7 +67,7 @@ pub(super) struct Me {
 }
 
 /// `GET /me`.
-pub(super) async fn me(Extension(caller): Extension<Caller>) -> Json<Me> {
+pub(crate) async fn me(Extension(caller): Extension<Caller>) -> Json<Me> {
     let who = &caller.principal;
     let may = |p: &&Permission| who.role_for(**p, Place::Somewhere).is_some();
     Json(Me {
@@ -78,7 +78,7 @@ pub(super) async fn me(Extension(caller): Extension<Caller>) -> Json<Me> {
 }
 
 /// `POST /sign-out`: ends the token that was sent.
-pub(super) async fn sign_out(
+pub(crate) async fn sign_out(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<StatusCode, Problem> {
@@ -90,13 +90,13 @@ pub(super) async fn sign_out(
 
 /// A token without its secret.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TokenView {
-    id: String,
-    owner: String,
-    label: String,
-    roles: Vec<String>,
-    created: String,
-    expires: String,
+pub(crate) struct TokenView {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) label: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) created: String,
+    pub(crate) expires: String,
 }
 
 impl TokenView {
@@ -114,12 +114,12 @@ impl TokenView {
 
 /// Tokens.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TokenList {
-    items: Vec<TokenView>,
+pub(crate) struct TokenList {
+    pub(crate) items: Vec<TokenView>,
 }
 
 /// `GET /tokens`: one's own, or all for who manages accounts.
-pub(super) async fn tokens(
+pub(crate) async fn tokens(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<TokenList>, Problem> {
@@ -137,16 +137,16 @@ fn owns(caller: &Caller, owner: &UserName) -> bool {
 /// A token that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct TokenBody {
+pub(crate) struct TokenBody {
     /// What it is for.
-    label: String,
+    pub(crate) label: String,
     /// Whose: one's own unless given.
-    owner: Option<String>,
+    pub(crate) owner: Option<String>,
     /// The most that it allows, such as `reimager@site:berlin`.
-    roles: Vec<String>,
+    pub(crate) roles: Vec<String>,
     /// How many days it lives, 366 at most.
     #[serde(default = "ninety")]
-    days: u16,
+    pub(crate) days: u16,
 }
 
 fn ninety() -> u16 {
@@ -154,7 +154,7 @@ fn ninety() -> u16 {
 }
 
 /// `POST /tokens`.
-pub(super) async fn make_token(
+pub(crate) async fn make_token(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Body(body): Body<TokenBody>,
@@ -188,7 +188,7 @@ fn grants(roles: &[String]) -> Result<Grants, Problem> {
 }
 
 /// `DELETE /tokens/{token}`.
-pub(super) async fn revoke_token(
+pub(crate) async fn revoke_token(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
@@ -205,15 +205,15 @@ pub(super) async fn revoke_token(
 
 /// An account.
 #[derive(Serialize, ToSchema)]
-pub(super) struct UserView {
-    name: String,
+pub(crate) struct UserView {
+    pub(crate) name: String,
     /// A program's account has tokens and no password.
-    program: bool,
+    pub(crate) program: bool,
     /// Whether its password must be changed at the next sign-in.
-    one_time: bool,
-    locked: bool,
-    roles: Vec<String>,
-    created: String,
+    pub(crate) one_time: bool,
+    pub(crate) locked: bool,
+    pub(crate) roles: Vec<String>,
+    pub(crate) created: String,
 }
 
 impl UserView {
@@ -231,12 +231,12 @@ impl UserView {
 
 /// Accounts, by name.
 #[derive(Serialize, ToSchema)]
-pub(super) struct UserList {
-    items: Vec<UserView>,
+pub(crate) struct UserList {
+    pub(crate) items: Vec<UserView>,
 }
 
 /// `GET /users`.
-pub(super) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>, Problem> {
+pub(crate) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>, Problem> {
     let all = app.store().accounts().await?;
     Ok(Json(UserList { items: all.iter().map(UserView::new).collect() }))
 }
@@ -244,24 +244,24 @@ pub(super) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>,
 /// An account that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct UserBody {
-    name: String,
-    roles: Vec<String>,
+pub(crate) struct UserBody {
+    pub(crate) name: String,
+    pub(crate) roles: Vec<String>,
     /// It is a program's: it gets tokens and no password.
     #[serde(default)]
-    program: bool,
+    pub(crate) program: bool,
 }
 
 /// A one-time password, shown this once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct OneTime {
+pub(crate) struct OneTime {
     #[serde(skip_serializing_if = "Option::is_none")]
-    one_time_password: Option<String>,
+    pub(crate) one_time_password: Option<String>,
 }
 
 /// `POST /users`.
-pub(super) async fn add_user(
+pub(crate) async fn add_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Body(body): Body<UserBody>,
@@ -280,14 +280,14 @@ fn name(text: &str) -> Result<UserName, Problem> {
 /// What of an account is changed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UserChange {
+pub(crate) struct UserChange {
     /// All that it may from now on.
-    roles: Option<Vec<String>>,
-    locked: Option<bool>,
+    pub(crate) roles: Option<Vec<String>>,
+    pub(crate) locked: Option<bool>,
 }
 
 /// `PATCH /users/{user}`.
-pub(super) async fn change_user(
+pub(crate) async fn change_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
@@ -301,7 +301,7 @@ pub(super) async fn change_user(
 }
 
 /// `POST /users/{user}/reset-password`.
-pub(super) async fn reset_password(
+pub(crate) async fn reset_password(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
@@ -311,7 +311,7 @@ pub(super) async fn reset_password(
 }
 
 /// `DELETE /users/{user}`.
-pub(super) async fn remove_user(
+pub(crate) async fn remove_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
@@ -322,19 +322,19 @@ pub(super) async fn remove_user(
 
 /// A role, and what it may.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RoleView {
-    name: &'static str,
-    permissions: Vec<&'static str>,
+pub(crate) struct RoleView {
+    pub(crate) name: &'static str,
+    pub(crate) permissions: Vec<&'static str>,
 }
 
 /// All roles.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RoleList {
-    items: Vec<RoleView>,
+pub(crate) struct RoleList {
+    pub(crate) items: Vec<RoleView>,
 }
 
 /// `GET /roles`.
-pub(super) async fn roles() -> Json<RoleList> {
+pub(crate) async fn roles() -> Json<RoleList> {
     let view = |role: &Role| RoleView {
         name: role.name(),
         permissions: Permission::ALL.iter().filter(|p| role.may(**p)).map(|p| p.name()).collect(),

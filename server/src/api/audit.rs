@@ -12,32 +12,32 @@ use utoipa::ToSchema;
 
 /// A row of the audit log.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AuditView {
-    seq: i64,
-    at: String,
-    actor: String,
-    host: String,
-    event: String,
-    was: String,
-    became: String,
-    detail: String,
+pub(crate) struct AuditView {
+    pub(crate) seq: i64,
+    pub(crate) at: String,
+    pub(crate) actor: String,
+    pub(crate) host: String,
+    pub(crate) event: String,
+    pub(crate) was: String,
+    pub(crate) became: String,
+    pub(crate) detail: String,
     /// The role by which a request was allowed.
-    role: String,
+    pub(crate) role: String,
     /// The id of the token that was shown.
-    token: String,
+    pub(crate) token: String,
     /// The address that it came from.
-    source: String,
+    pub(crate) source: String,
     /// Its id.
-    request: String,
-    reason: String,
+    pub(crate) request: String,
+    pub(crate) reason: String,
     /// done, denied, failed, or nothing where no request was.
-    result: String,
-    previous: String,
-    hash: String,
+    pub(crate) result: String,
+    pub(crate) previous: String,
+    pub(crate) hash: String,
 }
 
 impl AuditView {
-    pub(super) fn new(row: AuditRow) -> Self {
+    pub(crate) fn new(row: AuditRow) -> Self {
         Self {
             seq: row.seq,
             at: row.at.to_string(),
@@ -61,7 +61,7 @@ impl AuditView {
 
 /// A page of the audit log, the oldest row first.
 #[derive(Serialize, ToSchema)]
-pub(super) struct AuditPage {
+pub(crate) struct AuditPage {
     items: Vec<AuditView>,
     /// What `after` must be for the next page; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ pub(super) struct AuditPage {
 }
 
 /// `GET /audit`.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Params(page): Params<Page>,
 ) -> Result<Json<AuditPage>, Problem> {
@@ -83,19 +83,19 @@ pub(super) async fn list(
 
 /// What a look at the whole chain found.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Verified {
+pub(crate) struct Verified {
     /// Whether no row was changed or removed.
-    holds: bool,
+    pub(crate) holds: bool,
     /// How many rows it has.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rows: Option<i64>,
+    pub(crate) rows: Option<i64>,
     /// Where it is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
-    broken: Option<String>,
+    pub(crate) broken: Option<String>,
 }
 
 /// `GET /audit/verify`.
-pub(super) async fn verify(State(app): State<Arc<App>>) -> Result<Json<Verified>, Problem> {
+pub(crate) async fn verify(State(app): State<Arc<App>>) -> Result<Json<Verified>, Problem> {
     Ok(Json(match app.store().verify_audit().await? {
         Ok(rows) => Verified { holds: true, rows: Some(rows), broken: None },
         Err(broken) => Verified { holds: false, rows: None, broken: Some(broken.to_string()) },

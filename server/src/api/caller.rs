@@ -9,15 +9,15 @@ use bootmint_image_factory::host::Host;
 
 /// Somebody whose request passed the gate.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) principal: Principal,
-    pub(super) permission: Permission,
-    pub(super) trace: Trace,
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) permission: Permission,
+    pub(crate) trace: Trace,
 }
 
 impl Caller {
     /// Who it is, for the audit log, if they may do this to `host`.
-    pub(super) fn on(&self, host: &Host) -> Result<Actor, Problem> {
+    pub(crate) fn on(&self, host: &Host) -> Result<Actor, Problem> {
         let role = self.principal.role_for(self.permission, Place::Host(host));
         let role = role.ok_or_else(|| Problem::denied(self.permission))?;
         let trace = Trace { role: role.name().to_owned(), ..self.trace.clone() };
@@ -25,28 +25,28 @@ impl Caller {
     }
 
     /// Whether they may do this to `host`.
-    pub(super) fn may(&self, host: &Host) -> bool {
+    pub(crate) fn may(&self, host: &Host) -> bool {
         self.principal.role_for(self.permission, Place::Host(host)).is_some()
     }
 
     /// Who it is, with the role by which the gate let them pass.
-    pub(super) fn actor(&self) -> Actor {
+    pub(crate) fn actor(&self) -> Actor {
         Actor::by_request(&self.principal.name(), &self.trace)
     }
 }
 
 /// Where a request comes from, before it is known who sent it.
 #[derive(Clone, Debug)]
-pub(super) struct Source(pub(super) Trace);
+pub(crate) struct Source(pub(crate) Trace);
 
 impl Source {
     /// An actor who came by a link.
-    pub(super) fn link(&self) -> Actor {
+    pub(crate) fn link(&self) -> Actor {
         Actor::by_request("link", &self.0)
     }
 
     /// An actor who says that this is their name.
-    pub(super) fn claims(&self, name: &str) -> Actor {
+    pub(crate) fn claims(&self, name: &str) -> Actor {
         Actor::by_request(&format!("user:{name}"), &self.0)
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     app::App,
     auth::{Permission, Principal},
     boot::Peer,
-    db::{AuditResult, Note, Trace},
+    db::{AuditResult, DbError, Note, Trace},
     secret::{hex, random_bytes},
     time::Timestamp,
 };
@@ -111,19 +111,28 @@ impl Gate {
         caller: &Caller,
         host: Option<&HostName>,
     ) -> Response {
-        let Route { method, path, .. } = self.route;
-        let detail = format!("{} {path}: {}", method.name(), caller.permission);
-        let note = Note {
-            at: Timestamp::now(),
-            actor: &caller.actor(),
-            host: host.map_or("", |host| host.as_str()),
-            event: "denied",
-            detail: &detail,
-            result: AuditResult::Denied,
-        };
-        match self.app.store().note(&note).await {
+        match write_denial(&self.app, self.route, caller, host).await {
             Ok(()) => response,
             Err(error) => Problem::from(error).into_response(),
         }
     }
+}
+
+/// Writes down that somebody was not let through.
+pub(crate) async fn write_denial(
+    app: &App,
+    route: &Route,
+    caller: &Caller,
+    host: Option<&HostName>,
+) -> Result<(), DbError> {
+    let detail = format!("{} {}: {}", route.method.name(), route.path, caller.permission);
+    let note = Note {
+        at: Timestamp::now(),
+        actor: &caller.actor(),
+        host: host.map_or("", |host| host.as_str()),
+        event: "denied",
+        detail: &detail,
+        result: AuditResult::Denied,
+    };
+    app.store().note(&note).await
 }

@@ -29,7 +29,7 @@ const BATCH: i64 = 500;
 
 /// A page of hosts.
 #[derive(Serialize, ToSchema)]
-pub(super) struct HostPage {
+pub(crate) struct HostPage {
     items: Vec<HostView>,
     /// What `after` must be for the next page; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub(super) struct HostPage {
 /// Which hosts are wanted.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct HostQuery {
+pub(crate) struct HostQuery {
     after: Option<String>,
     limit: Option<i64>,
     state: Option<String>,
@@ -55,7 +55,7 @@ impl HostQuery {
 }
 
 /// `GET /hosts`: those that the caller may see.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(query): Params<HostQuery>,
@@ -79,7 +79,7 @@ pub(super) async fn list(
 }
 
 /// The host of that name, if the caller may see it.
-pub(super) async fn seen(
+pub(crate) async fn seen(
     app: &App,
     name: &HostName,
     caller: &Caller,
@@ -90,7 +90,7 @@ pub(super) async fn seen(
 }
 
 /// `GET /hosts/{host}`.
-pub(super) async fn get(
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
@@ -104,13 +104,13 @@ pub(super) async fn get(
     Ok(shown(StatusCode::OK, &stored))
 }
 
-pub(super) fn shown(status: StatusCode, stored: &StoredHost) -> Response {
+pub(crate) fn shown(status: StatusCode, stored: &StoredHost) -> Response {
     let tag = [(header::ETAG, etag(stored.generation))];
     (status, tag, Json(HostView::new(stored))).into_response()
 }
 
 /// `POST /hosts`.
-pub(super) async fn create(
+pub(crate) async fn create(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     request: Request,
@@ -123,7 +123,7 @@ pub(super) async fn create(
 }
 
 /// `PUT /hosts/{host}`: needs `If-Match`.
-pub(super) async fn replace(
+pub(crate) async fn replace(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
@@ -145,7 +145,7 @@ pub(super) async fn replace(
 }
 
 /// `DELETE /hosts/{host}`: needs `If-Match`.
-pub(super) async fn remove(
+pub(crate) async fn remove(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
@@ -166,12 +166,12 @@ pub(super) async fn remove(
 
 /// Boots, the newest first.
 #[derive(Serialize, ToSchema)]
-pub(super) struct BootPage {
-    items: Vec<BootLine>,
+pub(crate) struct BootPage {
+    pub(crate) items: Vec<BootLine>,
 }
 
 /// `GET /hosts/{host}/boots`.
-pub(super) async fn boots(
+pub(crate) async fn boots(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
@@ -184,19 +184,19 @@ pub(super) async fn boots(
 
 /// A text that a host would be sent.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TextView {
-    title: String,
-    text: String,
+pub(crate) struct TextView {
+    pub(crate) title: String,
+    pub(crate) text: String,
 }
 
 /// Every text that a host would be sent.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Texts {
-    items: Vec<TextView>,
+pub(crate) struct Texts {
+    pub(crate) items: Vec<TextView>,
 }
 
 /// `GET /hosts/{host}/render`: secrets are hidden.
-pub(super) async fn render(
+pub(crate) async fn render(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
@@ -209,23 +209,23 @@ pub(super) async fn render(
 
 /// A machine that asked and is no host.
 #[derive(Serialize, ToSchema)]
-pub(super) struct DiscoveredView {
-    first_seen: String,
-    last_seen: String,
-    boots: i64,
-    peer: String,
+pub(crate) struct DiscoveredView {
+    pub(crate) first_seen: String,
+    pub(crate) last_seen: String,
+    pub(crate) boots: i64,
+    pub(crate) peer: String,
     #[schema(value_type = Object)]
-    facts: Value,
+    pub(crate) facts: Value,
 }
 
 /// Machines that asked and are no hosts, the latest first.
 #[derive(Serialize, ToSchema)]
-pub(super) struct DiscoveredPage {
-    items: Vec<DiscoveredView>,
+pub(crate) struct DiscoveredPage {
+    pub(crate) items: Vec<DiscoveredView>,
 }
 
 /// `GET /discovered`.
-pub(super) async fn discovered(
+pub(crate) async fn discovered(
     State(app): State<Arc<App>>,
     Params(page): Params<Page>,
 ) -> Result<Json<DiscoveredPage>, Problem> {

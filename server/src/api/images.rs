@@ -34,7 +34,7 @@ const MAX_MINUTES: u32 = 7 * 24 * 60;
 const MAX_MEMBERS: usize = 1000;
 
 /// `GET|HEAD /images/{image}`: `<host>.<extension>`.
-pub(super) async fn get(
+pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(image): Path<String>,
@@ -54,7 +54,7 @@ fn no_image() -> Problem {
 }
 
 /// `GET|HEAD /images/{signature}/{expires}/{image}`: what a link leads to.
-pub(super) async fn by_link(
+pub(crate) async fn by_link(
     State(app): State<Arc<App>>,
     Extension(source): Extension<Source>,
     Path((signature, expires, image)): Path<(String, i64, String)>,
@@ -185,7 +185,7 @@ fn put(response: &mut Response, name: header::HeaderName, value: &str) {
 /// Which images an archive holds.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     format: String,
     /// Names, separated by commas.
     hosts: Option<String>,
@@ -193,7 +193,7 @@ pub(super) struct Selection {
 }
 
 /// `GET /images.tar`.
-pub(super) async fn archive(
+pub(crate) async fn archive(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(wanted): Params<Selection>,
@@ -257,7 +257,7 @@ async fn select(app: &App, caller: &Caller, wanted: &Selection) -> Result<Vec<Ho
 /// A link that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkBody {
+pub(crate) struct LinkBody {
     /// iso, usb, vhd, floppy, efi or lkrn.
     format: String,
     /// How long it counts: a week at most, an hour unless given.
@@ -271,14 +271,14 @@ fn an_hour() -> u32 {
 
 /// A link to an image.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LinkView {
+pub(crate) struct LinkView {
     /// The path on this listener. Whoever has it gets the image.
     path: String,
     expires: String,
 }
 
 /// `POST /hosts/{host}/image-link`.
-pub(super) async fn make_link(
+pub(crate) async fn make_link(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
@@ -311,19 +311,19 @@ pub(super) async fn make_link(
 
 /// What was published for a firmware profile.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TemplateView {
+pub(crate) struct TemplateView {
     profile: String,
     formats: Vec<String>,
 }
 
 /// What was published.
 #[derive(Serialize, ToSchema)]
-pub(super) struct TemplateList {
+pub(crate) struct TemplateList {
     items: Vec<TemplateView>,
 }
 
 /// `GET /templates`.
-pub(super) async fn templates(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
+pub(crate) async fn templates(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
     let mut items = Vec::new();
     for (profile, set) in app.published().await? {
         let formats = set.formats().map(|format| format.to_string()).collect();

@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 /// How a feed is imported.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct ImportQuery {
+pub(crate) struct ImportQuery {
     #[serde(default)]
     dry_run: bool,
     format: Option<String>,
@@ -33,58 +33,74 @@ pub(super) struct ImportQuery {
 
 /// What an import did, or would do.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ImportView {
+pub(crate) struct ImportView {
     /// Whether it was done.
-    applied: bool,
+    pub(crate) applied: bool,
     /// New hosts.
-    added: Vec<String>,
+    pub(crate) added: Vec<String>,
     /// Hosts whose record changed; their state stayed.
-    updated: Vec<Updated>,
+    pub(crate) updated: Vec<Updated>,
     /// How many hosts were there already as they are.
-    unchanged: usize,
+    pub(crate) unchanged: usize,
 }
 
 /// A host whose record changed.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Updated {
-    name: String,
-    changes: Vec<ChangedField>,
+pub(crate) struct Updated {
+    pub(crate) name: String,
+    pub(crate) changes: Vec<ChangedField>,
 }
 
 /// A field before and after.
 #[derive(Serialize, ToSchema)]
-pub(super) struct ChangedField {
-    field: String,
+pub(crate) struct ChangedField {
+    pub(crate) field: String,
     #[schema(value_type = Object)]
-    before: Value,
+    pub(crate) before: Value,
     #[schema(value_type = Object)]
-    after: Value,
+    pub(crate) after: Value,
 }
 
 /// `POST /import`.
-pub(super) async fn run(
+pub(crate) async fn run(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(query): Params<ImportQuery>,
     request: Request,
 ) -> Result<Json<ImportView>, Problem> {
     let format = format_of(&query, &request)?;
-    let server = query.server.as_deref().map(str::parse::<ServerUrl>).transpose();
+    let bytes = body(request, &()).await?;
+    let hosts = parse(&bytes, format, query.server.as_deref())?;
+    let view = look(&app, &caller, &hosts).await?;
+    Ok(Json(if query.dry_run { view } else { apply(&app, &caller, &hosts, view).await? }))
+}
+
+/// The hosts of a feed; `server` is that of hosts that name none.
+pub(crate) fn parse(
+    bytes: &[u8],
+    format: FeedFormat,
+    server: Option<&str>,
+) -> Result<Vec<Host>, Problem> {
+    let server = server.map(str::parse::<ServerUrl>).transpose();
     let server = server.map_err(|error| Problem::bad(error.to_string()))?;
     let defaults = Defaults { server, ..Defaults::default() };
-    let bytes = body(request, &()).await?;
-    let hosts = feed::parse(&bytes, format, "body", &defaults)
-        .map_err(|faults| Problem::of_feed(&faults))?;
-    let mut view = look(&app, &caller, &hosts).await?;
-    if !query.dry_run {
-        let actor: Actor = caller.actor();
-        let done = app.import(&hosts, &actor, Timestamp::now()).await?;
-        // What happened counts, should it differ from what was foreseen.
-        view.added = done.added.iter().map(ToString::to_string).collect();
-        view.unchanged = done.unchanged;
-        view.applied = true;
-    }
-    Ok(Json(view))
+    feed::parse(bytes, format, "body", &defaults).map_err(|faults| Problem::of_feed(&faults))
+}
+
+/// Imports what was looked at.
+pub(crate) async fn apply(
+    app: &App,
+    caller: &Caller,
+    hosts: &[Host],
+    mut view: ImportView,
+) -> Result<ImportView, Problem> {
+    let actor: Actor = caller.actor();
+    let done = app.import(hosts, &actor, Timestamp::now()).await?;
+    // What happened counts, should it differ from what was foreseen.
+    view.added = done.added.iter().map(ToString::to_string).collect();
+    view.unchanged = done.unchanged;
+    view.applied = true;
+    Ok(view)
 }
 
 fn format_of(query: &ImportQuery, request: &Request) -> Result<FeedFormat, Problem> {
@@ -99,7 +115,11 @@ fn format_of(query: &ImportQuery, request: &Request) -> Result<FeedFormat, Probl
 
 /// What an import would change. The caller must be allowed to change every host of it, both as
 /// it is and as it would be.
-async fn look(app: &App, caller: &Caller, hosts: &[Host]) -> Result<ImportView, Problem> {
+pub(crate) async fn look(
+    app: &App,
+    caller: &Caller,
+    hosts: &[Host],
+) -> Result<ImportView, Problem> {
     let mut view =
         ImportView { applied: false, added: Vec::new(), updated: Vec::new(), unchanged: 0 };
     for host in hosts {

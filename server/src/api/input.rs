@@ -13,7 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 const MAX_PAGE: i64 = 1000;
 
 /// A JSON body; none at all counts as `{}`.
-pub(super) struct Json<T>(pub(super) T);
+pub(crate) struct Json<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     type Rejection = Problem;
@@ -44,14 +44,14 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// The whole body, up to the limit.
-pub(super) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(crate) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state)
         .await
         .map_err(|error| Problem::new(error.status(), error.body_text()))
 }
 
 /// Query parameters.
-pub(super) struct Params<T>(pub(super) T);
+pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
@@ -64,7 +64,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 }
 
 /// The host that the path names.
-pub(super) struct Named(pub(super) HostName);
+pub(crate) struct Named(pub(crate) HostName);
 
 impl<S: Send + Sync> FromRequestParts<S> for Named {
     type Rejection = Problem;
@@ -80,23 +80,23 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 /// Which part of a list is wanted.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Page {
+pub(crate) struct Page {
     #[serde(default)]
-    pub(super) after: Option<String>,
+    pub(crate) after: Option<String>,
     #[serde(default)]
     limit: Option<i64>,
 }
 
 impl Page {
     /// How many are wanted at most.
-    pub(super) fn limit(&self) -> i64 {
+    pub(crate) fn limit(&self) -> i64 {
         self.limit.unwrap_or(100).clamp(1, MAX_PAGE)
     }
 }
 
 /// What `If-Match` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum IfMatch {
+pub(crate) enum IfMatch {
     /// Nothing.
     Absent,
     /// Any generation.
@@ -126,7 +126,7 @@ fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
 
 impl IfMatch {
     /// Refuses another generation.
-    pub(super) fn check(self, generation: i64) -> Result<(), Problem> {
+    pub(crate) fn check(self, generation: i64) -> Result<(), Problem> {
         match self {
             Self::Generation(seen) if seen != generation => Err(stale()),
             _ => Ok(()),
@@ -134,7 +134,7 @@ impl IfMatch {
     }
 
     /// The generation that a change rests on: it must be named.
-    pub(super) fn required(self, current: i64) -> Result<i64, Problem> {
+    pub(crate) fn required(self, current: i64) -> Result<i64, Problem> {
         match self {
             Self::Absent => {
                 let detail = "send If-Match with the ETag that you saw";
@@ -147,13 +147,13 @@ impl IfMatch {
 }
 
 /// The host is not as it was when the sender looked.
-pub(super) fn stale() -> Problem {
+pub(crate) fn stale() -> Problem {
     let detail = "the host has changed since you looked: read it again, then decide";
     Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
 /// The ETag of a generation.
-pub(super) fn etag(generation: i64) -> String {
+pub(crate) fn etag(generation: i64) -> String {
     format!("\"g{generation}\"")
 }
 

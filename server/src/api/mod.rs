@@ -4,25 +4,26 @@
 //! made of that table, so that there is no route without one. `gate` finds out who asks and
 //! whether they may; handlers look at the host in question and call the application.
 
-mod accounts;
-mod audit;
-mod caller;
-mod gate;
-mod hosts;
-mod images;
-mod import;
-mod input;
+pub(crate) mod accounts;
+pub(crate) mod audit;
+pub(crate) mod caller;
+pub(crate) mod events;
+pub(crate) mod gate;
+pub(crate) mod hosts;
+pub(crate) mod images;
+pub(crate) mod import;
+pub(crate) mod input;
 mod inventory;
 mod metrics;
 mod once;
 mod openapi;
-mod orders;
-mod problem;
-mod routes;
-mod view;
+pub(crate) mod orders;
+pub(crate) mod problem;
+pub(crate) mod routes;
+pub(crate) mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use openapi::document;
 pub use routes::{Access, Method, Reach, Route, TABLE};
@@ -32,7 +33,7 @@ use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 use std::sync::Arc;
 
 /// The largest body of a request, in bytes: a feed that is imported.
-const MAX_BODY: usize = 16 << 20;
+pub(crate) const MAX_BODY: usize = 16 << 20;
 
 /// The routes of the console listener.
 pub fn router(app: &Arc<App>) -> Router {
@@ -45,8 +46,9 @@ pub fn router(app: &Arc<App>) -> Router {
         router = router.route(route.path, guarded);
     }
     router
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .fallback(|| async { problem::Problem::nothing_there() })
+        .merge(crate::web::router(app))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(app), watch))
         .with_state(Arc::clone(app))
 }

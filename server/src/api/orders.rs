@@ -8,9 +8,11 @@ use super::{
 };
 use crate::{
     app::{App, AppError, Order},
+    db::StoredHost,
     time::Timestamp,
 };
 use axum::{Extension, extract::State, http::StatusCode, response::Response};
+use bootmint_image_factory::host::HostName;
 use serde::Deserialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -18,7 +20,7 @@ use utoipa::ToSchema;
 /// What arming needs.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ArmBody {
+pub(crate) struct ArmBody {
     /// The host's name again: what is on its disk will be lost.
     confirm: String,
     /// Why, for the audit log.
@@ -29,7 +31,7 @@ pub(super) struct ArmBody {
 /// What the other orders take.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct OrderBody {
+pub(crate) struct OrderBody {
     /// Why, for the audit log.
     #[serde(default)]
     reason: String,
@@ -39,27 +41,27 @@ pub(super) struct OrderBody {
 type Asked = (State<Arc<App>>, Extension<Caller>, Named, IfMatch);
 
 /// `POST /hosts/{host}/arm`.
-pub(super) async fn arm(asked: Asked, Json(body): Json<ArmBody>) -> Result<Response, Problem> {
+pub(crate) async fn arm(asked: Asked, Json(body): Json<ArmBody>) -> Result<Response, Problem> {
     order(asked, &Order::Arm { confirm: body.confirm }, &body.reason).await
 }
 
 /// `POST /hosts/{host}/approve`.
-pub(super) async fn approve(asked: Asked, Json(body): Json<ArmBody>) -> Result<Response, Problem> {
+pub(crate) async fn approve(asked: Asked, Json(body): Json<ArmBody>) -> Result<Response, Problem> {
     order(asked, &Order::Approve { confirm: body.confirm }, &body.reason).await
 }
 
 /// `POST /hosts/{host}/disarm`.
-pub(super) async fn disarm(asked: Asked, Json(body): Json<OrderBody>) -> Result<Response, Problem> {
+pub(crate) async fn disarm(asked: Asked, Json(body): Json<OrderBody>) -> Result<Response, Problem> {
     order(asked, &Order::Disarm, &body.reason).await
 }
 
 /// `POST /hosts/{host}/hold`.
-pub(super) async fn hold(asked: Asked, Json(body): Json<OrderBody>) -> Result<Response, Problem> {
+pub(crate) async fn hold(asked: Asked, Json(body): Json<OrderBody>) -> Result<Response, Problem> {
     order(asked, &Order::Hold, &body.reason).await
 }
 
 /// `POST /hosts/{host}/release`.
-pub(super) async fn release(
+pub(crate) async fn release(
     asked: Asked,
     Json(body): Json<OrderBody>,
 ) -> Result<Response, Problem> {
@@ -71,14 +73,28 @@ async fn order(
     order: &Order,
     reason: &str,
 ) -> Result<Response, Problem> {
-    let stored = app.stored(&name).await?;
+    let (status, stored) = carry_out(&app, &caller, &name, order, reason, seen).await?;
+    Ok(shown(status, &stored))
+}
+
+/// Carries out an order of somebody who saw the host as `seen` says. Accepted is what another
+/// person has to approve.
+pub(crate) async fn carry_out(
+    app: &App,
+    caller: &Caller,
+    name: &HostName,
+    order: &Order,
+    reason: &str,
+    seen: IfMatch,
+) -> Result<(StatusCode, StoredHost), Problem> {
+    let stored = app.stored(name).await?;
     let actor = caller.on(&stored.host)?.because(reason);
     seen.check(stored.generation)?;
-    let status = match app.order(&name, order, &actor, Timestamp::now()).await {
+    let status = match app.order(name, order, &actor, Timestamp::now()).await {
         Ok(_) => StatusCode::OK,
         // Another person has to approve it.
         Err(AppError::AwaitsApproval { .. }) => StatusCode::ACCEPTED,
         Err(error) => return Err(error.into()),
     };
-    Ok(shown(status, &app.stored(&name).await?))
+    Ok((status, app.stored(name).await?))
 }

@@ -15,36 +15,36 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// Why a request was not done.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Problem {
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
     /// The HTTP status.
     #[serde(serialize_with = "code")]
     #[schema(value_type = u16)]
-    status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The kind of trouble.
-    title: String,
+    pub(crate) title: String,
     /// What happened, and what to do.
-    detail: String,
+    pub(crate) detail: String,
     /// Everything that is wrong with a feed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    faults: Vec<FaultView>,
+    pub(crate) faults: Vec<FaultView>,
 }
 
 /// Something that is wrong with a feed.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FaultView {
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct FaultView {
     /// The line, from 1.
-    row: u32,
+    pub(crate) row: u32,
     /// The character in the line, from 1.
-    column: u32,
+    pub(crate) column: u32,
     /// The host, where it has a usable name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    host: Option<String>,
+    pub(crate) host: Option<String>,
     /// What is wrong.
-    message: String,
+    pub(crate) message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 fn code<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
@@ -52,40 +52,40 @@ fn code<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Er
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
         Self { status, title, detail: detail.into(), faults: Vec::new() }
     }
 
-    pub(super) fn bad(detail: impl Into<String>) -> Self {
+    pub(crate) fn bad(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+    pub(crate) fn conflict(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, detail)
     }
 
-    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(super) fn nothing_there() -> Self {
+    pub(crate) fn nothing_there() -> Self {
         Self::not_found("there is nothing here: GET /api/v1/openapi.json lists what there is")
     }
 
-    pub(super) fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         let detail = "send \"Authorization: Bearer TOKEN\" with a token that counts";
         Self::new(StatusCode::UNAUTHORIZED, detail)
     }
 
-    pub(super) fn denied(permission: Permission) -> Self {
+    pub(crate) fn denied(permission: Permission) -> Self {
         let detail =
             format!("this needs the permission {permission}: `bootmint roles` says who has it");
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
     /// A feed with faults.
-    pub(super) fn of_feed(faults: &Faults) -> Self {
+    pub(crate) fn of_feed(faults: &Faults) -> Self {
         let view = |fault: &Fault| FaultView {
             row: fault.at.line,
             column: fault.at.column,
@@ -99,7 +99,7 @@ impl Problem {
     }
 
     /// An error of the application. What is the server's own trouble is for its log.
-    pub(super) fn of_error(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn of_error(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Self {
         if !status.is_server_error() {
             return Self::new(status, chain(error));
         }
@@ -168,9 +168,15 @@ impl IntoResponse for Problem {
             StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer realm=\"bootmint\""),
             StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "2"),
             StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, "60"),
-            _ => return response,
+            _ => return told(response, self),
         };
         headers.insert(name, HeaderValue::from_static(value));
-        response
+        told(response, self)
     }
+}
+
+/// The console shows a page instead, of the same problem.
+fn told(mut response: Response, problem: Problem) -> Response {
+    response.extensions_mut().insert(problem);
+    response
 }

@@ -1,7 +1,7 @@
 //! The route table: every route of the interface, with the permission that it needs.
 
 use super::{
-    accounts as acc, audit, hosts, images, import, inventory, metrics, openapi,
+    accounts as acc, audit, events, hosts, images, import, inventory, metrics, openapi,
     openapi::{Content, Shape},
     orders,
 };
@@ -51,7 +51,7 @@ pub enum Reach {
 
 impl Reach {
     /// What the gate itself asks for.
-    pub(super) fn place(self) -> Place<'static> {
+    pub(crate) fn place(self) -> Place<'static> {
         match self {
             Self::Hosts => Place::Somewhere,
             Self::Everything => Place::Everywhere,
@@ -83,14 +83,14 @@ pub struct Route {
     pub about: &'static str,
     /// The query parameters, each with what it means.
     pub query: &'static [(&'static str, &'static str)],
-    pub(super) takes: Option<Content>,
-    pub(super) gives: Option<Content>,
+    pub(in crate::api) takes: Option<Content>,
+    pub(in crate::api) gives: Option<Content>,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
 impl Route {
     /// The handler, for its method.
-    pub(super) fn methods(&self) -> MethodRouter<Arc<App>> {
+    pub(crate) fn methods(&self) -> MethodRouter<Arc<App>> {
         (self.handler)()
     }
 
@@ -120,7 +120,7 @@ impl Route {
     }
 }
 
-const fn route(
+pub(crate) const fn route(
     method: Method,
     path: &'static str,
     access: Access,
@@ -130,11 +130,11 @@ const fn route(
     Route { method, path, access, about, query: &[], takes: None, gives: None, handler }
 }
 
-const fn on_hosts(permission: P) -> Access {
+pub(crate) const fn on_hosts(permission: P) -> Access {
     Access::Needs(permission, Reach::Hosts)
 }
 
-const fn on_all(permission: P) -> Access {
+pub(crate) const fn on_all(permission: P) -> Access {
     Access::Needs(permission, Reach::Everything)
 }
 
@@ -170,6 +170,14 @@ pub static TABLE: &[Route] = &[
     })
     .query(&[LIMIT, AFTER, ("state", "only in this state"), ("site", "only at this site")])
     .gives(Shape::of::<hosts::HostPage>()),
+    route(
+        Get,
+        "/api/v1/events",
+        on_hosts(P::HostsRead),
+        "Changes of hosts as they happen; Last-Event-ID goes on behind that event",
+        || routing::get(events::follow),
+    )
+    .gives_raw("text/event-stream"),
     route(Post, "/api/v1/hosts", on_hosts(P::HostsWrite), "Add a host", || {
         routing::post(hosts::create)
     })

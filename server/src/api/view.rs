@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 /// A host, and where it stands.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct HostView {
+pub(crate) struct HostView {
     /// Its name.
     name: String,
     /// Counts its changes; the ETag holds the same.
@@ -33,7 +33,7 @@ pub(super) struct HostView {
 
 /// Where a host stands.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StateView {
+pub(crate) struct StateView {
     /// new, armed, installing, installed, failed, stalled or held.
     name: &'static str,
     /// The attempt that it speaks of.
@@ -45,7 +45,7 @@ pub(super) struct StateView {
 }
 
 impl StateView {
-    pub(super) fn new(state: &State) -> Self {
+    pub(crate) fn new(state: &State) -> Self {
         Self {
             name: state.name(),
             attempt: state.attempt().map(|id| id.to_string()),
@@ -55,7 +55,7 @@ impl StateView {
 }
 
 impl HostView {
-    pub(super) fn new(stored: &StoredHost) -> Self {
+    pub(crate) fn new(stored: &StoredHost) -> Self {
         Self {
             name: stored.host.name.to_string(),
             generation: stored.generation,
@@ -69,26 +69,26 @@ impl HostView {
 
 /// One boot of a host.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct BootLine {
-    at: String,
+pub(crate) struct BootLine {
+    pub(crate) at: String,
     /// What it was told.
-    action: String,
+    pub(crate) action: String,
     /// Where it asked from.
-    peer: String,
+    pub(crate) peer: String,
     /// What it said of itself; no proof of anything.
     #[schema(value_type = Object)]
-    facts: Value,
+    pub(crate) facts: Value,
 }
 
 impl BootLine {
-    pub(super) fn new((at, action, peer, facts): BootView) -> Self {
+    pub(crate) fn new((at, action, peer, facts): BootView) -> Self {
         let facts = serde_json::from_str(&facts).unwrap_or(Value::Null);
         Self { at: at.to_string(), action, peer, facts }
     }
 }
 
 /// What a JSON feed would say of `host`.
-pub(super) fn spec(host: &Host) -> Value {
+pub(crate) fn spec(host: &Host) -> Value {
     let mut map = Map::new();
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -141,7 +141,7 @@ fn nic(nic: &Nic) -> Value {
 }
 
 /// The one host of a body: an object as a JSON feed has it.
-pub(super) fn read(body: &[u8], expected: Option<&HostName>) -> Result<Host, Faults> {
+pub(crate) fn read(body: &[u8], expected: Option<&HostName>) -> Result<Host, Faults> {
     // A feed is a list; its first line moves by the bracket.
     let feed = [b"[", body, b"]"].concat();
     let hosts = feed::parse(&feed, FeedFormat::Json, "body", &Defaults::default());

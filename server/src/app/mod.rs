@@ -4,6 +4,7 @@ mod answers;
 mod boots;
 mod error;
 mod facts;
+mod foresee;
 mod guard;
 mod images;
 mod import;
@@ -14,6 +15,7 @@ pub use answers::Report;
 pub use boots::Proof;
 pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};
+pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::{Order, Text};
 
@@ -27,6 +29,7 @@ use crate::{
 };
 use bootmint_image_factory::host::{Host, Token};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// How often a decision is made anew because the host changed meanwhile.
 const RACES: usize = 64;
@@ -45,6 +48,7 @@ pub struct App {
     store: Store,
     shelf: Arc<Shelf>,
     metrics: Metrics,
+    closing: watch::Sender<bool>,
 }
 
 impl App {
@@ -53,7 +57,8 @@ impl App {
         let profiles = Profiles::load(&config.profiles)?;
         let store = Store::open(&config.database, config.connections).await?;
         let shelf = Arc::new(Shelf::new(&config.templates));
-        Ok(Self { config, profiles, store, shelf, metrics: Metrics::default() })
+        let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
+        Ok(Self { config, profiles, store, shelf, metrics, closing })
     }
 
     /// The configuration.
@@ -71,6 +76,18 @@ impl App {
         &self.metrics
     }
 
+    /// Ends the answers that never end by themselves, since the server stops.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Over when the server stops.
+    pub async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // An error means that the application is gone, which is the end too.
+        let _ = closing.wait_for(|closing| *closing).await;
+    }
+
     /// All OS profiles.
     pub fn profiles(&self) -> &Profiles {
         &self.profiles
@@ -84,6 +101,11 @@ impl App {
             (None, Some(name)) => Ok(self.profiles.get(name.as_str())?),
             (None, None) => Err(AppError::NoProfile(host.name.clone())),
         }
+    }
+
+    /// The name of the OS profile that an install of `host` would use, if there is one.
+    pub fn os_name(&self, host: &Host) -> Option<String> {
+        self.os(host).ok().map(|profile| profile.name().to_string())
     }
 
     /// The policy that holds for `host`: its profile's, as far as there is one.

@@ -97,8 +97,8 @@ fn pause(tries: i64, free: i64, most: u32) -> Option<Seconds> {
 }
 
 impl App {
-    /// Lets somebody in by name and password. Every try is counted before it is looked at, and
-    /// written to the audit log.
+    /// Lets somebody in by name and password, with a token. Every try is counted before it is
+    /// looked at, and written to the audit log.
     pub async fn sign_in(
         &self,
         name: &str,
@@ -107,7 +107,20 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<SignedIn, AuthError> {
-        let result = self.try_sign_in(name, password, new_password, actor, now).await;
+        let account = self.authenticate(name, password, new_password, actor, now).await?;
+        self.give_token(&account, actor, now).await
+    }
+
+    /// The account of somebody who knows its password.
+    pub(super) async fn authenticate(
+        &self,
+        name: &str,
+        password: &Password,
+        new_password: Option<&Password>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Account, AuthError> {
+        let result = self.try_password(name, password, new_password, actor, now).await;
         if let Err(AuthError::Throttled(_)) = &result {
             // The tries before it are written down; these must not fill the disk.
             tracing::warn!(source = actor.trace().source, "sign-in throttled");
@@ -125,14 +138,14 @@ impl App {
         result
     }
 
-    async fn try_sign_in(
+    async fn try_password(
         &self,
         name: &str,
         password: &Password,
         new_password: Option<&Password>,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<SignedIn, AuthError> {
+    ) -> Result<Account, AuthError> {
         let name: Option<UserName> = name.parse().ok();
         let source = &actor.trace().source;
         let who = name.as_ref().map_or("", |name| name.as_str());
@@ -162,16 +175,18 @@ impl App {
             account.password = Some(new.hash().await?);
             account.one_time = false;
             self.store().save_account(&account, &note("change-password", "", actor, now)).await?;
+            // Whoever knew the old one is signed out.
+            self.store().remove_sessions_of(&account.name).await?;
         } else if account.one_time {
             return Err(AuthError::MustChange);
         }
         for (subject, ..) in &subjects {
             self.store().forget_tries(subject).await?;
         }
-        self.begin_session(&account, actor, now).await
+        Ok(account)
     }
 
-    async fn begin_session(
+    async fn give_token(
         &self,
         account: &Account,
         actor: &Actor,
@@ -321,6 +336,7 @@ impl App {
         account.one_time = true;
         let detail = format!("account {name}");
         self.store().save_account(&account, &note("reset-password", &detail, actor, now)).await?;
+        self.store().remove_sessions_of(name).await?;
         Ok(password)
     }
 
@@ -368,7 +384,12 @@ fn is_admin(account: &Account) -> bool {
         && account.grants.role_for(manage, super::Place::Everywhere).is_some()
 }
 
-fn note<'a>(event: &'a str, detail: &'a str, actor: &'a Actor, at: Timestamp) -> Note<'a> {
+pub(super) fn note<'a>(
+    event: &'a str,
+    detail: &'a str,
+    actor: &'a Actor,
+    at: Timestamp,
+) -> Note<'a> {
     Note { at, actor, host: "", event, detail, result: AuditResult::Done }
 }
 

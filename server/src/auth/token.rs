@@ -15,6 +15,11 @@ const SECRET: usize = 64;
 pub struct TokenId(String);
 
 impl TokenId {
+    /// A fresh one.
+    pub(super) fn random() -> Result<Self, NoRandom> {
+        Ok(Self(hex(&random_bytes::<8>()?)))
+    }
+
     /// The id that a text is.
     pub fn parse(text: &str) -> Option<Self> {
         is_hex(text, ID).then(|| Self(text.to_owned()))
@@ -42,7 +47,7 @@ pub struct ApiToken {
 impl ApiToken {
     /// A fresh one: 256 random bits.
     pub fn random() -> Result<Self, NoRandom> {
-        let id = TokenId(hex(&random_bytes::<8>()?));
+        let id = TokenId::random()?;
         let text = format!("{PREFIX}{id}_{}", hex(&random_bytes::<32>()?));
         Ok(Self { id, text })
     }

@@ -30,7 +30,7 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
         ui.line(format_args!("listen    https://{address}"));
         ui.line(format_args!("          certificate good until {}", certificates.expires()));
     }
-    ui.line(format_args!("console   http://{}", config.console));
+    ui.line(format_args!("console   http://{}", config.console.listen));
     ui.line(format_args!("database  {:?}", config.database));
     ui.line(format_args!("profiles  {}", names.join(", ")));
     Ok(())

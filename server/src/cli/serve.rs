@@ -61,7 +61,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), stopped.clone()));
     let mut tasks = vec![sweeper];
-    let console = listen(app.config().console).await?;
+    let console = listen(app.config().console.listen).await?;
     tracing::info!(address = %console.local_addr()?, "console");
     let (router, stopping) = (api::router(&app), until(stopped.clone()));
     tasks.push(tokio::spawn(boot::serve(console, Transport::Plain, router, limits, stopping)));
@@ -92,6 +92,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("stopping");
     stop.send_replace(true);
+    app.close();
     for task in tasks {
         task.await.context("ending the server")?;
     }

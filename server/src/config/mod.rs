@@ -1,9 +1,11 @@
 //! The server's configuration: a TOML file, and environment variables over it.
 
+mod console;
 mod init;
 mod raw;
 mod rules;
 
+pub use console::Console;
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};
 pub use rules::{Rule, propose};
@@ -97,8 +99,8 @@ pub struct Config {
     pub listen_tls: Option<SocketAddr>,
     /// The certificate of HTTPS.
     pub tls: TlsFiles,
-    /// Where people and programs are answered.
-    pub console: SocketAddr,
+    /// Where people and programs are answered, and how long people stay signed in.
+    pub console: Console,
     /// What is done with a machine that comes without a token.
     pub tokenless: Tokenless,
     /// How long a held machine waits before it asks again.
@@ -292,7 +294,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let days = u32::from(raw.limits.keep_boots_days.get());
     Ok(Config {
         listen: raw.boot.listen,
-        console: raw.console.listen,
+        console: Console::check(raw.console).map_err(|what| value(&what))?,
         listen_tls: raw.boot.listen_tls,
         tls: TlsFiles {
             certificate: folder.join(raw.tls.certificate),

@@ -52,11 +52,19 @@ pub(super) struct RawBoot {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawConsole {
     pub(super) listen: SocketAddr,
+    pub(super) url: Option<String>,
+    pub(super) idle_minutes: NonZeroU16,
+    pub(super) session_hours: NonZeroU8,
 }
 
 impl Default for RawConsole {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8081)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            url: None,
+            idle_minutes: NonZeroU16::MIN.saturating_add(29),
+            session_hours: NonZeroU8::MIN.saturating_add(7),
+        }
     }
 }
 

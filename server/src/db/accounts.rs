@@ -42,16 +42,20 @@ pub struct StoredToken {
 }
 
 /// The columns of [`Account`], in the order in which [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "u.name, u.password, u.one_time, u.disabled, u.grants, u.created"
+    };
+}
+pub(super) use columns;
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT u.name, u.password, u.one_time, u.disabled, u.grants, u.created FROM users u ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM users u ", $rest)
     };
 }
 
-fn read(row: &mut Row) -> Result<Account, DbError> {
+pub(super) fn read(row: &mut Row) -> Result<Account, DbError> {
     Ok(Account {
         name: row.text()?.parse().map_err(|_| DbError::Shape)?,
         password: row.maybe_text()?,
@@ -125,6 +129,7 @@ impl Store {
     pub async fn remove_account(&self, name: &UserName, note: &Note<'_>) -> Result<bool, DbError> {
         let mut tx = self.begin_noted(note).await?;
         tx.execute("DELETE FROM api_tokens WHERE owner = $1", [name.as_str().into()]).await?;
+        tx.execute("DELETE FROM sessions WHERE owner = $1", [name.as_str().into()]).await?;
         let gone = tx.execute("DELETE FROM users WHERE name = $1", [name.as_str().into()]).await?;
         if gone == 0 {
             return Ok(false);
@@ -160,9 +165,11 @@ impl Store {
 
     /// The token of that digest, with its owner's account.
     pub async fn token(&self, digest: &Digest) -> Result<Option<(StoredToken, Account)>, DbError> {
-        let sql = "SELECT t.id, t.owner, t.label, t.grants, t.created, t.expires, u.name, \
-                   u.password, u.one_time, u.disabled, u.grants, u.created \
-                   FROM api_tokens t JOIN users u ON u.name = t.owner WHERE t.digest = $1";
+        let sql = concat!(
+            "SELECT t.id, t.owner, t.label, t.grants, t.created, t.expires, ",
+            columns!(),
+            " FROM api_tokens t JOIN users u ON u.name = t.owner WHERE t.digest = $1"
+        );
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
         at_most_one(rows).map(|mut row| Ok((read_token(&mut row)?, read(&mut row)?))).transpose()
     }
@@ -231,12 +238,13 @@ impl Store {
         let before = before.as_unix();
         tx.execute("DELETE FROM sign_ins WHERE blocked < $1", [before.into()]).await?;
         tx.execute("DELETE FROM api_tokens WHERE expires < $1", [before.into()]).await?;
+        tx.execute("DELETE FROM sessions WHERE expires < $1", [before.into()]).await?;
         tx.execute("DELETE FROM replies WHERE at < $1", [before.into()]).await?;
         tx.commit().await
     }
 
     /// Begins a transaction with its audit row.
-    async fn begin_noted(&self, note: &Note<'_>) -> Result<Tx, DbError> {
+    pub(super) async fn begin_noted(&self, note: &Note<'_>) -> Result<Tx, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
         audit::append(&mut tx, &note.entry()).await?;

@@ -1,7 +1,7 @@
 //! The audit chain: each row holds the digest of the one before it, so that no row can be
 //! changed or removed without breaking those that follow.
 
-use super::engine::Bind;
+use super::engine::{Bind, Row};
 use super::{Actor, AuditResult, DbError, Store, Tx, retry::until_over};
 use crate::{secret::Digest, time::Timestamp};
 
@@ -43,6 +43,36 @@ pub struct AuditRow {
     pub previous: String,
     /// The digest of this row.
     pub hash: String,
+}
+
+/// The columns of [`AuditRow`], in the order in which [`read`] takes them.
+macro_rules! columns {
+    () => {
+        "seq, at, actor, host, event, was, became, detail, role, token, source, request, reason, \
+         result, previous, hash"
+    };
+}
+pub(super) use columns;
+
+pub(super) fn read(mut row: Row) -> Result<AuditRow, DbError> {
+    Ok(AuditRow {
+        seq: row.int()?,
+        at: Timestamp::from_unix(row.int()?),
+        actor: row.text()?,
+        host: row.text()?,
+        event: row.text()?,
+        was: row.text()?,
+        became: row.text()?,
+        detail: row.text()?,
+        role: row.text()?,
+        token: row.text()?,
+        source: row.text()?,
+        request: row.text()?,
+        reason: row.text()?,
+        result: row.text()?,
+        previous: row.text()?,
+        hash: row.text()?,
+    })
 }
 
 /// Where the chain is broken.
@@ -166,36 +196,10 @@ impl Store {
 
     /// The rows after number `after`, the oldest first, `limit` at most.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>, DbError> {
-        let rows = self
-            .engine
-            .query(
-                "SELECT seq, at, actor, host, event, was, became, detail, role, token, source, \
-                 request, reason, result, previous, hash FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
-                [after.into(), limit.into()],
-            )
-            .await?;
-        rows.into_iter()
-            .map(|mut row| {
-                Ok(AuditRow {
-                    seq: row.int()?,
-                    at: Timestamp::from_unix(row.int()?),
-                    actor: row.text()?,
-                    host: row.text()?,
-                    event: row.text()?,
-                    was: row.text()?,
-                    became: row.text()?,
-                    detail: row.text()?,
-                    role: row.text()?,
-                    token: row.text()?,
-                    source: row.text()?,
-                    request: row.text()?,
-                    reason: row.text()?,
-                    result: row.text()?,
-                    previous: row.text()?,
-                    hash: row.text()?,
-                })
-            })
-            .collect()
+        let sql =
+            concat!("SELECT ", columns!(), " FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2");
+        let rows = self.engine.query(sql, [after.into(), limit.into()]).await?;
+        rows.into_iter().map(read).collect()
     }
 
     /// Checks the whole chain; returns how many rows it has. Rows that are appended meanwhile

@@ -15,18 +15,21 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     10 "0010-arm-requests.sql",
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
+    30 "0030-console.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     1 "0001-start.sql",
     10 "0010-arm-requests.sql",
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
+    30 "0030-console.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     1 "0001-start.sql",
     10 "0010-arm-requests.sql",
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
+    30 "0030-console.sql",
 );
 
 /// Applies the migrations that are missing, each in a transaction of its own.

@@ -20,6 +20,8 @@ mod log;
 mod migrations;
 mod replies;
 mod retry;
+mod sessions;
+mod trail;
 
 #[cfg(test)]
 mod contract;
@@ -37,6 +39,8 @@ pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::{Imported, StoredHost};
 pub use log::{BootRow, BootView, Discovered};
 pub use replies::Reply;
+pub use sessions::StoredSession;
+pub use trail::{AuditFilter, Transition};
 
 use bootlog::BootLog;
 use engine::{Engine, Tx};

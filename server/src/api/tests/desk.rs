@@ -19,42 +19,42 @@ use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use std::sync::Arc;
 
-pub(super) struct Desk {
-    pub(super) app: Arc<App>,
+pub(crate) struct Desk {
+    pub(crate) app: Arc<App>,
     router: Router,
     _folder: tempfile::TempDir,
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 }
 
 impl Desk {
     /// Hosts web-01 and web-02 at the site berlin, db-01 at paris.
-    pub(super) async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::open_with([]).await
     }
 
     /// The same with these settings.
-    pub(super) async fn open_with(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+    pub(crate) async fn open_with(settings: impl IntoIterator<Item = (String, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = config::init(&folder.path().join("site")).unwrap();
         let secrets = made.config.with_file_name("secrets.toml");
@@ -67,12 +67,12 @@ impl Desk {
             host.token = None;
         }
         app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
-        let router = super::super::router(&app);
+        let router = crate::api::router(&app);
         Self { app, router, _folder: folder }
     }
 
     /// A token of a new program with these roles.
-    pub(super) async fn token(&self, name: &str, roles: &str) -> String {
+    pub(crate) async fn token(&self, name: &str, roles: &str) -> String {
         let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
         let (root, now) = (Actor::person("root"), Timestamp::now());
         self.app.add_account(&owner, &grants, false, &root, now).await.unwrap();
@@ -80,7 +80,7 @@ impl Desk {
     }
 
     /// Another token of one that is there.
-    pub(super) async fn another_token(&self, name: &str, roles: &str) -> String {
+    pub(crate) async fn another_token(&self, name: &str, roles: &str) -> String {
         let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
         let (root, now) = (Actor::person("root"), Timestamp::now());
         let expires = now.after(Seconds::new(3600));
@@ -88,7 +88,7 @@ impl Desk {
         self.app.make_token(&new, &root, now).await.unwrap().reveal().to_owned()
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Peer::of([192, 0, 2, 200].into()));
         let request = Request::from_parts(parts, body);
@@ -100,7 +100,7 @@ impl Desk {
     }
 
     /// Asks with a token; `headers` are pairs, `body` is JSON unless they say otherwise.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         line: &str,
         token: &str,
@@ -121,7 +121,7 @@ impl Desk {
         self.send(request.body(Body::from(body.into())).unwrap()).await
     }
 
-    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Answer {
         self.ask(&format!("GET {path}"), token, &[], "").await
     }
 }

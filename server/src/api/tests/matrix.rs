@@ -47,12 +47,17 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
                 Access::Known => (true, true),
                 Access::Needs(permission, reach) => {
                     let own = route.path.starts_with("/api/v1/tokens");
-                    let list = ["/api/v1/hosts", "/api/v1/inventory/ansible"].contains(&route.path)
+                    let list = ["/api/v1/hosts", "/api/v1/events", "/api/v1/inventory/ansible"]
+                        .contains(&route.path)
                         && route.method.name() == "GET";
                     let may = role.may(permission);
                     (may, may && reach == Reach::Hosts && (own || list))
                 }
             };
+            // It goes on and on for who may follow it; another test reads it.
+            if route.path.ends_with("/events") && may {
+                continue;
+            }
             let here = ask(&desk, route, &everywhere).await;
             assert_eq!(here.status != StatusCode::FORBIDDEN, may, "{name}: {}", here.text());
             assert_ne!(here.status, StatusCode::UNAUTHORIZED, "{name}");

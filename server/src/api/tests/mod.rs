@@ -1,6 +1,7 @@
 //! The interface: roles route by route, hosts, imports, orders, and what the audit log says.
 
-mod desk;
+pub(crate) mod desk;
+mod events;
 mod images;
 mod matrix;
 

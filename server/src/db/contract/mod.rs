@@ -107,6 +107,8 @@ contract!(
     the_audit_chain_shows_what_was_touched,
     a_host_is_edited_by_who_saw_its_generation,
     accounts_and_tokens_are_kept_and_end,
+    sessions_are_kept_and_end,
+    the_audit_log_is_read_by_host_and_by_filter,
     tries_are_counted_until_they_are_blocked,
     a_change_with_a_key_is_claimed_once,
     a_row_with_a_request_is_part_of_the_chain,
@@ -508,6 +510,89 @@ async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
     assert!(store.remove_account(&account.name, &note("remove")).await.unwrap());
     assert!(store.accounts().await.unwrap().is_empty());
     assert_eq!(store.verify_audit().await.unwrap(), Ok(7), "what was not done is not audited");
+}
+
+async fn sessions_are_kept_and_end<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let root = Actor::person("root");
+    let note = |event| Note {
+        at: NOW,
+        actor: &root,
+        host: "",
+        event,
+        detail: "",
+        result: AuditResult::Done,
+    };
+    let account = Account {
+        name: "alice".parse().unwrap(),
+        password: Some("$argon2id$".into()),
+        one_time: false,
+        disabled: false,
+        grants: "viewer".parse().unwrap(),
+        created: NOW,
+    };
+    store.save_account(&account, &note("add")).await.unwrap();
+    let (id, digest) =
+        (crate::auth::token::TokenId::parse("0123456789abcdef").unwrap(), Digest::of(b"s"));
+    let session = StoredSession {
+        id: id.clone(),
+        owner: account.name.clone(),
+        created: NOW,
+        seen: NOW,
+        expires: NOW.after(Seconds::new(100)),
+    };
+    store.save_session(&session, &digest).await.unwrap();
+    store.touch_session(&id, NOW.after(Seconds::new(7))).await.unwrap();
+    let (found, owner) = store.session(&digest).await.unwrap().unwrap();
+    assert_eq!((found.seen, owner.name), (NOW.after(Seconds::new(7)), account.name.clone()));
+    assert!(store.session(&Digest::of(b"other")).await.unwrap().is_none());
+    assert!(store.remove_session(&id, &note("out")).await.unwrap());
+    assert!(!store.remove_session(&id, &note("again")).await.unwrap());
+    store.save_session(&session, &digest).await.unwrap();
+    store.remove_sessions_of(&account.name).await.unwrap();
+    assert!(store.session(&digest).await.unwrap().is_none());
+    store.save_session(&session, &digest).await.unwrap();
+    store.forget_accounts(NOW.after(Seconds::new(101))).await.unwrap();
+    assert!(store.session(&digest).await.unwrap().is_none(), "it ended");
+    store.save_session(&session, &digest).await.unwrap();
+    assert!(store.remove_account(&account.name, &note("remove")).await.unwrap());
+}
+
+async fn the_audit_log_is_read_by_host_and_by_filter<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (one, two) = (testing::host("web-01", 1), testing::host("web-02", 2));
+    import(&store, &[one.clone(), two.clone()]).await.unwrap();
+    for (hour, host) in [(0, &one), (0, &one), (3600, &one), (3600, &two)] {
+        let at = Timestamp::from_unix(7200 + hour);
+        let boot = BootRow {
+            at,
+            host: host.name.clone(),
+            action: "local",
+            peer: "192.0.2.1".into(),
+            facts: "{}".into(),
+        };
+        store.record_boot(boot);
+    }
+    store.boots.close().await;
+    let mut boots = store.boots_by_hour(Timestamp::from_unix(7000)).await.unwrap();
+    boots.sort();
+    let line = |host: &str, at, count| (host.to_owned(), Timestamp::from_unix(at), count);
+    let all = [line("web-01", 7200, 2), line("web-01", 10_800, 1), line("web-02", 10_800, 1)];
+    assert_eq!(boots, all);
+    let changes = store.transitions(&one.name, 10).await.unwrap();
+    assert_eq!((changes.len(), changes[0].became.as_str()), (1, "new"));
+    assert_eq!(store.audit_head().await.unwrap(), 2);
+    let back = async |filter: AuditFilter, before| {
+        let rows = store.audit_back(&filter, before, 10).await.unwrap();
+        rows.into_iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(back(AuditFilter::default(), i64::MAX).await, [2, 1]);
+    assert_eq!(back(AuditFilter::default(), 2).await, [1]);
+    let of =
+        AuditFilter { host: "web-02".into(), event: "import".into(), ..AuditFilter::default() };
+    assert_eq!(back(of, i64::MAX).await, [2]);
+    let other = AuditFilter { actor: "user:nobody".into(), ..AuditFilter::default() };
+    assert!(back(other, i64::MAX).await.is_empty());
 }
 
 async fn tries_are_counted_until_they_are_blocked<K>(fresh: &Fresh<K>) {

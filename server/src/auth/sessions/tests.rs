@@ -1,0 +1,55 @@
+//! Sessions begin anew, and end.
+
+use super::*;
+use crate::{auth::Grants, config, db::Trace};
+
+const NOW: Timestamp = Timestamp::from_unix(1_000_000);
+
+#[tokio::test]
+async fn a_session_is_new_at_each_sign_in_and_ends_by_disuse_by_time_and_by_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = config::init(&folder.path().join("site")).unwrap();
+    let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+    let root = Actor::person("root");
+    assert!(app.has_no_people().await.unwrap());
+    let (alice, grants): (UserName, Grants) = ("alice".parse().unwrap(), "viewer".parse().unwrap());
+    let once = app.add_account(&alice, &grants, true, &root, NOW).await.unwrap().unwrap();
+    assert_eq!(app.is_first_run().await.unwrap(), Some(alice.clone()));
+    let who = Actor::by_request("user:alice", &Trace { source: "::1".into(), ..Trace::default() });
+    let new = Password::new("correct horse battery");
+    let begin = async |password: &Password, new: Option<&Password>, before: Option<&SessionKey>| {
+        app.begin_session(("alice", password, new), before, &who, NOW).await.unwrap()
+    };
+    let counts = async |key: &SessionKey, now| app.session(key, now).await.unwrap().is_some();
+    let first = begin(&once, Some(&new), None).await;
+    assert_eq!(app.is_first_run().await.unwrap(), None);
+    assert!(counts(&first, NOW).await);
+    // Whoever gave somebody a key before they signed in does not know the one after.
+    let second = begin(&new, None, Some(&first)).await;
+    assert!(second != first && !counts(&first, NOW).await);
+    assert_ne!(first.form_token(), second.form_token());
+
+    let minutes = |n: u32| NOW.after(Seconds::new(n * 60));
+    assert!(counts(&second, minutes(29)).await, "in use");
+    assert!(counts(&second, minutes(58)).await, "still in use");
+    assert!(!counts(&second, minutes(89)).await, "not used for half an hour");
+    let third = begin(&new, None, None).await;
+    for n in (20..480).step_by(20) {
+        assert!(counts(&third, minutes(n)).await, "{n}");
+    }
+    assert!(!counts(&third, minutes(480)).await, "it ends although it is used");
+
+    let fourth = begin(&new, None, None).await;
+    app.change_account(&alice, None, Some(true), &root, NOW).await.unwrap();
+    assert!(!counts(&fourth, NOW).await, "locked");
+    app.change_account(&alice, None, Some(false), &root, NOW).await.unwrap();
+    assert!(counts(&fourth, NOW).await);
+    begin(&new, Some(&Password::new("another horse battery")), None).await;
+    assert!(!counts(&fourth, NOW).await, "the password was changed");
+    let again = begin(&Password::new("another horse battery"), None, None).await;
+    app.end_session(&again, &who, NOW).await.unwrap();
+    assert!(!counts(&again, NOW).await, "signed out");
+    let rows = app.store().audit(0, 1000).await.unwrap();
+    assert!(rows.iter().any(|row| row.event == "sign-out"));
+    assert!(!format!("{rows:?}").contains(again.reveal()), "no keys in the log");
+}

@@ -1,0 +1,102 @@
+//! The audit log as people read it: of one host, or filtered, the newest row first.
+
+use super::{AuditRow, DbError, Store, at_most_one, audit, engine::Row};
+use crate::time::Timestamp;
+use bootmint_image_factory::host::HostName;
+
+/// A change of a host's state, as its timeline shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// When.
+    pub at: Timestamp,
+    /// Who caused it.
+    pub actor: String,
+    /// What happened.
+    pub event: String,
+    /// The state before.
+    pub was: String,
+    /// The state after.
+    pub became: String,
+    /// Why, in a person's words.
+    pub reason: String,
+}
+
+/// Which rows of the audit log are wanted; what is empty counts for all.
+#[derive(Clone, Debug, Default)]
+pub struct AuditFilter {
+    /// Of this actor.
+    pub actor: String,
+    /// Of this host.
+    pub host: String,
+    /// Of this event.
+    pub event: String,
+    /// With this result.
+    pub result: String,
+}
+
+impl Store {
+    /// The number of the last row of the audit log.
+    pub async fn audit_head(&self) -> Result<i64, DbError> {
+        let rows = self.engine.query("SELECT seq FROM audit_head WHERE id = 1", []).await?;
+        at_most_one(rows).ok_or(DbError::Shape)?.int()
+    }
+
+    /// What a host went through, the newest first, `limit` at most.
+    pub async fn transitions(
+        &self,
+        host: &HostName,
+        limit: i64,
+    ) -> Result<Vec<Transition>, DbError> {
+        let sql = "SELECT at, actor, event, was, became, reason FROM audit \
+                   WHERE host = $1 AND became <> '' ORDER BY seq DESC LIMIT $2";
+        let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;
+        let read = |mut row: Row| {
+            Ok(Transition {
+                at: Timestamp::from_unix(row.int()?),
+                actor: row.text()?,
+                event: row.text()?,
+                was: row.text()?,
+                became: row.text()?,
+                reason: row.text()?,
+            })
+        };
+        rows.into_iter().map(read).collect()
+    }
+
+    /// The rows before number `before` that `filter` wants, the newest first, `limit` at most.
+    pub async fn audit_back(
+        &self,
+        filter: &AuditFilter,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, DbError> {
+        let sql = concat!(
+            "SELECT ",
+            audit::columns!(),
+            " FROM audit WHERE seq < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR host = $3) \
+             AND ($4 = '' OR event = $4) AND ($5 = '' OR result = $5) ORDER BY seq DESC LIMIT $6"
+        );
+        let binds = [
+            before.into(),
+            filter.actor.as_str().into(),
+            filter.host.as_str().into(),
+            filter.event.as_str().into(),
+            filter.result.as_str().into(),
+            limit.into(),
+        ];
+        self.engine.query(sql, binds).await?.into_iter().map(audit::read).collect()
+    }
+
+    /// How often each host booted in each hour since `since`: host, beginning of the hour, boots.
+    pub async fn boots_by_hour(
+        &self,
+        since: Timestamp,
+    ) -> Result<Vec<(String, Timestamp, i64)>, DbError> {
+        let sql = "SELECT host, at - at % 3600, COUNT(*) FROM boots WHERE at >= $1 \
+                   GROUP BY host, at - at % 3600";
+        let rows = self.engine.query(sql, [since.as_unix().into()]).await?;
+        rows.into_iter()
+            .map(|mut row| Ok((row.text()?, Timestamp::from_unix(row.int()?), row.int()?)))
+            .collect()
+    }
+}

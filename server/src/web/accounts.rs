@@ -1,0 +1,146 @@
+//! Accounts: made, given roles, locked, removed.
+
+use super::{
+    page::{self, Fields, Frame, Notice, Visitor},
+    tokens::roles as split,
+};
+use crate::{
+    api::{
+        accounts::{self, UserBody, UserChange, UserView},
+        input::Json as Body,
+        problem::Problem,
+    },
+    app::App,
+    auth::Role,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use std::sync::Arc;
+
+/// A one-time password, for this once.
+struct Once {
+    user: String,
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "accounts.html")]
+struct AccountsPage {
+    frame: Frame,
+    users: Vec<UserView>,
+    roles: &'static [Role],
+    once: Option<Once>,
+    notice: Option<Notice>,
+}
+
+/// What every form of an account needs.
+type Asked = (State<Arc<App>>, Extension<Visitor>, Path<String>);
+
+async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<AccountsPage, Problem> {
+    Ok(AccountsPage {
+        frame: Frame::new(visitor, "/accounts", "Accounts"),
+        users: accounts::users(State(Arc::clone(app))).await?.0.items,
+        roles: Role::ALL,
+        once: None,
+        notice: None,
+    })
+}
+
+/// `GET /accounts`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    page::show(&render(&app, &visitor).await?)
+}
+
+/// The page again after a form: with what is shown once, or what was wrong.
+async fn answer(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    result: Result<Option<Once>, Problem>,
+) -> Result<Response, Problem> {
+    match result {
+        Ok(None) => Ok(Redirect::to("/accounts").into_response()),
+        Ok(once) => {
+            let mut page = render(app, visitor).await?;
+            page.once = once;
+            page::show(&page)
+        }
+        Err(problem) if [400, 404, 409].contains(&problem.status.as_u16()) => {
+            let mut page = render(app, visitor).await?;
+            page.notice = Some(Notice { text: problem.detail.clone(), good: false });
+            page::refuse(&page, &problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// `POST /accounts`.
+pub(super) async fn add(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let user = fields.get("name").to_owned();
+    let wanted = UserBody {
+        name: user.clone(),
+        roles: split(fields.get("roles")),
+        program: fields.get("program") == "yes",
+    };
+    let caller = Extension(visitor.caller.clone());
+    let made = accounts::add_user(State(Arc::clone(&app)), caller, Body(wanted)).await;
+    let once =
+        made.map(|(_, once)| once.0.one_time_password.map(|password| Once { user, password }));
+    answer(&app, &visitor, once).await
+}
+
+async fn change(
+    (State(app), Extension(visitor), user): Asked,
+    change: UserChange,
+) -> Result<Response, Problem> {
+    let caller = Extension(visitor.caller.clone());
+    let done = accounts::change_user(State(Arc::clone(&app)), caller, user, Body(change)).await;
+    answer(&app, &visitor, done.map(|_| None)).await
+}
+
+/// `POST /accounts/{user}/roles`.
+pub(super) async fn roles(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    let roles = Some(split(fields.get("roles")));
+    change(asked, UserChange { roles, locked: None }).await
+}
+
+/// `POST /accounts/{user}/lock`.
+pub(super) async fn lock(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    let locked = Some(fields.get("locked") == "yes");
+    change(asked, UserChange { roles: None, locked }).await
+}
+
+/// `POST /accounts/{user}/reset`.
+pub(super) async fn reset(
+    (State(app), Extension(visitor), user): Asked,
+) -> Result<Response, Problem> {
+    let (name, caller) = (user.0.clone(), Extension(visitor.caller.clone()));
+    let done = accounts::reset_password(State(Arc::clone(&app)), caller, user).await;
+    let once =
+        done.map(|once| once.0.one_time_password.map(|password| Once { user: name, password }));
+    answer(&app, &visitor, once).await
+}
+
+/// `POST /accounts/{user}/remove`: the name is typed again.
+pub(super) async fn remove(
+    (State(app), Extension(visitor), user): Asked,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let done = if fields.get("confirm") == user.0 {
+        let caller = Extension(visitor.caller.clone());
+        accounts::remove_user(State(Arc::clone(&app)), caller, user).await.map(|_| None)
+    } else {
+        Err(Problem::bad("type the account's name to confirm that it is to be removed"))
+    };
+    answer(&app, &visitor, done).await
+}

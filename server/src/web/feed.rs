@@ -1,0 +1,241 @@
+//! Hosts in and out: a feed that is pasted or read from a file, with all its faults, or what it
+//! would change; and all hosts as a feed.
+
+use super::page::{self, Fields, Frame, Visitor};
+use crate::{
+    api::{
+        import::{ImportView, apply, look, parse},
+        problem::Problem,
+        view::spec,
+    },
+    app::App,
+    secret::Digest,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use bootmint_image_factory::{feed::FeedFormat, host::HostName};
+use serde_json::Value;
+use std::{collections::BTreeSet, sync::Arc};
+
+const FORMATS: [&str; 4] = ["csv", "json", "ndjson", "toml"];
+
+#[derive(Template)]
+#[template(path = "import.html")]
+struct ImportPage {
+    frame: Frame,
+    text: String,
+    format: String,
+    formats: [&'static str; 4],
+    server: String,
+    wrong: Option<Problem>,
+    foreseen: Option<ImportView>,
+    /// What the person saw, should it change before they say yes.
+    seen: String,
+    moved: bool,
+}
+
+impl ImportPage {
+    fn new(visitor: &Visitor) -> Self {
+        Self {
+            frame: Frame::new(visitor, "/import", "Import"),
+            text: String::new(),
+            format: "csv".to_owned(),
+            formats: FORMATS,
+            server: String::new(),
+            wrong: None,
+            foreseen: None,
+            seen: String::new(),
+            moved: false,
+        }
+    }
+
+    /// Whether nothing would change.
+    fn idle(&self) -> bool {
+        self.foreseen.as_ref().is_some_and(|view| view.added.is_empty() && view.updated.is_empty())
+    }
+}
+
+/// A value of a record, for people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// `GET /import`.
+pub(super) async fn show(Extension(visitor): Extension<Visitor>) -> Result<Response, Problem> {
+    page::show(&ImportPage::new(&visitor))
+}
+
+/// `POST /import`: shows what a feed would change and, if that is what was seen, does it.
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let mut page = ImportPage::new(&visitor);
+    page.text = fields.raw("feed").to_owned();
+    fields.get("format").clone_into(&mut page.format);
+    fields.get("server").clone_into(&mut page.server);
+    let result = check(&app, &visitor, &page).await;
+    let (hosts, view) = match result {
+        Ok(found) => found,
+        Err(problem) if problem.status.as_u16() == 403 || problem.status.is_server_error() => {
+            return Err(problem);
+        }
+        Err(problem) => {
+            page.wrong = Some(problem.clone());
+            return page::refuse(&page, &problem);
+        }
+    };
+    let digest = digest(&view)?;
+    page.moved = !fields.get("seen").is_empty() && fields.get("seen") != digest;
+    page.seen = digest;
+    if fields.get("apply") == "yes" && fields.get("seen") == page.seen {
+        page.foreseen = Some(apply(&app, &visitor.caller, &hosts, view).await?);
+        page.text.clear();
+    } else {
+        page.foreseen = Some(view);
+    }
+    page::show(&page)
+}
+
+async fn check(
+    app: &App,
+    visitor: &Visitor,
+    page: &ImportPage,
+) -> Result<(Vec<bootmint_image_factory::host::Host>, ImportView), Problem> {
+    let format: FeedFormat =
+        page.format.parse().map_err(|error| Problem::bad(format!("{error}")))?;
+    // Browsers end the lines of a form as Windows does.
+    let text = page.text.replace("\r\n", "\n");
+    let server = Some(page.server.as_str()).filter(|server| !server.is_empty());
+    let hosts = parse(text.as_bytes(), format, server)?;
+    let view = look(app, &visitor.caller, &hosts).await?;
+    Ok((hosts, view))
+}
+
+fn digest(view: &ImportView) -> Result<String, Problem> {
+    let text = serde_json::to_vec(view).map_err(|error| Problem::bad(error.to_string()))?;
+    Ok(Digest::of(&text).as_str().to_owned())
+}
+
+/// `GET /fleet.csv`: the hosts that one may see, as a feed that can be changed and imported.
+pub(super) async fn export(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let mut rows = Vec::new();
+    let mut after: Option<HostName> = None;
+    loop {
+        let batch = app.store().hosts(after.as_ref(), 500).await?;
+        let Some(last) = batch.last() else { break };
+        after = Some(last.host.name.clone());
+        let seen = batch.iter().filter(|stored| visitor.caller.may(&stored.host));
+        rows.extend(seen.map(|stored| columns(&spec(&stored.host))));
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"hosts.csv\""),
+    ];
+    Ok((headers, table(&rows)).into_response())
+}
+
+type Columns = Vec<(String, String)>;
+
+/// The columns of a record, named as a CSV feed names them.
+fn columns(spec: &Value) -> Columns {
+    let mut columns = Columns::new();
+    let Some(fields) = spec.as_object() else { return columns };
+    let mut nested = Columns::new();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("nics", Value::Array(nics)) => {
+                for (index, nic) in nics.iter().enumerate() {
+                    let prefix = match index {
+                        0 => String::new(),
+                        _ => format!("nic{}_", index.saturating_add(1)),
+                    };
+                    for (name, value) in nic.as_object().into_iter().flatten() {
+                        nested.push((format!("{prefix}{name}"), shown(value)));
+                    }
+                }
+            }
+            ("vars", Value::Object(vars)) => {
+                for (name, value) in vars {
+                    nested.push((format!("var.{name}"), shown(value)));
+                }
+            }
+            (_, Value::Array(list)) => {
+                let words: Vec<String> = list.iter().map(shown).collect();
+                columns.push((name.clone(), words.join(" ")));
+            }
+            (_, value) => columns.push((name.clone(), shown(value))),
+        }
+    }
+    columns.extend(nested);
+    columns
+}
+
+/// A table of all columns that some row has; the name comes first.
+fn table(rows: &[Columns]) -> String {
+    let names: BTreeSet<&str> = rows
+        .iter()
+        .flatten()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| *name != "name")
+        .collect();
+    let header: Vec<&str> = std::iter::once("name").chain(names).collect();
+    let mut text = line(header.iter().copied());
+    for row in rows {
+        let value = |column: &&str| {
+            row.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str())
+        };
+        text.push_str(&line(header.iter().map(value)));
+    }
+    text
+}
+
+/// A line of CSV.
+pub(super) fn line<'v>(values: impl Iterator<Item = &'v str>) -> String {
+    let quoted = values.map(|value| {
+        if value.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", value.replace('"', "\"\""))
+        } else {
+            value.to_owned()
+        }
+    });
+    let mut text = quoted.collect::<Vec<_>>().join(",");
+    text.push_str("\r\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{record, testing};
+
+    #[test]
+    fn what_is_exported_can_be_imported() {
+        let hosts = [testing::full_host(), testing::host("web-02", 2)];
+        let rows: Vec<_> = hosts.iter().map(|host| columns(&spec(host))).collect();
+        let text = table(&rows);
+        let back = parse(text.as_bytes(), FeedFormat::Csv, None).unwrap();
+        assert_eq!(back.len(), 2);
+        for (one, other) in hosts.iter().zip(&back) {
+            assert_eq!(record::write(one).unwrap(), record::write(other).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_value_stays_in_its_column() {
+        assert_eq!(line(["a,b", "c\"d", "e"].into_iter()), "\"a,b\",\"c\"\"d\",e\r\n");
+    }
+}

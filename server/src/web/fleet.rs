@@ -1,0 +1,359 @@
+//! The fleet: hosts and their states, live, and orders for several of them.
+
+use super::{
+    charts::{Chart, HEIGHT},
+    page::{self, Fields, Frame, Visitor},
+    routes::passes,
+};
+use crate::{
+    api::{
+        Method,
+        caller::Caller,
+        input::{IfMatch, Params},
+        orders::carry_out,
+        problem::Problem,
+    },
+    app::{App, Order},
+    db::StoredHost,
+    time::{Seconds, Timestamp},
+};
+use askama::Template;
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
+use bootmint_image_factory::host::{Addressing, Host, HostName};
+use serde::Deserialize;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
+
+/// The states, in the order in which they are counted.
+pub(super) const STATES: [&str; 7] =
+    ["new", "armed", "installing", "installed", "failed", "stalled", "held"];
+/// How many hosts are read at a time.
+const BATCH: i64 = 500;
+/// How many hosts a page shows.
+const PAGE: usize = 100;
+/// How many hours the chart of boots shows.
+const HOURS: u32 = 24;
+/// The most hosts of one order.
+const MAX_MARKED: usize = 500;
+
+/// Which hosts are wanted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct FleetQuery {
+    q: String,
+    state: String,
+    site: String,
+    os: String,
+    page: usize,
+}
+
+impl FleetQuery {
+    fn wants(&self, stored: &StoredHost, row: &Row) -> bool {
+        let is = |wanted: &str, found: &str| wanted.is_empty() || wanted == found;
+        is(&self.state, row.state)
+            && is(&self.site, &row.site)
+            && is(&self.os, &row.os)
+            && self.finds(&stored.host)
+    }
+
+    /// Whether what was typed stands in the name, an address or another identifier.
+    fn finds(&self, host: &Host) -> bool {
+        let wanted = self.q.trim().to_ascii_lowercase();
+        if wanted.is_empty() {
+            return true;
+        }
+        let has = |text: &str| text.to_ascii_lowercase().contains(&wanted);
+        let shown = |text: Option<String>| text.is_some_and(|text| has(&text));
+        has(host.name.as_str())
+            || shown(host.serial.as_ref().map(ToString::to_string))
+            || shown(host.asset.as_ref().map(ToString::to_string))
+            || shown(host.uuid.map(|uuid| uuid.to_string()))
+            || host.nics.iter().any(|nic| {
+                shown(nic.mac.map(|mac| mac.to_string())) || has(&addresses(&nic.addressing))
+            })
+            || host.vars.values().any(|value| has(value.as_str()))
+    }
+
+    /// The query of another page of the same hosts.
+    fn at(&self, page: usize) -> String {
+        let mut query = String::from("?");
+        for (name, value) in
+            [("q", &self.q), ("state", &self.state), ("site", &self.site), ("os", &self.os)]
+        {
+            if !value.is_empty() {
+                query.push_str(&format!("{name}={}&", page::encode(value)));
+            }
+        }
+        query.push_str(&format!("page={page}"));
+        query
+    }
+}
+
+/// The addresses of an interface, for people.
+pub(super) fn addresses(addressing: &Addressing) -> String {
+    let Addressing::Static { v4, v6 } = addressing else { return "DHCP".to_owned() };
+    let v4 = v4.map(|v4| format!("{}/{}", v4.address, v4.prefix));
+    let v6 = v6.map(|v6| format!("{}/{}", v6.address, v6.prefix));
+    v4.into_iter().chain(v6).collect::<Vec<_>>().join(" ")
+}
+
+/// A host's line.
+struct Row {
+    name: String,
+    state: &'static str,
+    site: String,
+    os: String,
+    address: String,
+    mac: String,
+    changed: String,
+}
+
+impl Row {
+    fn new(app: &App, stored: &StoredHost) -> Self {
+        let host = &stored.host;
+        let text = |value: Option<String>| value.unwrap_or_default();
+        Self {
+            name: host.name.to_string(),
+            state: stored.state.name(),
+            site: text(host.site.as_ref().map(ToString::to_string)),
+            os: text(app.os_name(host)),
+            address: host.nics.first().map(|nic| addresses(&nic.addressing)).unwrap_or_default(),
+            mac: text(host.nics.first().and_then(|nic| nic.mac).map(|mac| mac.to_string())),
+            changed: stored.changed.to_string(),
+        }
+    }
+}
+
+/// What one look at all hosts found.
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    matching: usize,
+    all: usize,
+    counts: BTreeMap<&'static str, usize>,
+    sites: BTreeSet<String>,
+    oses: BTreeSet<String>,
+    names: HashSet<String>,
+}
+
+async fn look(app: &App, caller: &Caller, query: &FleetQuery) -> Result<Found, Problem> {
+    let mut found = Found::default();
+    let mut after: Option<HostName> = None;
+    let first = query.page.saturating_mul(PAGE);
+    loop {
+        let batch = app.store().hosts(after.as_ref(), BATCH).await?;
+        let Some(last) = batch.last() else { return Ok(found) };
+        after = Some(last.host.name.clone());
+        for stored in batch.iter().filter(|stored| caller.may(&stored.host)) {
+            let row = Row::new(app, stored);
+            found.all = found.all.saturating_add(1);
+            let count = found.counts.entry(row.state).or_default();
+            *count = count.saturating_add(1);
+            found.names.insert(row.name.clone());
+            found.sites.extend(Some(row.site.clone()).filter(|site| !site.is_empty()));
+            found.oses.extend(Some(row.os.clone()).filter(|os| !os.is_empty()));
+            if query.wants(stored, &row) {
+                if (first..first.saturating_add(PAGE)).contains(&found.matching) {
+                    found.rows.push(row);
+                }
+                found.matching = found.matching.saturating_add(1);
+            }
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "fleet.html")]
+struct FleetPage {
+    frame: Frame,
+    query: FleetQuery,
+    found: Found,
+    by_state: Chart,
+    boots: Chart,
+    height: usize,
+    states: [&'static str; 7],
+    pages: usize,
+    before: Option<String>,
+    next: Option<String>,
+    may_import: bool,
+    may_arm: bool,
+    may_hold: bool,
+    may_fetch: bool,
+}
+
+/// `GET /fleet`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Params(query): Params<FleetQuery>,
+) -> Result<Response, Problem> {
+    let found = look(&app, &visitor.caller, &query).await?;
+    let counts = STATES.map(|state| {
+        let count = found.counts.get(state).copied().unwrap_or(0);
+        (count, format!("{state}: {count}"), state)
+    });
+    let who = &visitor.caller.principal;
+    let pages = found.matching.div_ceil(PAGE).max(1);
+    let next = query.page.saturating_add(1);
+    let page = FleetPage {
+        frame: Frame::new(&visitor, "/fleet", "Fleet"),
+        by_state: Chart::new("Hosts by state".to_owned(), 24, counts),
+        boots: boots(&app, &found.names, Timestamp::now()).await?,
+        height: HEIGHT,
+        states: STATES,
+        pages,
+        before: query.page.checked_sub(1).map(|page| query.at(page)),
+        next: (next < pages).then(|| query.at(next)),
+        may_import: passes(who, Method::Get, "/import"),
+        may_arm: passes(who, Method::Post, "/fleet/arm"),
+        may_hold: passes(who, Method::Post, "/fleet/hold"),
+        may_fetch: passes(who, Method::Get, "/download.tar"),
+        query,
+        found,
+    };
+    page::show(&page)
+}
+
+/// The boots of these hosts, by hour.
+async fn boots(app: &App, names: &HashSet<String>, now: Timestamp) -> Result<Chart, Problem> {
+    let hour = now.as_unix().div_euclid(3600);
+    let since = Timestamp::from_unix(hour.saturating_mul(3600))
+        .before(Seconds::new(HOURS.saturating_sub(1).saturating_mul(3600)));
+    let mut by_hour: BTreeMap<i64, usize> = BTreeMap::new();
+    for (host, at, boots) in app.store().boots_by_hour(since).await? {
+        if names.contains(&host) {
+            let count = by_hour.entry(at.as_unix()).or_default();
+            *count = count.saturating_add(usize::try_from(boots).unwrap_or(0));
+        }
+    }
+    let all: usize = by_hour.values().sum();
+    let values = (0..HOURS).map(|n| {
+        let at = since.as_unix().saturating_add(i64::from(n).saturating_mul(3600));
+        let count = by_hour.get(&at).copied().unwrap_or(0);
+        (count, format!("{}: {count} boots", Timestamp::from_unix(at)), "boots")
+    });
+    Ok(Chart::new(format!("Boots in the last {HOURS} hours: {all}"), 10, values))
+}
+
+/// What became of an order for one of several hosts.
+struct Outcome {
+    host: String,
+    good: bool,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct OrdersPage {
+    frame: Frame,
+    what: &'static str,
+    outcomes: Vec<Outcome>,
+}
+
+#[derive(Template)]
+#[template(path = "arm.html")]
+struct ArmPage {
+    frame: Frame,
+    hosts: Vec<String>,
+    wrong: String,
+}
+
+fn marked(fields: &Fields) -> Result<Vec<String>, Problem> {
+    let hosts: BTreeSet<String> = fields.all("host").map(ToOwned::to_owned).collect();
+    match hosts.len() {
+        0 => Err(Problem::bad("no host is marked: mark those that are meant, then order")),
+        1..=MAX_MARKED => Ok(hosts.into_iter().collect()),
+        _ => Err(Problem::bad(format!("{MAX_MARKED} hosts at most: mark fewer"))),
+    }
+}
+
+/// `POST /fleet/arm`: first a page where the names are typed again, then the order.
+pub(super) async fn arm(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let hosts = marked(&fields)?;
+    let typed: BTreeSet<&str> = fields
+        .get("confirm")
+        .split([' ', ',', '\r', '\n', '\t'])
+        .filter(|s| !s.is_empty())
+        .collect();
+    let expected: BTreeSet<&str> = hosts.iter().map(String::as_str).collect();
+    if typed != expected {
+        let wrong = match fields.get("asked") {
+            "yes" => "these are not the names of the hosts below: nothing was armed".to_owned(),
+            _ => String::new(),
+        };
+        let failed = !wrong.is_empty();
+        let page = ArmPage { frame: Frame::new(&visitor, "/fleet", "Arm hosts"), hosts, wrong };
+        return if failed { page::refuse(&page, &Problem::bad("")) } else { page::show(&page) };
+    }
+    let order = |host: &str| Order::Arm { confirm: host.to_owned() };
+    each(&app, &visitor, "Arm", &hosts, &fields, order).await
+}
+
+/// `POST /fleet/disarm`.
+pub(super) async fn disarm(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    each(&app, &visitor, "Disarm", &marked(&fields)?, &fields, |_| Order::Disarm).await
+}
+
+/// `POST /fleet/hold`.
+pub(super) async fn hold(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    each(&app, &visitor, "Hold", &marked(&fields)?, &fields, |_| Order::Hold).await
+}
+
+/// `POST /fleet/release`.
+pub(super) async fn release(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    each(&app, &visitor, "Release", &marked(&fields)?, &fields, |_| Order::Release).await
+}
+
+/// One order for each host; what fails for one of them keeps no other from it.
+async fn each(
+    app: &App,
+    visitor: &Visitor,
+    what: &'static str,
+    hosts: &[String],
+    fields: &Fields,
+    order: impl Fn(&str) -> Order,
+) -> Result<Response, Problem> {
+    let mut outcomes = Vec::new();
+    let mut denied = None;
+    for host in hosts {
+        let name: HostName = host.parse().map_err(|error| Problem::bad(format!("{error}")))?;
+        let reason = fields.get("reason");
+        let result =
+            carry_out(app, &visitor.caller, &name, &order(host), reason, IfMatch::Absent).await;
+        let (good, text) = match result {
+            Ok((StatusCode::ACCEPTED, _)) => (true, "waits for another person".to_owned()),
+            Ok((_, stored)) => (true, format!("is {}", stored.state.name())),
+            Err(problem) if problem.status == StatusCode::FORBIDDEN => {
+                let text = problem.detail.clone();
+                denied = Some(problem);
+                (false, text)
+            }
+            Err(problem) => (false, problem.detail),
+        };
+        outcomes.push(Outcome { host: host.clone(), good, text });
+    }
+    let page = OrdersPage { frame: Frame::new(visitor, "/fleet", what), what, outcomes };
+    match denied {
+        // The gate writes it down.
+        Some(problem) => page::refuse(&page, &problem),
+        None => page::show(&page),
+    }
+}

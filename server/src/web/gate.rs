@@ -1,0 +1,234 @@
+//! The gate before every page: whose session it is, may they, and is a form their own.
+
+use super::page::{self, Visitor};
+use crate::{
+    api::{
+        Access, MAX_BODY, Method, Route,
+        caller::{Caller, Source},
+        gate::write_denial,
+        problem::Problem,
+    },
+    app::App,
+    auth::{Permission, Session, SessionKey},
+    boot::Peer,
+    db::Trace,
+    secret::{hex, random_bytes},
+    time::Timestamp,
+};
+use axum::{
+    body::{Body, to_bytes},
+    extract::{RawPathParams, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use bootmint_image_factory::host::HostName;
+use std::sync::Arc;
+
+/// What the gate of one route needs.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) app: Arc<App>,
+    pub(super) route: &'static Route,
+}
+
+/// What a browser came with, whether or not it counts.
+#[derive(Clone, Debug)]
+pub(super) struct Cookie(pub(super) Option<SessionKey>);
+
+/// Lets a request pass to its handler, or answers it.
+pub(super) async fn pass(
+    State(gate): State<Gate>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Response {
+    let id = match random_bytes::<8>() {
+        Ok(bytes) => hex(&bytes),
+        Err(error) => {
+            let problem = Problem::from(crate::app::AppError::from(error));
+            return page::error(None, &problem);
+        }
+    };
+    let host = params.iter().find(|(name, _)| *name == "host");
+    let host: Option<HostName> = host.and_then(|(_, text)| text.parse().ok());
+    let mut visitor = None;
+    let result = gate.answer(request, next, &id, host.as_ref(), &mut visitor).await;
+    let response = result.unwrap_or_else(IntoResponse::into_response);
+    // What would be JSON for a program is a page for a person.
+    let mut response = match response.extensions().get::<Problem>() {
+        Some(problem) => page::error(visitor.as_ref(), problem),
+        None => response,
+    };
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    let (method, route) = (gate.route.method.name(), gate.route.path);
+    tracing::info!(request = id, method, route, status = response.status().as_u16(), "console");
+    response
+}
+
+impl Gate {
+    async fn answer(
+        &self,
+        mut request: Request,
+        next: Next,
+        id: &str,
+        host: Option<&HostName>,
+        visitor: &mut Option<Visitor>,
+    ) -> Result<Response, Problem> {
+        let peer = request.extensions().get::<Peer>().map(ToString::to_string);
+        let trace =
+            Trace { source: peer.unwrap_or_default(), request: id.to_owned(), ..Trace::default() };
+        request.extensions_mut().insert(Source(trace.clone()));
+        let console = &self.app.config().console;
+        let key = page::session_key(request.headers(), console.is_secure());
+        request.extensions_mut().insert(Cookie(key.clone()));
+        let changes = self.route.method != Method::Get;
+        if changes && !from_here(request.headers(), console.origin.as_deref()) {
+            tracing::warn!(request = id, route = self.route.path, "a form of another site");
+            return Err(foreign());
+        }
+        let (permission, place) = match self.route.access {
+            Access::Anybody => return Ok(next.run(request).await),
+            Access::Known => (Permission::TokensOwn, None),
+            Access::Needs(permission, reach) => (permission, Some(reach.place())),
+        };
+        let Some((key, session)) = self.session(key).await? else {
+            return self.strangers(&request);
+        };
+        let trace = Trace { token: session.id.to_string(), ..trace };
+        let mut caller = Caller { principal: session.principal, permission, trace };
+        let form = key.form_token();
+        if changes {
+            request = check_form(request, form.as_str()).await?;
+        }
+        if let Some(place) = place {
+            match caller.principal.role_for(permission, place) {
+                Some(role) => role.name().clone_into(&mut caller.trace.role),
+                None => {
+                    *visitor = Some(Visitor { caller: caller.clone(), form });
+                    write_denial(&self.app, self.route, &caller, host).await?;
+                    return Err(Problem::denied(permission));
+                }
+            }
+        }
+        let own = Visitor { caller: caller.clone(), form };
+        *visitor = Some(own.clone());
+        request.extensions_mut().insert(own);
+        request.extensions_mut().insert(caller.clone());
+        let response = next.run(request).await;
+        if response.status() == StatusCode::FORBIDDEN {
+            write_denial(&self.app, self.route, &caller, host).await?;
+        }
+        Ok(response)
+    }
+
+    async fn session(
+        &self,
+        key: Option<SessionKey>,
+    ) -> Result<Option<(SessionKey, Session)>, Problem> {
+        let Some(key) = key else { return Ok(None) };
+        let session = self.app.session(&key, Timestamp::now()).await?;
+        Ok(session.map(|session| (key, session)))
+    }
+
+    /// Who is not signed in is led to where they can, and then back.
+    fn strangers(&self, request: &Request) -> Result<Response, Problem> {
+        if self.route.method != Method::Get || self.route.path == "/fleet/events" {
+            let detail = "you are signed out: sign in, and do it again";
+            return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
+        }
+        // A link from elsewhere brings no cookie; a second request, from here, does.
+        if header(request.headers(), "sec-fetch-site") == Some("cross-site") {
+            return Ok(page::again(request.uri()));
+        }
+        Ok(Redirect::to(&sign_in_path(request.uri())).into_response())
+    }
+}
+
+fn sign_in_path(uri: &Uri) -> String {
+    match uri.path_and_query().map(|path| path.as_str()) {
+        None | Some("/") => "/sign-in".to_owned(),
+        Some(path) => format!("/sign-in?next={}", page::encode(path)),
+    }
+}
+
+fn foreign() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "this form came from another site, or your browser does not say from where: nothing was \
+         done. If a proxy is before the console, set url in [console] to what you see in the \
+         address bar",
+    )
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether a browser says that a request comes from a page of this console. One that says
+/// nothing is not trusted.
+fn from_here(headers: &HeaderMap, configured: Option<&str>) -> bool {
+    if let Some(site) = header(headers, "sec-fetch-site") {
+        return site == "same-origin";
+    }
+    let Some(origin) = header(headers, "origin") else { return false };
+    match configured {
+        Some(configured) => origin.eq_ignore_ascii_case(configured),
+        None => {
+            let name = origin.split_once("://").map(|(_, name)| name);
+            name.is_some() && name == header(headers, "host")
+        }
+    }
+}
+
+/// A form must hold its session's token; what is no form can't be one of ours.
+async fn check_form(request: Request, expected: &str) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    let kind = header(&parts.headers, header::CONTENT_TYPE.as_str()).unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded") {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this takes forms only"));
+    }
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "this is too large, or was cut off")
+    })?;
+    let sent = form_urlencoded::parse(&body).find(|(name, _)| name == "form");
+    // A digest of a random key: how long a comparison takes tells nothing of use.
+    if sent.is_none_or(|(_, value)| value != expected) {
+        let detail = "this form is not of your session, which may be a new one: load the page \
+                      again, then send it";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(pairs: &[(&'static str, &str)], configured: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        from_here(&headers, configured)
+    }
+
+    #[test]
+    fn only_a_page_of_this_console_sends_forms() {
+        let (site, origin, host) = ("sec-fetch-site", "origin", "host");
+        assert!(says(&[(site, "same-origin")], None));
+        for other in ["cross-site", "same-site", "none"] {
+            assert!(!says(&[(site, other), (origin, "http://a"), (host, "a")], None), "{other}");
+        }
+        assert!(says(&[(origin, "http://a:1"), (host, "a:1")], None));
+        assert!(!says(&[(origin, "http://b"), (host, "a")], None));
+        assert!(!says(&[(origin, "null"), (host, "null")], None));
+        assert!(!says(&[(host, "a")], None) && !says(&[], None));
+        // Behind a proxy the host is what the proxy says.
+        let known = Some("https://a.example");
+        assert!(says(&[(origin, "https://a.example"), (host, "127.0.0.1")], known));
+        assert!(!says(&[(origin, "http://127.0.0.1"), (host, "127.0.0.1")], known));
+    }
+}

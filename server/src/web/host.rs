@@ -1,0 +1,322 @@
+//! One host: what it is, what it gets at its next boot and why, what it went through, its images,
+//! and orders.
+
+use super::{
+    fleet::addresses,
+    page::{self, Fields, Frame, Notice, Visitor},
+    routes::passes_on,
+};
+use crate::{
+    api::{
+        Method, hosts,
+        input::{IfMatch, Named},
+        orders::carry_out,
+        problem::Problem,
+        view::BootLine,
+    },
+    app::{App, Foreseen, Order},
+    db::{ArmRequest, StoredHost, Transition},
+    time::Timestamp,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+};
+use bootmint_image_factory::host::{Host, HostName};
+use std::sync::Arc;
+
+/// How many boots and transitions a page shows.
+const SHOWN: i64 = 50;
+
+/// A line of a list: what, and which.
+struct Fact {
+    name: &'static str,
+    value: String,
+}
+
+/// A line of the timeline.
+struct Moment {
+    at: String,
+    what: String,
+    who: String,
+    more: String,
+}
+
+/// An image that can be had.
+struct Download {
+    path: String,
+    label: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "host.html")]
+struct HostPage {
+    frame: Frame,
+    notice: Option<Notice>,
+    name: String,
+    state: &'static str,
+    generation: i64,
+    foreseen: Foreseen,
+    identity: Vec<Fact>,
+    nics: Vec<Vec<Fact>>,
+    vars: Vec<(String, String)>,
+    timeline: Vec<Moment>,
+    downloads: Vec<Download>,
+    no_images: String,
+    request: Option<ArmRequest>,
+    os: String,
+    may_arm: bool,
+    may_approve: bool,
+    may_disarm: bool,
+    may_hold: bool,
+    may_release: bool,
+    may_render: bool,
+    may_fetch: bool,
+}
+
+fn identity(stored: &StoredHost) -> Vec<Fact> {
+    let host = &stored.host;
+    let fact = |name, value: Option<String>| value.map(|value| Fact { name, value });
+    let dns: Vec<String> = host.dns.iter().map(ToString::to_string).collect();
+    let all = [
+        fact("Site", host.site.as_ref().map(ToString::to_string)),
+        fact("Domain", host.domain.as_ref().map(ToString::to_string)),
+        fact("DNS", Some(dns.join(" ")).filter(|dns| !dns.is_empty())),
+        fact("Server", Some(host.server.to_string())),
+        fact("Firmware profile", host.profile.as_ref().map(ToString::to_string)),
+        fact("Serial number", host.serial.as_ref().map(ToString::to_string)),
+        fact("Asset tag", host.asset.as_ref().map(ToString::to_string)),
+        fact("UUID", host.uuid.map(|uuid| uuid.to_string())),
+        fact("Console", host.console.map(|console| console.to_string())),
+        fact("Entered", Some(stored.created.to_string())),
+        fact("Changed", Some(stored.changed.to_string())),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn nics(host: &Host) -> Vec<Vec<Fact>> {
+    let gateways = |addressing: &_| match addressing {
+        bootmint_image_factory::host::Addressing::Dhcp => None,
+        bootmint_image_factory::host::Addressing::Static { v4, v6 } => {
+            let v4 = v4.and_then(|v4| v4.gateway).map(|gateway| gateway.to_string());
+            let v6 = v6.and_then(|v6| v6.gateway).map(|gateway| gateway.to_string());
+            Some(v4.into_iter().chain(v6).collect::<Vec<_>>().join(" ")).filter(|s| !s.is_empty())
+        }
+    };
+    let one = |nic: &bootmint_image_factory::host::Nic| {
+        let all = [
+            ("MAC", nic.mac.map(|mac| mac.to_string())),
+            ("Bus", nic.bus.as_ref().map(ToString::to_string)),
+            ("VLAN", nic.vlan.map(|vlan| vlan.get().to_string())),
+            ("Address", Some(addresses(&nic.addressing))),
+            ("Gateway", gateways(&nic.addressing)),
+        ];
+        let known = all.into_iter().filter_map(|(name, value)| Some(Fact { name, value: value? }));
+        known.collect()
+    };
+    host.nics.iter().map(one).collect()
+}
+
+fn of_boot(boot: BootLine) -> Moment {
+    let facts = boot.facts.as_object().map(|facts| {
+        let pairs =
+            facts.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
+        pairs.collect::<Vec<_>>().join("  ")
+    });
+    Moment {
+        at: boot.at,
+        what: format!("boot: {}", boot.action),
+        who: boot.peer,
+        more: facts.unwrap_or_default(),
+    }
+}
+
+fn of_transition(change: Transition) -> Moment {
+    let what = if change.was == change.became || change.was.is_empty() {
+        format!("{}: {}", change.event, change.became)
+    } else {
+        format!("{}: {} → {}", change.event, change.was, change.became)
+    };
+    Moment { at: change.at.to_string(), what, who: change.actor, more: change.reason }
+}
+
+async fn timeline(app: &App, name: &HostName) -> Result<Vec<Moment>, Problem> {
+    let boots = app.store().boots(name, SHOWN).await?;
+    let changes = app.store().transitions(name, SHOWN).await?;
+    let mut all: Vec<(Timestamp, Moment)> = Vec::new();
+    all.extend(changes.into_iter().map(|change| (change.at, of_transition(change))));
+    all.extend(boots.into_iter().map(|boot| (boot.0, of_boot(BootLine::new(boot)))));
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    all.truncate(usize::try_from(SHOWN).unwrap_or(50));
+    Ok(all.into_iter().map(|(_, moment)| moment).collect())
+}
+
+/// The images of a host, or why there are none.
+async fn downloads(app: &App, host: &Host) -> (Vec<Download>, String) {
+    let wanted = host.profile.as_ref().unwrap_or(&app.config().image_profile);
+    let published = match app.published().await {
+        Ok(published) => published,
+        Err(error) => return (Vec::new(), error.to_string()),
+    };
+    let Some((_, set)) = published.iter().find(|(profile, _)| profile == wanted) else {
+        let why = format!(
+            "No templates are published for the firmware profile \"{wanted}\": where the server \
+             runs, `bootmint templates publish OUT --firmware DIR` takes what \
+             `cargo xtask build-images` made."
+        );
+        return (Vec::new(), why);
+    };
+    let images = set.formats().map(|format| Download {
+        path: format!("/download/{}.{}", host.name, format.extension()),
+        label: format.name(),
+    });
+    (images.collect(), String::new())
+}
+
+async fn render_page(
+    app: &App,
+    visitor: &Visitor,
+    name: &HostName,
+    notice: Option<Notice>,
+) -> Result<HostPage, Problem> {
+    let stored = hosts::seen(app, name, &visitor.caller).await?;
+    let (who, host) = (&visitor.caller.principal, &stored.host);
+    let may = |order: &str| passes_on(who, Method::Post, &format!("/hosts/{{host}}/{order}"), host);
+    let may_fetch = passes_on(who, Method::Get, "/download/{image}", host);
+    let (downloads, no_images) =
+        if may_fetch { downloads(app, host).await } else { (Vec::new(), String::new()) };
+    Ok(HostPage {
+        frame: Frame::new(visitor, "/fleet", name.to_string()),
+        notice,
+        name: name.to_string(),
+        state: stored.state.name(),
+        generation: stored.generation,
+        foreseen: app.foresee(&stored, Timestamp::now()),
+        identity: identity(&stored),
+        nics: nics(host),
+        vars: host.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+        timeline: timeline(app, name).await?,
+        downloads,
+        no_images,
+        request: app.store().arm_request(name).await?,
+        os: app.os_name(host).unwrap_or_default(),
+        may_arm: may("arm"),
+        may_approve: may("approve"),
+        may_disarm: may("disarm"),
+        may_hold: may("hold"),
+        may_release: may("release"),
+        may_render: passes_on(who, Method::Get, "/hosts/{host}/render", host),
+        may_fetch,
+    })
+}
+
+/// What a page says after an order, by the word that the address has.
+fn said(query: &str) -> Option<Notice> {
+    let text = match query {
+        "armed" => "It is armed: its next boot installs it, and wipes its disk.",
+        "asked" => "It is not armed yet: another person must approve it.",
+        "disarm" => "It is not armed any more.",
+        "hold" => "It is held: at its next boot it waits.",
+        "release" => "It is released: it boots its local disk.",
+        _ => return None,
+    };
+    Some(Notice::done(text))
+}
+
+/// `GET /hosts/{host}`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Named(name): Named,
+    axum::extract::RawQuery(query): axum::extract::RawQuery,
+) -> Result<Response, Problem> {
+    let notice = query.as_deref().and_then(said);
+    page::show(&render_page(&app, &visitor, &name, notice).await?)
+}
+
+#[derive(Template)]
+#[template(path = "render.html")]
+struct RenderPage {
+    frame: Frame,
+    name: String,
+    foreseen: Foreseen,
+    texts: Vec<hosts::TextView>,
+}
+
+/// `GET /hosts/{host}/render`.
+pub(super) async fn render(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Named(name): Named,
+) -> Result<Response, Problem> {
+    let caller = Extension(visitor.caller.clone());
+    let texts = hosts::render(State(Arc::clone(&app)), caller, Named(name.clone())).await?;
+    let stored = app.stored(&name).await?;
+    let page = RenderPage {
+        frame: Frame::new(&visitor, "/fleet", format!("What {name} is sent")),
+        name: name.to_string(),
+        foreseen: app.foresee(&stored, Timestamp::now()),
+        texts: texts.0.items,
+    };
+    page::show(&page)
+}
+
+/// What every order needs of its request.
+type Asked = (State<Arc<App>>, Extension<Visitor>, Named);
+
+/// `POST /hosts/{host}/arm`.
+pub(super) async fn arm(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    let confirm = fields.get("confirm").to_owned();
+    order(asked, &Order::Arm { confirm }, &fields, "armed").await
+}
+
+/// `POST /hosts/{host}/approve`.
+pub(super) async fn approve(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    let confirm = fields.get("confirm").to_owned();
+    order(asked, &Order::Approve { confirm }, &fields, "armed").await
+}
+
+/// `POST /hosts/{host}/disarm`.
+pub(super) async fn disarm(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    order(asked, &Order::Disarm, &fields, "disarm").await
+}
+
+/// `POST /hosts/{host}/hold`.
+pub(super) async fn hold(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    order(asked, &Order::Hold, &fields, "hold").await
+}
+
+/// `POST /hosts/{host}/release`.
+pub(super) async fn release(asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    order(asked, &Order::Release, &fields, "release").await
+}
+
+async fn order(
+    (State(app), Extension(visitor), Named(name)): Asked,
+    order: &Order,
+    fields: &Fields,
+    done: &str,
+) -> Result<Response, Problem> {
+    // The order is for the host as the person saw it.
+    let seen = fields.get("generation").parse().map_or(IfMatch::Absent, IfMatch::Generation);
+    let reason = fields.get("reason");
+    match carry_out(&app, &visitor.caller, &name, order, reason, seen).await {
+        Ok((status, _)) => {
+            let done = if status == StatusCode::ACCEPTED { "asked" } else { done };
+            Ok(Redirect::to(&format!("/hosts/{name}?{done}")).into_response())
+        }
+        // What can be mended is said where it can be.
+        Err(problem)
+            if problem.status.is_client_error()
+                && problem.status != StatusCode::FORBIDDEN
+                && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let notice = Notice { text: problem.detail.clone(), good: false };
+            page::refuse(&render_page(&app, &visitor, &name, Some(notice)).await?, &problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}

@@ -1,0 +1,128 @@
+//! The console's route table: every page and form, with the permission that it needs.
+
+use super::{accounts, assets, audit, feed, fleet, host, settings, sign_in, tokens};
+use crate::{
+    api::{
+        Access, Method, Route, events, images,
+        routes::{on_all, on_hosts, route},
+    },
+    auth::{Permission as P, Place, Principal},
+};
+use Method::{Get, Post};
+use axum::routing::{get, post};
+
+/// All routes.
+pub static TABLE: &[Route] = &[
+    route(Get, "/assets/{file}", Access::Anybody, "Style and script", || get(assets::serve)),
+    route(Get, "/sign-in", Access::Anybody, "The sign-in page", || get(sign_in::show)),
+    route(Post, "/sign-in", Access::Anybody, "Begin a session", || post(sign_in::run)),
+    route(Post, "/sign-out", Access::Known, "End the session", || post(sign_in::out)),
+    route(Get, "/", Access::Known, "Leads to the first page one may see", || get(settings::home)),
+    route(Get, "/me", Access::Known, "Who one is; the own password", || get(settings::me)),
+    route(Post, "/me/password", Access::Known, "Change the own password", || post(sign_in::change)),
+    route(Get, "/roles", Access::Known, "Which role may do what", || get(settings::roles)),
+    route(Get, "/fleet", on_hosts(P::HostsRead), "Hosts and their states", || get(fleet::show)),
+    route(Get, "/fleet/events", on_hosts(P::HostsRead), "Changes as they happen", || {
+        get(events::follow)
+    }),
+    route(Get, "/fleet.csv", on_hosts(P::HostsRead), "Hosts as a feed", || get(feed::export)),
+    route(Post, "/fleet/arm", on_hosts(P::HostsReimage), "Arm the marked hosts", || {
+        post(fleet::arm)
+    }),
+    route(Post, "/fleet/disarm", on_hosts(P::HostsReimage), "Disarm the marked hosts", || {
+        post(fleet::disarm)
+    }),
+    route(Post, "/fleet/hold", on_hosts(P::HostsHold), "Hold the marked hosts", || {
+        post(fleet::hold)
+    }),
+    route(Post, "/fleet/release", on_hosts(P::HostsHold), "Release the marked hosts", || {
+        post(fleet::release)
+    }),
+    route(Get, "/hosts/{host}", on_hosts(P::HostsRead), "A host", || get(host::show)),
+    route(
+        Get,
+        "/hosts/{host}/render",
+        on_hosts(P::HostsRender),
+        "What it would be sent, secrets hidden",
+        || get(host::render),
+    ),
+    route(Post, "/hosts/{host}/arm", on_hosts(P::HostsReimage), "Allow one install", || {
+        post(host::arm)
+    }),
+    route(Post, "/hosts/{host}/approve", on_hosts(P::HostsApprove), "Agree to an arming", || {
+        post(host::approve)
+    }),
+    route(Post, "/hosts/{host}/disarm", on_hosts(P::HostsReimage), "Take it back", || {
+        post(host::disarm)
+    }),
+    route(Post, "/hosts/{host}/hold", on_hosts(P::HostsHold), "Make it wait", || post(host::hold)),
+    route(Post, "/hosts/{host}/release", on_hosts(P::HostsHold), "Let it go on", || {
+        post(host::release)
+    }),
+    route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
+    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::archive)),
+    route(Get, "/import", on_hosts(P::HostsWrite), "A feed is pasted or read", || get(feed::show)),
+    route(
+        Post,
+        "/import",
+        on_hosts(P::HostsWrite),
+        "What a feed would change; then, do it",
+        || post(feed::run),
+    ),
+    route(Get, "/discovered", on_all(P::DiscoveredRead), "Machines that are no hosts", || {
+        get(settings::discovered)
+    }),
+    route(Get, "/audit", on_all(P::AuditRead), "The audit log", || get(audit::show)),
+    route(Get, "/audit/verify", on_all(P::AuditRead), "Whether its chain holds", || {
+        get(audit::verify)
+    }),
+    route(Get, "/audit/export.csv", on_all(P::AuditRead), "The audit log as CSV", || {
+        get(audit::csv)
+    }),
+    route(Get, "/audit/export.ndjson", on_all(P::AuditRead), "As JSON lines", || {
+        get(audit::ndjson)
+    }),
+    route(Get, "/tokens", on_hosts(P::TokensOwn), "Tokens for programs", || get(tokens::show)),
+    route(Post, "/tokens", on_hosts(P::TokensOwn), "Make a token", || post(tokens::make)),
+    route(Post, "/tokens/{token}/end", on_hosts(P::TokensOwn), "End a token", || post(tokens::end)),
+    route(Get, "/accounts", on_all(P::AccountsManage), "Accounts", || get(accounts::show)),
+    route(Post, "/accounts", on_all(P::AccountsManage), "Make an account", || post(accounts::add)),
+    route(Post, "/accounts/{user}/roles", on_all(P::AccountsManage), "What it may", || {
+        post(accounts::roles)
+    }),
+    route(Post, "/accounts/{user}/lock", on_all(P::AccountsManage), "Lock or unlock it", || {
+        post(accounts::lock)
+    }),
+    route(Post, "/accounts/{user}/reset", on_all(P::AccountsManage), "A new password", || {
+        post(accounts::reset)
+    }),
+    route(Post, "/accounts/{user}/remove", on_all(P::AccountsManage), "Remove it", || {
+        post(accounts::remove)
+    }),
+    route(Get, "/settings", on_all(P::AccountsManage), "The configuration, to look at", || {
+        get(settings::show)
+    }),
+];
+
+/// Whether somebody would get past the gate of that page or form.
+pub(super) fn passes(who: &Principal, method: Method, path: &str) -> bool {
+    let found = TABLE.iter().find(|route| route.method == method && route.path == path);
+    found.is_some_and(|route| match route.access {
+        Access::Anybody | Access::Known => true,
+        Access::Needs(permission, reach) => who.role_for(permission, reach.place()).is_some(),
+    })
+}
+
+/// Whether somebody may use that form of a host.
+pub(super) fn passes_on(
+    who: &Principal,
+    method: Method,
+    path: &str,
+    host: &bootmint_image_factory::host::Host,
+) -> bool {
+    let found = TABLE.iter().find(|route| route.method == method && route.path == path);
+    found.is_some_and(|route| match route.access {
+        Access::Anybody | Access::Known => true,
+        Access::Needs(permission, _) => who.role_for(permission, Place::Host(host)).is_some(),
+    })
+}

@@ -1,0 +1,139 @@
+//! Pages to look at: who one is, roles, machines that are no hosts, the configuration.
+
+use super::page::{self, Frame, Visitor};
+use crate::{
+    api::{
+        accounts::{self, RoleView},
+        hosts::{self, DiscoveredView},
+        input::Params,
+        problem::Problem,
+    },
+    app::App,
+    config::Config,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use std::{fmt::Debug, sync::Arc};
+
+/// `GET /`: leads to the first page that somebody may see.
+pub(super) async fn home(Extension(visitor): Extension<Visitor>) -> Response {
+    Redirect::to(Frame::new(&visitor, "", "").first()).into_response()
+}
+
+#[derive(Template)]
+#[template(path = "me.html")]
+struct MePage {
+    frame: Frame,
+    roles: Vec<String>,
+    done: bool,
+}
+
+/// `GET /me`.
+pub(super) async fn me(
+    Extension(visitor): Extension<Visitor>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let roles = visitor.caller.principal.grants().iter().map(ToString::to_string).collect();
+    let frame = Frame::new(&visitor, "/me", "Your account");
+    page::show(&MePage { frame, roles, done: query.as_deref() == Some("done") })
+}
+
+#[derive(Template)]
+#[template(path = "roles.html")]
+struct RolesPage {
+    frame: Frame,
+    roles: Vec<RoleView>,
+}
+
+/// `GET /roles`.
+pub(super) async fn roles(Extension(visitor): Extension<Visitor>) -> Result<Response, Problem> {
+    let roles = accounts::roles().await.0.items;
+    page::show(&RolesPage { frame: Frame::new(&visitor, "/roles", "Roles"), roles })
+}
+
+#[derive(Template)]
+#[template(path = "discovered.html")]
+struct DiscoveredPage {
+    frame: Frame,
+    machines: Vec<DiscoveredView>,
+}
+
+/// What a machine said of itself, for people.
+fn said(facts: &serde_json::Value) -> String {
+    let pairs = facts.as_object().into_iter().flatten();
+    let pairs = pairs.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
+    pairs.collect::<Vec<_>>().join("  ")
+}
+
+/// `GET /discovered`.
+pub(super) async fn discovered(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    page: Params<crate::api::input::Page>,
+) -> Result<Response, Problem> {
+    let machines = hosts::discovered(State(app), page).await?.0.items;
+    let frame = Frame::new(&visitor, "/discovered", "Discovered");
+    page::show(&DiscoveredPage { frame, machines })
+}
+
+#[derive(Template)]
+#[template(path = "settings.html")]
+struct SettingsPage {
+    frame: Frame,
+    settings: Vec<(&'static str, String)>,
+    secrets: Vec<String>,
+    profiles: Vec<(String, String)>,
+}
+
+fn settings(config: &Config) -> Vec<(&'static str, String)> {
+    let shown = |value: &dyn Debug| format!("{value:?}");
+    let address = |address: Option<std::net::SocketAddr>| {
+        address.map_or_else(|| "none".to_owned(), |address| address.to_string())
+    };
+    let limit = |most: Option<std::num::NonZeroU32>| {
+        most.map_or_else(|| "none".to_owned(), |most| most.to_string())
+    };
+    let (policy, guard, console) = (&config.policy, &config.guard, &config.console);
+    vec![
+        ("Machines ask over HTTP at", address(config.listen)),
+        ("Machines ask over HTTPS at", address(config.listen_tls)),
+        ("Console and interface", console.listen.to_string()),
+        ("Console's address for browsers", console.origin.clone().unwrap_or("not set".into())),
+        ("Signed out after disuse of", format!("{} s", console.idle.get())),
+        ("Signed out at last after", format!("{} s", console.longest.get())),
+        ("Database", shown(&config.database)),
+        ("Machines without a token", shown(&config.tokenless)),
+        ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),
+        ("Firmware profile of hosts that name none", config.image_profile.to_string()),
+        ("First boot", shown(&policy.first_boot)),
+        ("An install is done on", shown(&policy.complete_on)),
+        ("After a failure", shown(&policy.on_failure)),
+        ("Attempts of one arming", policy.attempts.to_string()),
+        ("An installer may be silent for", format!("{} s", policy.deadline.get())),
+        ("A host stays armed for", format!("{} s", policy.window.get())),
+        ("Armings of one person in an hour", limit(guard.arms_per_hour)),
+        ("Armings of one person in a day", limit(guard.arms_per_day)),
+        ("Approval", shown(&guard.approval)),
+        ("Serial number of the disk", shown(&guard.disk_serial)),
+        ("Boots are kept for", format!("{} s", config.keep_boots.get())),
+    ]
+}
+
+/// `GET /settings`: what the configuration says, without a secret.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    let profiles = app.profiles().iter();
+    let page = SettingsPage {
+        frame: Frame::new(&visitor, "/settings", "Settings"),
+        settings: settings(app.config()),
+        secrets: app.config().secrets.reveal().keys().cloned().collect(),
+        profiles: profiles.map(|one| (one.name().to_string(), one.title().to_owned())).collect(),
+    };
+    page::show(&page)
+}

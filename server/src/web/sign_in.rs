@@ -1,0 +1,130 @@
+//! Signing in and out, and the own password.
+
+use super::{
+    gate::Cookie,
+    page::{self, Fields, Frame, Visitor},
+};
+use crate::{
+    api::{caller::Source, problem::Problem},
+    app::App,
+    auth::{AuthError, Password},
+    time::Timestamp,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    name: String,
+    next: String,
+    /// What went wrong.
+    wrong: String,
+    /// Whether a new password is asked for: the one that was typed is for one use.
+    renew: bool,
+    /// Nobody can sign in yet.
+    nobody: bool,
+    /// The account whose one-time password was printed, and that nobody has used yet.
+    first: Option<String>,
+}
+
+impl SignInPage {
+    async fn new(app: &App, next: &str) -> Result<Self, Problem> {
+        let first = app.is_first_run().await?.map(|name| name.to_string());
+        Ok(Self {
+            frame: Frame::of_strangers("Sign in"),
+            name: first.clone().unwrap_or_default(),
+            next: page::local(next).unwrap_or_default().to_owned(),
+            wrong: String::new(),
+            renew: false,
+            nobody: app.has_no_people().await?,
+            first,
+        })
+    }
+}
+
+/// `GET /sign-in`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let query = query.unwrap_or_default();
+    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+    page::show(&SignInPage::new(&app, &next.map(|(_, to)| to).unwrap_or_default()).await?)
+}
+
+/// `POST /sign-in`.
+pub(super) async fn run(
+    State(app): State<Arc<App>>,
+    Extension(source): Extension<Source>,
+    Extension(Cookie(before)): Extension<Cookie>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let (name, next) = (fields.get("user"), fields.get("next"));
+    let password = Password::new(fields.raw("password"));
+    let new = Some(fields.raw("new-password")).filter(|new| !new.is_empty()).map(Password::new);
+    if new.is_some() && fields.raw("new-password") != fields.raw("again") {
+        let mut form = SignInPage::new(&app, next).await?;
+        (form.name, form.renew) = (name.to_owned(), true);
+        form.wrong = "the new password and its repetition differ".to_owned();
+        return page::refuse(&form, &Problem::bad(""));
+    }
+    let actor = source.claims(name);
+    let proof = (name, &password, new.as_ref());
+    match app.begin_session(proof, before.as_ref(), &actor, Timestamp::now()).await {
+        Ok(key) => {
+            let to = page::local(next).unwrap_or("/");
+            let console = &app.config().console;
+            let life = console.longest.get();
+            Ok(page::with_cookie(to, Some(&key), console.is_secure(), life))
+        }
+        Err(error) => {
+            let renew = matches!(error, AuthError::MustChange | AuthError::Password(_));
+            let problem = Problem::from(error);
+            let mut form = SignInPage::new(&app, next).await?;
+            (form.name, form.renew) = (name.to_owned(), renew);
+            form.wrong.clone_from(&problem.detail);
+            page::refuse(&form, &problem)
+        }
+    }
+}
+
+/// `POST /sign-out`.
+pub(super) async fn out(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(Cookie(key)): Extension<Cookie>,
+) -> Result<Response, Problem> {
+    if let Some(key) = key {
+        app.end_session(&key, &visitor.caller.actor(), Timestamp::now()).await?;
+    }
+    let secure = app.config().console.is_secure();
+    Ok(page::with_cookie("/sign-in", None, secure, 0))
+}
+
+/// `POST /me/password`: whoever knows the password may change it; other sessions end.
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Extension(source): Extension<Source>,
+    Extension(Cookie(before)): Extension<Cookie>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    if fields.raw("new-password") != fields.raw("again") {
+        return Err(Problem::bad("the new password and its repetition differ"));
+    }
+    let name = visitor.caller.principal.user().as_str();
+    let (old, new) =
+        (Password::new(fields.raw("password")), Password::new(fields.raw("new-password")));
+    let proof = (name, &old, Some(&new));
+    let actor = source.claims(name);
+    let key = app.begin_session(proof, before.as_ref(), &actor, Timestamp::now()).await?;
+    let console = &app.config().console;
+    Ok(page::with_cookie("/me?done", Some(&key), console.is_secure(), console.longest.get()))
+}

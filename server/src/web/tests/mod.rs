@@ -1,0 +1,191 @@
+//! The console: who may see what, what people do with it, and what is tried against it.
+
+mod attacks;
+mod browser;
+mod matrix;
+
+use crate::{api::tests::desk::Desk, auth::Password, db::Actor, time::Timestamp};
+use browser::{Browser, PASSWORD};
+
+#[tokio::test]
+async fn the_first_person_chooses_a_password_and_is_led_on() {
+    let desk = Desk::open().await;
+    let mut browser = Browser::new(&desk);
+    let nobody = browser.get("/sign-in").await.text();
+    assert!(nobody.contains("bootmint users add NAME"), "{nobody}");
+    let (user, grants) = ("admin".parse().unwrap(), "admin".parse().unwrap());
+    let (root, now) = (Actor::person("root"), Timestamp::now());
+    let once = desk.app.add_account(&user, &grants, true, &root, now).await.unwrap().unwrap();
+    let first = browser.get("/sign-in?next=/audit").await.text();
+    assert!(first.contains("Welcome") && first.contains("name=\"new-password\""), "{first}");
+    let refused = browser.sign_in("admin", once.reveal(), "").await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("for one use"), "{}", refused.text());
+    let fields = [
+        ("user", "admin"),
+        ("password", once.reveal()),
+        ("next", "/audit"),
+        ("new-password", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    let mut differ = fields;
+    differ[4].1 = "something else";
+    assert_eq!(browser.post("/sign-in", &differ).await.status, 400);
+    let signed = browser.post("/sign-in", &fields).await;
+    assert_eq!((signed.status.as_u16(), signed.header("location")), (303, "/audit"));
+    assert!(!browser.get("/sign-in").await.text().contains("Welcome"));
+    let led = browser.get("/hosts/web-01?x=1").await;
+    assert_eq!(led.header("location"), "/sign-in?next=/hosts/web-01%3Fx%3D1");
+}
+
+#[tokio::test]
+async fn hosts_are_found_filtered_exported_and_shown() {
+    let desk = Desk::open().await;
+    let alice = Browser::of(&desk, "alice", "reimager@site:berlin,editor@site:berlin").await;
+    let fleet = alice.get("/fleet").await.text();
+    assert!(fleet.contains("web-01") && fleet.contains("2 of 2 hosts"), "{fleet}");
+    assert!(!fleet.contains("db-01"), "it is at another site");
+    let found = alice.get("/fleet?q=52%3A54%3A00%3A00%3A00%3A02").await.text();
+    assert!(found.contains("data-host=\"web-02\"") && !found.contains("data-host=\"web-01\""));
+    let none = alice.get("/fleet?state=armed").await.text();
+    assert!(none.contains("No host is like that"), "{none}");
+    let csv = alice.get("/fleet.csv").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(csv.text().lines().count(), 3, "{}", csv.text());
+    let host = alice.get("/hosts/web-01").await.text();
+    for text in ["192.0.2.1/24", "It boots its local disk", "It never booted", "Arm web-01"] {
+        assert!(host.contains(text), "{text}: {host}");
+    }
+    assert!(host.contains("No templates are published"), "{host}");
+    let texts = alice.get("/hosts/web-01/render").await.text();
+    assert!(texts.contains("preseed.cfg") && !texts.contains("topsecret"), "{texts}");
+    assert_eq!(alice.get("/hosts/nothing").await.status, 404);
+    let image = alice.get("/download/web-01.iso").await;
+    assert_eq!(image.status, 404);
+    assert!(image.text().contains("<h1>Not Found</h1>"), "a person gets a page");
+}
+
+#[tokio::test]
+async fn an_order_needs_the_name_and_leaves_the_row_that_the_interface_leaves() {
+    let desk = Desk::open().await;
+    let alice = Browser::of(&desk, "alice", "reimager@site:berlin").await;
+    let arm = async |confirm: &str, generation: &str| {
+        let fields = [("confirm", confirm), ("generation", generation), ("reason", "new disk <b>")];
+        alice.post("/hosts/web-01/arm", &fields).await
+    };
+    let wrong = arm("web-02", "1").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains("type the host&#39;s name"), "{}", wrong.text());
+    assert_eq!(arm("web-01", "7").await.status, 412, "it is not as alice saw it");
+    let armed = arm("web-01", "1").await;
+    assert_eq!((armed.status.as_u16(), armed.header("location")), (303, "/hosts/web-01?armed"));
+    let page = alice.get("/hosts/web-01?armed").await.text();
+    assert!(
+        page.contains("its next boot installs it, and wipes") && page.contains("arm: new → armed")
+    );
+    assert!(page.contains("It installs") && page.contains("Somebody armed it, until"));
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    let row = rows.iter().find(|row| row.event == "arm").unwrap();
+    assert_eq!((row.actor.as_str(), row.role.as_str()), ("user:alice", "reimager"));
+    assert_eq!((row.reason.as_str(), row.result.as_str()), ("new disk <b>", "done"));
+    assert_eq!((row.request.as_str(), row.token.len()), (armed.header("x-request-id"), 16));
+    assert_eq!(alice.post("/hosts/db-01/hold", &[]).await.status, 403);
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    assert!(rows.iter().any(|row| row.event == "denied" && row.host == "db-01"));
+
+    let both = [("host", "web-01"), ("host", "web-02"), ("asked", "yes"), ("confirm", "web-01")];
+    assert_eq!(alice.post("/fleet/arm", &both).await.status, 400, "one name is missing");
+    let mut typed = both;
+    typed[3].1 = "web-02\r\nweb-01";
+    let done = alice.post("/fleet/arm", &typed).await.text();
+    assert_eq!(done.matches("is armed").count(), 2, "{done}");
+    let held = alice.post("/fleet/hold", &[("host", "web-01"), ("host", "db-01")]).await;
+    assert_eq!(held.status, 403, "one of them is at another site");
+    assert!(held.text().contains("is held") && held.text().contains("hosts-hold"));
+}
+
+#[tokio::test]
+async fn a_feed_shows_its_faults_then_what_it_changes_then_is_imported() {
+    let desk = Desk::open().await;
+    let ed = Browser::of(&desk, "ed", "editor").await;
+    let bad = "name,mac,address,server\r\nweb-01,xx,192.0.2.1/24,http://a\r\n";
+    let faults = ed.post("/import", &[("format", "csv"), ("feed", bad)]).await;
+    assert_eq!(faults.status, 422);
+    assert!(faults.text().contains("<td>2</td><td>8</td>"), "{}", faults.text());
+    assert!(faults.text().contains("web-01,xx"), "what was typed stays");
+    let good = "name,mac,address,server,site\r\nweb-09,52:54:00:00:00:09,192.0.2.9/24,,berlin\r\n\
+                db-01,52:54:00:00:00:03,192.0.2.33/24,,paris\r\n";
+    let fields = [("format", "csv"), ("server", "http://192.0.2.2:8080"), ("feed", good)];
+    let seen = ed.post("/import", &fields).await.text();
+    assert!(seen.contains("What would change") && seen.contains("192.0.2.33/24"), "{seen}");
+    let start = seen.find("name=\"seen\" value=\"").unwrap() + 19;
+    let digest = &seen[start..start + 64];
+    assert_eq!(desk.app.store().hosts(None, 10).await.unwrap().len(), 3, "nothing is changed yet");
+    let [format, server, feed] = fields;
+    let wrong = "0".repeat(64);
+    let moved = [format, server, feed, ("apply", "yes"), ("seen", wrong.as_str())];
+    let again = ed.post("/import", &moved).await.text();
+    assert!(
+        again.contains("Meanwhile something changed") && !again.contains("<h2>Done"),
+        "{again}"
+    );
+    let done =
+        ed.post("/import", &[format, server, feed, ("apply", "yes"), ("seen", digest)]).await;
+    assert!(done.text().contains("<h2>Done"), "{}", done.text());
+    assert_eq!(desk.app.store().hosts(None, 10).await.unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn an_auditor_reads_filters_verifies_and_exports() {
+    let desk = Desk::open().await;
+    let auditor = Browser::of(&desk, "au", "auditor").await;
+    assert_eq!(auditor.get("/").await.header("location"), "/audit", "the first page she may see");
+    let all = auditor.get("/audit").await.text();
+    assert!(all.contains("import") && all.contains("sign-in"), "{all}");
+    let signs = auditor.get("/audit?event=sign-in&result=done").await.text();
+    assert!(signs.contains("user:au") && !signs.contains("db-01"), "{signs}");
+    assert!(auditor.get("/audit?host=nothing").await.text().contains("No row is like that"));
+    assert!(auditor.get("/audit/verify").await.text().contains("The chain holds"));
+    let rows = desk.app.store().audit(0, 1000).await.unwrap().len();
+    assert_eq!(auditor.get("/audit/export.csv").await.text().lines().count(), rows + 1);
+    let lines = auditor.get("/audit/export.ndjson").await.text();
+    for line in lines.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert_eq!(lines.lines().count(), rows);
+}
+
+#[tokio::test]
+async fn an_administrator_manages_accounts_and_tokens() {
+    let desk = Desk::open().await;
+    let root = Browser::of(&desk, "root", "admin").await;
+    let made = root.post("/accounts", &[("name", "bob"), ("roles", "viewer, editor")]).await.text();
+    assert!(made.contains("one-time password; it is not shown again"), "{made}");
+    let start = made.find("aria-label=\"One-time password\">").unwrap() + 31;
+    let once = made[start..start + 23].to_owned();
+    let bob = "bob".parse().unwrap();
+    let now = Timestamp::now();
+    let new = Password::new(PASSWORD);
+    let who = Actor::person("bob");
+    desk.app.sign_in("bob", &Password::new(once), Some(&new), &who, now).await.unwrap();
+    let post = async |path: &str, fields: &[(&str, &str)]| root.post(path, fields).await;
+    assert_eq!(post("/accounts/bob/roles", &[("roles", "approver")]).await.status, 303);
+    let account = desk.app.store().account(&bob).await.unwrap().unwrap();
+    assert_eq!(account.grants.to_string(), "approver");
+    assert_eq!(post("/accounts/bob/roles", &[("roles", "king")]).await.status, 400);
+    assert_eq!(post("/accounts/bob/lock", &[("locked", "yes")]).await.status, 303);
+    assert!(desk.app.store().account(&bob).await.unwrap().unwrap().disabled);
+    assert_eq!(post("/accounts/bob/remove", &[("confirm", "bo")]).await.status, 400);
+    assert_eq!(post("/accounts/bob/remove", &[("confirm", "bob")]).await.status, 303);
+    assert_eq!(post("/accounts/root/remove", &[("confirm", "root")]).await.status, 409, "the last");
+    let token = [("label", "ci"), ("roles", "viewer"), ("days", "1")];
+    let page = post("/tokens", &token).await.text();
+    let start = page.find("bmt_").unwrap();
+    let token = page[start..].split('<').next().unwrap().to_owned();
+    assert_eq!(desk.get("/api/v1/hosts", &token).await.status, 200);
+    let id = token.split('_').nth(1).unwrap();
+    assert_eq!(post(&format!("/tokens/{id}/end"), &[]).await.status, 303);
+    assert_eq!(desk.get("/api/v1/hosts", &token).await.status, 401);
+    let settings = root.get("/settings").await.text();
+    assert!(settings.contains("root-password-hash") && !settings.contains("topsecret"));
+}

@@ -1,0 +1,93 @@
+//! Tokens for programs: made, shown once, ended.
+
+use super::page::{self, Fields, Frame, Notice, Visitor};
+use crate::{
+    api::{
+        accounts::{self, TokenBody, TokenView},
+        input::Json as Body,
+        problem::Problem,
+    },
+    app::App,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "tokens.html")]
+struct TokensPage {
+    frame: Frame,
+    tokens: Vec<TokenView>,
+    own: String,
+    /// A token that was just made, for this once.
+    made: Option<String>,
+    notice: Option<Notice>,
+}
+
+async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<TokensPage, Problem> {
+    let caller = visitor.caller.clone();
+    let tokens = accounts::tokens(State(Arc::clone(app)), Extension(caller)).await?.0.items;
+    Ok(TokensPage {
+        frame: Frame::new(visitor, "/tokens", "Tokens"),
+        tokens,
+        own: visitor.caller.principal.grants().to_string(),
+        made: None,
+        notice: None,
+    })
+}
+
+/// `GET /tokens`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Problem> {
+    page::show(&render(&app, &visitor).await?)
+}
+
+/// The roles that a field lists, separated by commas or spaces.
+pub(super) fn roles(text: &str) -> Vec<String> {
+    let words = text.split([',', ' ', '\r', '\n']).filter(|word| !word.is_empty());
+    words.map(ToOwned::to_owned).collect()
+}
+
+/// `POST /tokens`.
+pub(super) async fn make(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let wanted = TokenBody {
+        label: fields.get("label").to_owned(),
+        owner: Some(fields.get("owner").to_owned()).filter(|owner| !owner.is_empty()),
+        roles: roles(fields.get("roles")),
+        days: fields.get("days").parse().map_err(|_| Problem::bad("days: a number"))?,
+    };
+    let caller = Extension(visitor.caller.clone());
+    match accounts::make_token(State(Arc::clone(&app)), caller, Body(wanted)).await {
+        Ok((_, made)) => {
+            let mut page = render(&app, &visitor).await?;
+            page.made = Some(made.0.token);
+            page::show(&page)
+        }
+        Err(problem) if problem.status.as_u16() == 400 => {
+            let mut page = render(&app, &visitor).await?;
+            page.notice = Some(Notice { text: problem.detail.clone(), good: false });
+            page::refuse(&page, &problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// `POST /tokens/{token}/end`.
+pub(super) async fn end(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    id: Path<String>,
+) -> Result<Response, Problem> {
+    accounts::revoke_token(State(app), Extension(visitor.caller), id).await?;
+    Ok(Redirect::to("/tokens").into_response())
+}
