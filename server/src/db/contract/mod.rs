@@ -220,6 +220,14 @@ async fn fill_accounts(store: &Store) {
         expires: NOW,
     };
     store.save_token(&stored, &token.digest(), &note).await.unwrap();
+    let session = StoredSession {
+        id: stored.id.clone(),
+        owner: stored.owner.clone(),
+        created: NOW,
+        seen: NOW,
+        expires: NOW,
+    };
+    store.save_session(&session, &Digest::of(b"session")).await.unwrap();
     store.count_try("user:alice", NOW, |_| None).await.unwrap();
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();
