@@ -5,11 +5,13 @@
 mod handlers;
 mod listener;
 mod status;
+mod tftp;
 
 pub(crate) use handlers::ready;
 pub(crate) use listener::Peer;
 pub use listener::{Limits, Transport, serve};
 pub(crate) use status::{chain, status};
+pub use tftp::{Tftp, TftpError};
 
 use crate::app::App;
 use axum::{

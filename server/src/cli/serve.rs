@@ -3,7 +3,7 @@
 use crate::{
     api,
     app::{App, AppError},
-    boot::{self, Limits, Transport},
+    boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     time::Timestamp,
     tls::{Certificates, Loaded},
@@ -77,6 +77,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             limits,
             stop,
         )));
+    }
+    if let Some(address) = app.config().listen_tftp {
+        let tftp = Tftp::listen(address, &app.config().files).await;
+        let tftp = tftp.with_context(|| format!("listening on {address} for TFTP"))?;
+        tracing::info!(address = %tftp.address(), "serving files by TFTP");
+        tasks.push(tokio::spawn(tftp.serve(until(stopped.clone()))));
     }
     if let (Some(address), Some(certificates)) = (secure, certificates) {
         let listener = listen(address).await?;

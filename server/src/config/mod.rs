@@ -97,6 +97,8 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Where machines are answered over HTTPS.
     pub listen_tls: Option<SocketAddr>,
+    /// Where the served files are given by TFTP.
+    pub listen_tftp: Option<SocketAddr>,
     /// The certificate of HTTPS.
     pub tls: TlsFiles,
     /// Where people and programs are answered, and how long people stay signed in.
@@ -296,6 +298,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         listen: raw.boot.listen,
         console: Console::check(raw.console).map_err(|what| value(&what))?,
         listen_tls: raw.boot.listen_tls,
+        listen_tftp: raw.boot.listen_tftp,
         tls: TlsFiles {
             certificate: folder.join(raw.tls.certificate),
             key: folder.join(raw.tls.key),

@@ -42,6 +42,7 @@ pub(super) struct RawConfig {
 pub(super) struct RawBoot {
     pub(super) listen: Option<SocketAddr>,
     pub(super) listen_tls: Option<SocketAddr>,
+    pub(super) listen_tftp: Option<SocketAddr>,
     #[serde(default = "discover")]
     pub(super) tokenless: Tokenless,
     #[serde(default = "half_a_minute")]
