@@ -1,7 +1,7 @@
 //! `bootmint remote`: the commands of a person or program that works with a server elsewhere.
 
 use super::ui::Ui;
-use crate::remote::{Place, Remote};
+use crate::remote::{Hear, Place, Remote};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
     feed::{self, FeedFormat},
@@ -57,6 +57,8 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Tells of each host's changes as they happen
+    Watch,
 }
 
 #[derive(clap::Subcommand)]
@@ -145,6 +147,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
         Command::Audit { verify: true } => desk.verify(),
         Command::Audit { verify: false } => desk.audit(),
+        Command::Watch => desk.watch(),
     }
 }
 
@@ -310,6 +313,23 @@ impl Desk<'_> {
             return Ok(());
         }
         bail!("the audit chain is broken: {}", text(&found, "broken"))
+    }
+
+    fn watch(&self) -> anyhow::Result<()> {
+        Ok(self.remote.watch(&mut |event| {
+            let shown = json!({
+                "host": event.host, "event": event.event, "was": event.was,
+                "became": event.became, "at": event.at,
+            });
+            self.say(&shown, |_| {
+                let (at, host, what) = (&event.at, &event.host, &event.event);
+                self.ui.line(format_args!(
+                    "{at} {host:<32} {what:<10} {:<10} -> {}",
+                    event.was, event.became
+                ));
+            });
+            Hear::More
+        })?)
     }
 }
 

@@ -6,7 +6,7 @@ use bootmint_server::{
     auth::NewToken,
     boot::{self, Limits, Transport},
     db::Actor,
-    remote::{Place, Remote, RemoteError},
+    remote::{Event, Hear, Place, Remote, RemoteError},
     time::{Seconds, Timestamp},
 };
 use serde_json::{Value, json};
@@ -108,4 +108,37 @@ async fn a_wrong_token_and_a_wrong_server_are_told_apart() {
     let remote = client(&site.url, "bmt_x".to_owned()).await;
     let error = ask(&remote, |remote| remote.get("/hosts").unwrap_err()).await;
     assert!(matches!(error, RemoteError::Foreign { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_hears_of_changes_at_his_sites_as_they_happen() {
+    let site = Site::start(&["web-01"], "").await;
+    let url = console(&site).await;
+    let remote = client(&url, token(&site, "wall", "viewer").await).await;
+    let (to, mut heard) = tokio::sync::mpsc::unbounded_channel::<Event>();
+    let watching = ask(&remote, move |remote| {
+        let mut left = 2;
+        remote.watch(&mut |event| {
+            left -= 1;
+            to.send(event.clone()).unwrap();
+            if left == 0 { Hear::Enough } else { Hear::More }
+        })
+    });
+    let orders = async {
+        // Until the watcher is there nothing is told: what was before is in the audit log.
+        let first = loop {
+            site.arm("web-01").await;
+            let wait = std::time::Duration::from_secs(3);
+            match tokio::time::timeout(wait, heard.recv()).await {
+                Ok(event) => break event.unwrap(),
+                Err(_) => drop(site.order("web-01", &bootmint_server::app::Order::Disarm).await),
+            }
+        };
+        site.order("web-01", &bootmint_server::app::Order::Hold).await;
+        (first, heard.recv().await.unwrap())
+    };
+    let (ended, (first, second)) = tokio::join!(watching, orders);
+    ended.unwrap();
+    assert_eq!((first.host.as_str(), first.event.as_str()), ("web-01", "arm"));
+    assert_eq!((second.was.as_str(), second.became.as_str()), ("armed", "held"));
 }

@@ -1,5 +1,9 @@
 //! A client of the interface below `/api/v1`: what `bootmint remote` asks through.
 
+mod watch;
+
+pub use watch::{Event, Hear};
+
 use reqwest::{
     Certificate, Method, StatusCode,
     blocking::{Client, RequestBuilder, Response},
