@@ -4,6 +4,8 @@ mod disk;
 mod firmware;
 mod mint;
 mod peers;
+mod server;
+mod storm;
 mod upstream;
 mod upstream_make;
 
@@ -22,6 +24,8 @@ enum Command {
     Firmware(firmware::Args),
     /// Minting against cp, iPXE's own image script, a relink, and genisoimage with mtools
     Mint(mint::Args),
+    /// A storm of booting machines against nginx with a static script
+    Server(server::Args),
 }
 
 /// Runs `cargo xtask bench`.
@@ -29,5 +33,6 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     match args.command {
         Command::Firmware(args) => firmware::run(args, ui),
         Command::Mint(args) => mint::run(args, ui),
+        Command::Server(args) => server::run(args, ui),
     }
 }
