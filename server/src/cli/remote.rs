@@ -17,7 +17,7 @@ const PAGE: usize = 500;
 /// Arguments of `bootmint remote`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// The server's console, such as https://boot.example.net
+    /// The server's console, such as `https://boot.example.net`
     #[arg(long, env = "BOOTMINT_SERVER", value_name = "URL")]
     server: String,
     /// A file that holds an API token; without it the variable BOOTMINT_TOKEN is taken
@@ -99,7 +99,7 @@ enum Images {
         /// The image's format
         #[arg(long, default_value = "iso")]
         format: Format,
-        /// Where to write it [default: <host>.<format> here]
+        /// Where to write it [default: HOST.FORMAT here]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
