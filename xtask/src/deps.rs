@@ -104,6 +104,15 @@ const TOOLS: &[Tool] = &[
         "mariadb-server",
     ),
     program("qemu-img", Task::Tests, "qemu-utils", "qemu-img"),
+    // A domain controller for the sign-in by Active Directory, and OpenLDAP.
+    program("samba", Task::Tests, "samba-ad-dc", "samba-dc"),
+    file(
+        &["/usr/share/samba/setup/provision.ldif"],
+        Task::Tests,
+        "samba-ad-provision",
+        "samba-dc-provision",
+    ),
+    program("slapd", Task::Tests, "slapd", "openldap-servers"),
     program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
     file(
         &[

@@ -74,7 +74,24 @@ impl Facts {
     }
 }
 
-/// A rendered ticket; it comes from nowhere but the renderer.
+/// The longest script of a person's own, in bytes.
+const MAX_SCRIPT: usize = 64 << 10;
+
+/// A text that is no script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAScript {
+    /// It does not begin as one.
+    #[error("a script begins with the line #!ipxe")]
+    Begin,
+    /// It is too long.
+    #[error("a script has {MAX_SCRIPT} bytes at most")]
+    Long,
+    /// A character that firmware does not read, or a machine cannot show.
+    #[error("line {0} holds something else than printable ASCII")]
+    Character(usize),
+}
+
+/// What fills a slot: a rendered ticket, or a person's own script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     text: String,
@@ -98,6 +115,27 @@ impl Ticket {
     /// definition. Its firmware must have been checked by [`check_own`].
     pub fn for_own(common: &Common, facts: Facts, patience: &Patience) -> Self {
         Self { text: render::own(common, facts, patience) }
+    }
+
+    /// What a person wrote, for an image that is nobody's. Whether it makes sense is theirs to
+    /// know; line ends of other systems are made plain.
+    pub fn of_script(script: &str) -> Result<Self, NotAScript> {
+        let mut text = script.replace("\r\n", "\n");
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        if text.len() > MAX_SCRIPT {
+            return Err(NotAScript::Long);
+        }
+        if text.lines().next().map(str::trim_end) != Some("#!ipxe") {
+            return Err(NotAScript::Begin);
+        }
+        let plain =
+            |line: &str| line.chars().all(|c| c == '\t' || c == ' ' || c.is_ascii_graphic());
+        match text.lines().position(|line| !plain(line)) {
+            Some(line) => Err(NotAScript::Character(line.saturating_add(1))),
+            None => Ok(Self { text }),
+        }
     }
 
     /// The script.

@@ -7,7 +7,9 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId},
+    auth::{
+        Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId,
+    },
     db::{Account, StoredToken},
     time::{Seconds, Timestamp},
 };
@@ -30,6 +32,9 @@ pub(crate) struct SignInBody {
     /// Takes the place of the password; a one-time password needs it.
     #[schema(value_type = Option<String>)]
     new_password: Option<Password>,
+    /// The code of a second factor, where the account has one.
+    #[serde(default)]
+    code: String,
 }
 
 /// A token, shown this once.
@@ -47,8 +52,10 @@ pub(crate) async fn sign_in(
     Body(body): Body<SignInBody>,
 ) -> Result<Json<TokenMade>, Problem> {
     let (actor, now) = (source.claims(&body.user), Timestamp::now());
-    let new = body.new_password.as_ref();
-    let signed = app.sign_in(&body.user, &body.password, new, &actor, now).await?;
+    let shown = Credentials::new(&body.user, &body.password)
+        .renewing(body.new_password.as_ref())
+        .with_code(&body.code);
+    let signed = app.sign_in(&shown, &actor, now).await?;
     Ok(Json(TokenMade {
         token: signed.token.reveal().to_owned(),
         id: signed.token.id().to_string(),
@@ -209,9 +216,13 @@ pub(crate) struct UserView {
     pub(crate) name: String,
     /// A program's account has tokens and no password.
     pub(crate) program: bool,
+    /// Whether it is the directory's, which decides its roles.
+    pub(crate) directory: bool,
     /// Whether its password must be changed at the next sign-in.
     pub(crate) one_time: bool,
     pub(crate) locked: bool,
+    /// Whether its owner shows a code at the sign-in.
+    pub(crate) factor: bool,
     pub(crate) roles: Vec<String>,
     pub(crate) created: String,
 }
@@ -220,9 +231,11 @@ impl UserView {
     fn new(account: &Account) -> Self {
         Self {
             name: account.name.to_string(),
-            program: account.password.is_none(),
+            program: account.password.is_none() && account.directory.is_none(),
+            directory: account.directory.is_some(),
             one_time: account.one_time,
             locked: account.disabled,
+            factor: account.factor,
             roles: account.grants.iter().map(ToString::to_string).collect(),
             created: account.created.to_string(),
         }
@@ -308,6 +321,16 @@ pub(crate) async fn reset_password(
 ) -> Result<Json<OneTime>, Problem> {
     let password = app.reset_password(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
     Ok(Json(OneTime { one_time_password: Some(password.reveal().to_owned()) }))
+}
+
+/// `DELETE /users/{user}/factor`.
+pub(crate) async fn remove_factor(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(user): Path<String>,
+) -> Result<StatusCode, Problem> {
+    app.remove_factor(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /users/{user}`.

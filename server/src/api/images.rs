@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     db::{Actor, AuditResult, Note},
-    images::{Image, ImageError, Pieces, Range, Tar, parse_name},
+    images::{Image, ImageError, Pieces, Range, StampFault, Tar, parse_name},
     secret::Digest,
     time::{Seconds, Timestamp},
 };
@@ -186,10 +186,10 @@ fn put(response: &mut Response, name: header::HeaderName, value: &str) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Selection {
-    format: String,
+    pub(crate) format: String,
     /// Names, separated by commas.
-    hosts: Option<String>,
-    site: Option<String>,
+    pub(crate) hosts: Option<String>,
+    pub(crate) site: Option<String>,
 }
 
 /// `GET /images.tar`.
@@ -220,7 +220,12 @@ pub(crate) async fn archive(
     Ok(response)
 }
 
-async fn select(app: &App, caller: &Caller, wanted: &Selection) -> Result<Vec<Host>, Problem> {
+/// The hosts of a selection, all of which the caller may see.
+pub(crate) async fn select(
+    app: &App,
+    caller: &Caller,
+    wanted: &Selection,
+) -> Result<Vec<Host>, Problem> {
     let too_many = || Problem::bad(format!("an archive holds {MAX_MEMBERS} images at most"));
     let mut hosts = Vec::new();
     match (&wanted.hosts, &wanted.site) {
@@ -252,6 +257,34 @@ async fn select(app: &App, caller: &Caller, wanted: &Selection) -> Result<Vec<Ho
         1..=MAX_MEMBERS => Ok(hosts),
         _ => Err(too_many()),
     }
+}
+
+/// An image of a person's own script: nobody's.
+pub(crate) async fn of_script(
+    app: &App,
+    caller: &Caller,
+    firmware: &str,
+    format: &str,
+    script: &str,
+) -> Result<Response, Problem> {
+    let profile = firmware.parse().map_err(|error| Problem::bad(format!("firmware: {error}")))?;
+    let format: Format =
+        format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
+    let image = app.mint_script(&profile, format, script).await?;
+    let digest = Digest::of(image.script().as_bytes());
+    let detail = format!("{format} of a script on {profile}, SHA-256 {}", digest.as_str());
+    let note = Note {
+        at: Timestamp::now(),
+        actor: &caller.actor(),
+        host: "",
+        event: "image",
+        detail: &detail,
+        result: AuditResult::Done,
+    };
+    app.store().note(&note).await?;
+    let mut response = stream(app, image.size(), image.whole().into_iter());
+    name_file(&mut response, &format!("script.{}", format.extension()));
+    Ok(response)
 }
 
 /// A link that is wanted.
@@ -340,10 +373,12 @@ impl From<ImageError> for Problem {
             }
             ImageError::Token(_)
             | ImageError::Missing { .. }
-            | ImageError::Slot { .. }
+            | ImageError::Stamp { source: StampFault::Slot(_), .. }
+            | ImageError::Script(StampFault::Slot(_))
             | ImageError::LongName(_) => StatusCode::CONFLICT,
-            ImageError::ReadBack { .. }
-            | ImageError::Identity(_)
+            ImageError::NoScript(_) => StatusCode::BAD_REQUEST,
+            ImageError::Stamp { .. }
+            | ImageError::Script(_)
             | ImageError::Published(_)
             | ImageError::Read { .. }
             | ImageError::Layout(_)

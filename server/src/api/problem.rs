@@ -143,13 +143,20 @@ impl From<AuthError> for Problem {
         let status = match error {
             AuthError::Db(error) => return error.into(),
             AuthError::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            AuthError::Wrong => StatusCode::UNAUTHORIZED,
-            AuthError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-            AuthError::MustChange => StatusCode::FORBIDDEN,
-            AuthError::NoAccount(_) | AuthError::NoToken(_) => StatusCode::NOT_FOUND,
-            AuthError::Exists(_) | AuthError::Program(_) | AuthError::LastAdmin(_) => {
-                StatusCode::CONFLICT
+            AuthError::Wrong | AuthError::Refused(_) | AuthError::WrongCode => {
+                StatusCode::UNAUTHORIZED
             }
+            AuthError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
+            AuthError::MustChange | AuthError::NeedsCode => StatusCode::FORBIDDEN,
+            AuthError::NoAccount(_) | AuthError::NoToken(_) | AuthError::NoFactor(_) => {
+                StatusCode::NOT_FOUND
+            }
+            AuthError::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
+            AuthError::Exists(_)
+            | AuthError::HasFactor(_)
+            | AuthError::Program(_)
+            | AuthError::LastAdmin(_)
+            | AuthError::OfDirectory(_) => StatusCode::CONFLICT,
             AuthError::Password(_) | AuthError::Life | AuthError::Label => StatusCode::BAD_REQUEST,
         };
         Self::of_error(status, &error)

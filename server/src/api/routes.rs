@@ -411,6 +411,13 @@ pub static TABLE: &[Route] = &[
     .gives(Shape::of::<acc::UserView>()),
     route(
         Delete,
+        "/api/v1/users/{user}/factor",
+        on_all(P::AccountsManage),
+        "Remove an account's second factor",
+        || routing::delete(acc::remove_factor),
+    ),
+    route(
+        Delete,
         "/api/v1/users/{user}",
         on_all(P::AccountsManage),
         "Remove an account with its tokens",

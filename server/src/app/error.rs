@@ -1,6 +1,7 @@
 //! What can go wrong between a request and its answer.
 
 use crate::{
+    auth::ldap::TrustError,
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
@@ -22,6 +23,9 @@ pub enum AppError {
     /// A profile is missing or wrong.
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// The directory cannot be trusted.
+    #[error(transparent)]
+    Directory(#[from] TrustError),
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandom),

@@ -10,6 +10,7 @@ use crate::{
 use bootmint_image_factory::{
     format::Format,
     host::{Host, Name},
+    ticket::Ticket,
 };
 use std::sync::Arc;
 
@@ -34,6 +35,23 @@ impl App {
             let set = shelf.set(&profile)?;
             let die = set.die(format).ok_or(ImageError::NoFormat { profile, format })?;
             Image::mint(die, &host, &set.patience)
+        });
+        Ok(minted.await?)
+    }
+
+    /// An image that is nobody's: `script` on the firmware `profile`.
+    pub async fn mint_script(
+        &self,
+        profile: &Name,
+        format: Format,
+        script: &str,
+    ) -> Result<Image, AppError> {
+        let script = Ticket::of_script(script).map_err(ImageError::from)?;
+        let (shelf, profile) = (Arc::clone(&self.shelf), profile.clone());
+        let minted = beside(move || {
+            let set = shelf.set(&profile)?;
+            let die = set.die(format).ok_or(ImageError::NoFormat { profile, format })?;
+            Image::of_script(die, &script)
         });
         Ok(minted.await?)
     }

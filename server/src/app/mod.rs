@@ -20,6 +20,7 @@ pub use import::Differences;
 pub use orders::{Order, Text};
 
 use crate::{
+    auth::ldap::Directory,
     config::Config,
     db::Store,
     images::Shelf,
@@ -48,6 +49,7 @@ pub struct App {
     store: Store,
     shelf: Arc<Shelf>,
     metrics: Metrics,
+    directory: Option<Directory>,
     closing: watch::Sender<bool>,
 }
 
@@ -57,8 +59,9 @@ impl App {
         let profiles = Profiles::load(&config.profiles)?;
         let store = Store::open(&config.database, config.connections).await?;
         let shelf = Arc::new(Shelf::new(&config.templates));
+        let directory = config.directory.clone().map(Directory::new).transpose()?;
         let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
-        Ok(Self { config, profiles, store, shelf, metrics, closing })
+        Ok(Self { config, profiles, store, shelf, metrics, directory, closing })
     }
 
     /// The configuration.
@@ -74,6 +77,11 @@ impl App {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The directory by which people sign in, if there is one.
+    pub fn directory(&self) -> Option<&Directory> {
+        self.directory.as_ref()
     }
 
     /// Ends the answers that never end by themselves, since the server stops.

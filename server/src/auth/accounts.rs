@@ -1,7 +1,8 @@
-//! What the application does with accounts and tokens.
+//! What the application does with local accounts, and with tokens.
 
 use super::{
     Grants, Password, Principal, UserName,
+    ldap::{DirectoryError, Refusal},
     password::PasswordError,
     token::{ApiToken, TokenId},
 };
@@ -36,12 +37,33 @@ pub enum AuthError {
     /// The one answer to all that must not be told apart.
     #[error("name or password is wrong, or the account is locked")]
     Wrong,
+    /// The same answer for somebody of the directory; why is for the audit log alone.
+    #[error("name or password is wrong, or the account is locked")]
+    Refused(Refusal),
+    /// The directory gave no answer.
+    #[error("the directory cannot be asked now: try again later, or use a local account")]
+    Directory(#[source] DirectoryError),
+    /// The directory decides this.
+    #[error("the account \"{0}\" is the directory's: its password and roles are changed there")]
+    OfDirectory(UserName),
     /// Too many tries.
     #[error("too many tries: wait until {0}")]
     Throttled(Timestamp),
     /// The one-time password must be changed.
     #[error("this password was for one use: send a new one along")]
     MustChange,
+    /// The second factor is missing.
+    #[error("this account has a second factor: send the code that your app shows now")]
+    NeedsCode,
+    /// The second factor is wrong.
+    #[error("the code is not the one of now, or was used already: wait for the next one")]
+    WrongCode,
+    /// A second factor is there already.
+    #[error("the account \"{0}\" has a second factor: remove it first")]
+    HasFactor(UserName),
+    /// There is no second factor.
+    #[error("the account \"{0}\" has no second factor")]
+    NoFactor(UserName),
     /// There is no such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(UserName),
@@ -63,6 +85,34 @@ pub enum AuthError {
     /// A token's label is wrong.
     #[error("a token's label has 1 to {MAX_LABEL} printable characters")]
     Label,
+}
+
+/// What somebody shows at the sign-in.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    name: &'a str,
+    password: &'a Password,
+    new_password: Option<&'a Password>,
+    code: &'a str,
+}
+
+impl<'a> Credentials<'a> {
+    /// Name and password.
+    pub const fn new(name: &'a str, password: &'a Password) -> Self {
+        Self { name, password, new_password: None, code: "" }
+    }
+
+    /// With a password that takes the place of the one that was shown.
+    #[must_use]
+    pub const fn renewing(self, new_password: Option<&'a Password>) -> Self {
+        Self { new_password, ..self }
+    }
+
+    /// With the code of a second factor; an empty one is none.
+    #[must_use]
+    pub const fn with_code(self, code: &'a str) -> Self {
+        Self { code, ..self }
+    }
 }
 
 /// Somebody who signed in.
@@ -101,54 +151,78 @@ impl App {
     /// looked at, and written to the audit log.
     pub async fn sign_in(
         &self,
-        name: &str,
-        password: &Password,
-        new_password: Option<&Password>,
+        shown: &Credentials<'_>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<SignedIn, AuthError> {
-        let account = self.authenticate(name, password, new_password, actor, now).await?;
+        let account = self.authenticate(shown, actor, now).await?;
         self.give_token(&account, actor, now).await
     }
 
     /// The account of somebody who knows its password.
     pub(super) async fn authenticate(
         &self,
-        name: &str,
-        password: &Password,
-        new_password: Option<&Password>,
+        shown: &Credentials<'_>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let result = self.try_password(name, password, new_password, actor, now).await;
+        let result = self.try_password(shown, actor, now).await;
         if let Err(AuthError::Throttled(_)) = &result {
             // The tries before it are written down; these must not fill the disk.
             tracing::warn!(source = actor.trace().source, "sign-in throttled");
             return result;
         }
         let (detail, outcome) = match &result {
-            Ok(_) => (String::new(), AuditResult::Done),
+            Ok(account) => (self.way_in(account).to_owned(), AuditResult::Done),
             Err(AuthError::Wrong) => ("wrong".to_owned(), AuditResult::Denied),
+            Err(AuthError::Refused(why)) => (format!("directory: {why}"), AuditResult::Denied),
             Err(AuthError::MustChange) => ("must change".to_owned(), AuditResult::Denied),
+            Err(AuthError::NeedsCode) => ("needs a code".to_owned(), AuditResult::Denied),
+            Err(AuthError::WrongCode) => ("wrong code".to_owned(), AuditResult::Denied),
+            Err(AuthError::Directory(error)) => (error.to_string(), AuditResult::Failed),
             Err(error) => (error.to_string(), AuditResult::Failed),
         };
+        // Somebody of the directory may have typed their name in several ways.
+        let known = result
+            .as_ref()
+            .ok()
+            .map(|account| Actor::by_request(&format!("user:{}", account.name), actor.trace()));
+        let actor = known.as_ref().unwrap_or(actor);
         let note =
             Note { at: now, actor, host: "", event: "sign-in", detail: &detail, result: outcome };
         self.store().note(&note).await?;
         result
     }
 
+    /// How somebody came in, for the audit log: an own password beside a directory is the way for
+    /// when the directory is down, and stands out.
+    fn way_in(&self, account: &Account) -> &'static str {
+        match (&account.directory, self.directory()) {
+            (Some(_), _) => "by the directory",
+            (None, Some(_)) => "by a local password, beside the directory",
+            (None, None) => "",
+        }
+    }
+
     async fn try_password(
         &self,
-        name: &str,
-        password: &Password,
-        new_password: Option<&Password>,
+        shown: &Credentials<'_>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let name: Option<UserName> = name.parse().ok();
+        let Credentials { name, password, .. } = *shown;
+        let account = match name.parse() {
+            Ok(name) => self.store().account(&name).await?.filter(|one| one.directory.is_none()),
+            Err(_) => None,
+        };
+        let directory = self.directory().filter(|_| account.is_none());
+        let who = match directory {
+            Some(directory) => directory.plain_name(name).unwrap_or_default(),
+            None => name.to_ascii_lowercase(),
+        };
+        // What is no name is nobody's, in whatever way it is written.
+        let who = who.parse::<UserName>().map_or(String::new(), |name| name.to_string());
         let source = &actor.trace().source;
-        let who = name.as_ref().map_or("", |name| name.as_str());
         let subjects = [
             (format!("source:{source}"), 20, 900),
             (format!("user:{who} source:{source}"), 5, 900),
@@ -161,28 +235,47 @@ impl App {
                 return Err(AuthError::Throttled(until));
             }
         }
-        let account = match &name {
-            Some(name) => self.store().account(name).await?,
-            None => None,
+        let account = match directory {
+            Some(directory) => self.try_directory(directory, name, password, actor, now).await?,
+            None => Self::try_local(account, password).await?,
         };
-        let hash = account.as_ref().and_then(|account| account.password.as_deref());
-        let right = password.matches(hash).await?;
-        let Some(mut account) = account.filter(|account| right && !account.disabled) else {
-            return Err(AuthError::Wrong);
-        };
-        if let Some(new) = new_password {
-            new.check(account.name.as_str())?;
-            account.password = Some(new.hash().await?);
-            account.one_time = false;
-            self.store().save_account(&account, &note("change-password", "", actor, now)).await?;
-            // Whoever knew the old one is signed out.
-            self.store().remove_sessions_of(&account.name).await?;
-        } else if account.one_time {
-            return Err(AuthError::MustChange);
-        }
+        self.check_code(&account, shown.code, now).await?;
+        let account = self.renew_password(account, shown.new_password, actor, now).await?;
         for (subject, ..) in &subjects {
             self.store().forget_tries(subject).await?;
         }
+        Ok(account)
+    }
+
+    async fn try_local(
+        account: Option<Account>,
+        password: &Password,
+    ) -> Result<Account, AuthError> {
+        let hash = account.as_ref().and_then(|account| account.password.as_deref());
+        let right = password.matches(hash).await?;
+        account.filter(|account| right && !account.disabled).ok_or(AuthError::Wrong)
+    }
+
+    /// Changes the password of somebody who came in, if they wish or must.
+    async fn renew_password(
+        &self,
+        mut account: Account,
+        new: Option<&Password>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Account, AuthError> {
+        let Some(new) = new else {
+            return if account.one_time { Err(AuthError::MustChange) } else { Ok(account) };
+        };
+        if account.directory.is_some() {
+            return Err(AuthError::OfDirectory(account.name));
+        }
+        new.check(account.name.as_str())?;
+        account.password = Some(new.hash().await?);
+        account.one_time = false;
+        self.store().save_account(&account, &note("change-password", "", actor, now)).await?;
+        // Whoever knew the old one is signed out.
+        self.store().remove_sessions_of(&account.name).await?;
         Ok(account)
     }
 
@@ -214,9 +307,12 @@ impl App {
     ) -> Result<Option<Principal>, AuthError> {
         let Some(token) = ApiToken::parse(text) else { return Ok(None) };
         let found = self.store().token(&token.digest()).await?;
-        Ok(found.filter(|(token, owner)| now < token.expires && !owner.disabled).map(
-            |(token, owner)| Principal::by_token(owner.name, token.id, owner.grants, token.grants),
-        ))
+        let counts = |(token, owner): &(StoredToken, Account)| {
+            now < token.expires && self.counts(owner, now)
+        };
+        Ok(found.filter(counts).map(|(token, owner)| {
+            Principal::by_token(owner.name, token.id, owner.grants, token.grants)
+        }))
     }
 
     /// Makes a token. Its text is known now and never again.
@@ -291,6 +387,8 @@ impl App {
             disabled: false,
             grants: grants.clone(),
             created: now,
+            directory: None,
+            factor: false,
         };
         let detail = format!("account {name}: {grants}");
         self.store().save_account(&account, &note("add-account", &detail, actor, now)).await?;
@@ -307,6 +405,9 @@ impl App {
         now: Timestamp,
     ) -> Result<Account, AuthError> {
         let mut account = self.known_account(name).await?;
+        if grants.is_some() && account.directory.is_some() {
+            return Err(AuthError::OfDirectory(name.clone()));
+        }
         if let Some(grants) = grants {
             account.grants = grants.clone();
         }
@@ -328,6 +429,9 @@ impl App {
         now: Timestamp,
     ) -> Result<Password, AuthError> {
         let mut account = self.known_account(name).await?;
+        if account.directory.is_some() {
+            return Err(AuthError::OfDirectory(name.clone()));
+        }
         if account.password.is_none() {
             return Err(AuthError::Program(name.clone()));
         }

@@ -1,6 +1,8 @@
 //! Who may do what: roles, local accounts, tokens, sessions, and how somebody proves who they are.
 
+pub mod factor;
 pub mod grant;
+pub mod ldap;
 pub mod password;
 pub mod principal;
 pub mod roles;
@@ -8,9 +10,11 @@ pub mod token;
 pub mod user;
 
 mod accounts;
+mod directory;
+mod factors;
 mod sessions;
 
-pub use accounts::{AuthError, NewToken, SignedIn};
+pub use accounts::{AuthError, Credentials, NewToken, SignedIn};
 pub use grant::{Grant, Grants, Place, Scope};
 pub use password::Password;
 pub use principal::Principal;

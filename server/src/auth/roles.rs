@@ -90,6 +90,8 @@ named! {
     ImagesGet = "images-get",
     /// Make links to images that need no sign-in.
     ImagesLink = "images-link",
+    /// Make images of scripts of one's own.
+    ImagesScript = "images-script",
     /// Read inventories: Ansible, Salt, cloud-init.
     InventoryRead = "inventory-read",
     /// Read and verify the audit log.
@@ -126,6 +128,7 @@ pub const TABLE: &[(Permission, &[Role])] = &[
     (P::DiscoveredRead, &[R::Viewer, R::Reimager, R::Editor, R::Admin]),
     (P::ImagesGet, &[R::Reimager, R::ImageBuilder, R::Admin, R::ServiceAccount]),
     (P::ImagesLink, &[R::Reimager, R::ImageBuilder, R::Admin]),
+    (P::ImagesScript, &[R::ImageBuilder, R::Admin]),
     (P::InventoryRead, &[R::Editor, R::Admin, R::ServiceAccount]),
     (P::AuditRead, &[R::Auditor, R::Admin]),
     (P::MetricsRead, &[R::Admin, R::ServiceAccount]),
@@ -166,12 +169,14 @@ mod tests {
             R::Editor => {
                 "hosts-read hosts-write hosts-render discovered-read inventory-read tokens-own"
             }
-            R::ImageBuilder => "hosts-read hosts-render images-get images-link tokens-own",
+            R::ImageBuilder => {
+                "hosts-read hosts-render images-get images-link images-script tokens-own"
+            }
             R::Approver => "hosts-read hosts-approve hosts-render tokens-own",
             R::Admin => {
                 "hosts-read hosts-write hosts-reimage hosts-hold hosts-approve hosts-render \
-                 discovered-read images-get images-link inventory-read audit-read metrics-read \
-                 tokens-own accounts-manage"
+                 discovered-read images-get images-link images-script inventory-read audit-read \
+                 metrics-read tokens-own accounts-manage"
             }
             R::ServiceAccount => "hosts-read images-get inventory-read metrics-read",
         };

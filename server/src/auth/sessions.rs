@@ -1,6 +1,6 @@
 //! Sessions of people at the console: short, and a new one at each sign-in.
 
-use super::{AuthError, Password, Principal, UserName, accounts::note, token::TokenId};
+use super::{AuthError, Credentials, Principal, UserName, accounts::note, token::TokenId};
 use crate::{
     app::App,
     db::{Actor, StoredSession},
@@ -68,12 +68,12 @@ impl App {
     /// browser came with, ends.
     pub async fn begin_session(
         &self,
-        (name, password, new_password): (&str, &Password, Option<&Password>),
+        shown: &Credentials<'_>,
         before: Option<&SessionKey>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<SessionKey, AuthError> {
-        let account = self.authenticate(name, password, new_password, actor, now).await?;
+        let account = self.authenticate(shown, actor, now).await?;
         if let Some(before) = before {
             self.end_session(before, actor, now).await?;
         }
@@ -94,7 +94,7 @@ impl App {
             return Ok(None);
         };
         let idle = stored.seen.after(self.config().console.idle);
-        if now >= stored.expires || now >= idle || account.disabled {
+        if now >= stored.expires || now >= idle || !self.counts(&account, now) {
             return Ok(None);
         }
         if now >= stored.seen.after(GRAIN) {
@@ -119,8 +119,11 @@ impl App {
         Ok(())
     }
 
-    /// Whether nobody can sign in yet: there is no account with a password.
+    /// Whether nobody can sign in yet: there is no account with a password, and no directory.
     pub async fn has_no_people(&self) -> Result<bool, AuthError> {
+        if self.directory().is_some() {
+            return Ok(false);
+        }
         let accounts = self.store().accounts().await?;
         Ok(accounts.iter().all(|account| account.password.is_none()))
     }

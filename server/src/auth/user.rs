@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 /// The longest name, in bytes.
 const MAX: usize = 64;
 
-/// The name of an account: `[a-z0-9][a-z0-9._@-]{0,63}`, in lower case.
+/// The name of an account: `[a-z0-9][a-z0-9._@-]{0,63}`, in lower case; one of a directory has an
+/// `@` and the domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserName(String);
 

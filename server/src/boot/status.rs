@@ -31,6 +31,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::Script(_)
         | AppError::Profile(_)
         | AppError::Random(_)
+        | AppError::Directory(_)
         | AppError::Token(_)
         | AppError::Image(_)
         | AppError::NoProfile(_)

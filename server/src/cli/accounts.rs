@@ -47,6 +47,11 @@ pub(super) enum Users {
         /// The account
         name: UserName,
     },
+    /// Removes an account's second factor, for who lost their telephone
+    RemoveFactor {
+        /// The account
+        name: UserName,
+    },
     /// Removes an account with its tokens
     Remove {
         /// The account
@@ -87,6 +92,7 @@ pub(super) async fn users(command: Users, app: &App, ui: &Ui) -> anyhow::Result<
             for one in app.store().accounts().await? {
                 let kind = match (one.disabled, &one.password, one.one_time) {
                     (true, ..) => "locked",
+                    _ if one.directory.is_some() => "directory",
                     (false, None, _) => "program",
                     (false, Some(_), true) => "one-time",
                     (false, Some(_), false) => "person",
@@ -115,6 +121,7 @@ pub(super) async fn users(command: Users, app: &App, ui: &Ui) -> anyhow::Result<
             let password = app.reset_password(&name, &actor(), now).await?;
             ui.line(format_args!("one-time password of {name}: {}", password.reveal()));
         }
+        Users::RemoveFactor { name } => app.remove_factor(&name, &actor(), now).await?,
         Users::Remove { name } => app.remove_account(&name, &actor(), now).await?,
     }
     Ok(())

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod certificate;
 mod config;
+mod directory;
 mod export;
 mod feed;
 mod hosts;
@@ -50,6 +51,9 @@ enum Command {
     /// Checks the configuration
     #[command(subcommand)]
     Config(config::Command),
+    /// Tries the sign-in by the directory
+    #[command(subcommand)]
+    Directory(directory::Command),
     /// Answers machines until it is told to stop
     Serve,
     /// Makes a new certificate for HTTPS, from the site's own authority
@@ -103,6 +107,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Init(args) => init::run(&args, &ui),
         Command::Config(command) => config::run(&command, &cli.config, &ui),
+        Command::Directory(command) => directory::run(&command, config()?, &ui),
         Command::Serve => serve::run(config()?),
         Command::Certificate(args) => certificate::run(&args, &config()?, &ui),
         Command::Hosts(command) => {

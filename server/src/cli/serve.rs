@@ -61,6 +61,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let sweeper = tokio::spawn(sweep(Arc::clone(&app), stopped.clone()));
     let mut tasks = vec![sweeper];
+    if app.directory().is_some() {
+        tasks.push(tokio::spawn(recheck(Arc::clone(&app), stopped.clone())));
+    }
     let console = listen(app.config().console.listen).await?;
     tracing::info!(address = %console.local_addr()?, "console");
     let (router, stopping) = (api::router(&app), until(stopped.clone()));
@@ -177,6 +180,25 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         };
         if let Err(error) = result {
             tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
+        }
+    }
+}
+
+/// Looks up people of the directory again, apart from the sweeper: controllers may be slow.
+async fn recheck(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(SWEEP);
+    loop {
+        let result = tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => app.recheck_people(Timestamp::now()),
+        };
+        let result = tokio::select! {
+            _ = stopped.changed() => return,
+            result = result => result,
+        };
+        if let Err(error) = result {
+            let error = anyhow::Error::from(error);
+            tracing::error!(error = format!("{error:#}"), "people could not be looked up again");
         }
     }
 }

@@ -11,6 +11,10 @@ pub use init::{InitError, Made, TlsChoice, init, init_with};
 pub use rules::{Rule, propose};
 
 use crate::{
+    auth::{
+        factor::FactorKey,
+        ldap::{DirectoryConfig, RawDirectory},
+    },
     db::{Address, NoAddress},
     images::LinkKey,
     machine::Policy,
@@ -125,6 +129,8 @@ pub struct Config {
     pub image_profile: Name,
     /// The key that links to images are signed with.
     pub link_key: LinkKey,
+    /// What the secrets of second factors follow from.
+    pub factor_key: FactorKey,
     /// The OS profile of hosts that do not name one by their variable `os`.
     pub os: Option<Name>,
     /// What is proposed for machines that nobody knows.
@@ -135,6 +141,8 @@ pub struct Config {
     pub policy: Policy,
     /// What an arming must pass.
     pub guard: Guard,
+    /// The directory by which people sign in.
+    pub directory: Option<DirectoryConfig>,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
@@ -319,6 +327,8 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .map_err(|error| value(&format!("images.profile: {error}")))?,
         link_key: LinkKey::derive(key.as_bytes())
             .ok_or_else(|| value("the token key makes no key for links"))?,
+        factor_key: FactorKey::derive(key.as_bytes())
+            .ok_or_else(|| value("the token key makes no key for second factors"))?,
         token_key: TokenKey::new(key.as_bytes())
             .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
         os: raw
@@ -335,6 +345,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
         guard: raw.guard,
+        directory: raw.directory.map(|raw| directory(raw, folder, file)).transpose()?,
         max_clients: raw.limits.clients,
         request_time: raw.limits.request_seconds,
         keep_boots: Seconds::new(days.saturating_mul(86_400)),
@@ -345,6 +356,16 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .parse()
             .map_err(|_| value("log.level is none of off, error, warn, info, debug, trace"))?,
     })
+}
+
+fn directory(
+    raw: RawDirectory,
+    folder: &Path,
+    file: &Path,
+) -> Result<DirectoryConfig, ConfigError> {
+    let password = read_private(&folder.join(raw.service_password_file()))?;
+    raw.check(folder, &password)
+        .map_err(|error| ConfigError::Value { path: file.to_owned(), what: error.to_string() })
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -2,6 +2,7 @@
 
 use super::{Guard, LogFormat, Tokenless, rules::RawRule};
 use crate::{
+    auth::ldap::RawDirectory,
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
 };
@@ -31,6 +32,7 @@ pub(super) struct RawConfig {
     pub(super) rules: Vec<RawRule>,
     #[serde(default)]
     pub(super) guard: Guard,
+    pub(super) directory: Option<RawDirectory>,
     #[serde(default)]
     pub(super) limits: RawLimits,
     #[serde(default)]

@@ -103,3 +103,22 @@ fn a_key_that_others_can_read_is_refused() {
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
     assert!(matches!(load(&file, []), Err(ConfigError::Exposed(path)) if path == key));
 }
+
+#[test]
+fn a_directory_is_read_with_its_password() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, file) = made();
+    let section = "[directory]\nkind = \"openldap\"\ncontrollers = [\"ldap.example.org\"]\n\
+                   trust = \"system\"\nbase = \"dc=x\"\ndomain = \"example.org\"\n\
+                   service-user = \"cn=a,dc=x\"\nservice-password-file = \"directory-password\"\n\
+                   groups = [{ group = \"cn=b,dc=x\", grants = [\"viewer\"] }]\n";
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\n{section}")).unwrap();
+    assert!(matches!(load(&file, []), Err(ConfigError::Read { .. })), "no password file");
+    let password = file.with_file_name("directory-password");
+    std::fs::write(&password, "secret\n").unwrap();
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(load(&file, []), Err(ConfigError::Exposed(path)) if path == password));
+    std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(load(&file, []).unwrap().directory.unwrap().recheck.get(), 120);
+}

@@ -2,17 +2,17 @@
 
 use super::{DbError, Note, Store, Tx, at_most_one, audit, engine::Row};
 use crate::{
-    auth::{Grants, UserName, token::TokenId},
+    auth::{Grants, UserName, ldap::PersonId, token::TokenId},
     secret::Digest,
     time::{Seconds, Timestamp},
 };
 
-/// A local account.
+/// An account.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Its name.
     pub name: UserName,
-    /// The hash of its password; a program's account has none.
+    /// The hash of its password; only a local person's account has one.
     pub password: Option<String>,
     /// Whether the password must be changed at the next sign-in.
     pub one_time: bool,
@@ -22,6 +22,19 @@ pub struct Account {
     pub grants: Grants,
     /// When it was made.
     pub created: Timestamp,
+    /// Whose it is in the directory, if it is one of the directory's.
+    pub directory: Option<InDirectory>,
+    /// Whether its owner shows a code at the sign-in. Saving the account leaves that as it is.
+    pub factor: bool,
+}
+
+/// What ties an account to somebody of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InDirectory {
+    /// Who.
+    pub id: PersonId,
+    /// When the directory was asked last.
+    pub checked: Timestamp,
 }
 
 /// A token, without its secret.
@@ -44,14 +57,32 @@ pub struct StoredToken {
 /// The columns of [`Account`], in the order in which [`read`] takes them.
 macro_rules! columns {
     () => {
-        "u.name, u.password, u.one_time, u.disabled, u.grants, u.created"
+        "u.name, u.password, u.one_time, u.disabled, u.grants, u.created, d.id, d.checked, \
+         COALESCE(f.confirmed, 0)"
     };
 }
 pub(super) use columns;
 
+/// Where the columns of [`Account`] are, after `FROM` or `JOIN`.
+macro_rules! tables {
+    () => {
+        "users u LEFT JOIN directory_people d ON d.owner = u.name \
+         LEFT JOIN second_factors f ON f.owner = u.name"
+    };
+    (of $owner:literal) => {
+        concat!(
+            "users u ON u.name = ",
+            $owner,
+            " LEFT JOIN directory_people d ON d.owner = u.name \
+             LEFT JOIN second_factors f ON f.owner = u.name"
+        )
+    };
+}
+pub(super) use tables;
+
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM users u ", $rest)
+        concat!("SELECT ", columns!(), " FROM ", tables!(), " ", $rest)
     };
 }
 
@@ -63,6 +94,14 @@ pub(super) fn read(row: &mut Row) -> Result<Account, DbError> {
         disabled: row.int()? != 0,
         grants: row.text()?.parse().map_err(|_| DbError::Shape)?,
         created: Timestamp::from_unix(row.int()?),
+        directory: match (row.maybe_text()?, row.maybe_int()?) {
+            (Some(id), Some(checked)) => Some(InDirectory {
+                id: PersonId::parse(&id).ok_or(DbError::Shape)?,
+                checked: Timestamp::from_unix(checked),
+            }),
+            _ => None,
+        },
+        factor: row.int()? != 0,
     })
 }
 
@@ -122,6 +161,40 @@ impl Store {
             )
             .await?;
         }
+        tx.execute("DELETE FROM directory_people WHERE owner = $1", [name.into()]).await?;
+        if let Some(person) = &account.directory {
+            tx.execute(
+                "INSERT INTO directory_people (owner, id, checked) VALUES ($1, $2, $3)",
+                [name.into(), person.id.as_str().into(), person.checked.as_unix().into()],
+            )
+            .await?;
+        }
+        tx.commit().await
+    }
+
+    /// The account of somebody of the directory.
+    pub async fn account_in_directory(&self, id: &PersonId) -> Result<Option<Account>, DbError> {
+        let rows = self.engine.query(select!("WHERE d.id = $1"), [id.as_str().into()]).await?;
+        at_most_one(rows).map(|mut row| read(&mut row)).transpose()
+    }
+
+    /// Accounts of the directory that it was not asked about since `before`, and that have a
+    /// session or a token: no more than `limit`, the longest ago first.
+    pub async fn unchecked(&self, before: Timestamp, limit: i64) -> Result<Vec<Account>, DbError> {
+        let sql = select!(
+            "WHERE d.checked < $1 AND (EXISTS (SELECT 1 FROM sessions s WHERE s.owner = u.name) \
+             OR EXISTS (SELECT 1 FROM api_tokens t WHERE t.owner = u.name)) \
+             ORDER BY d.checked, u.name LIMIT $2"
+        );
+        let rows = self.engine.query(sql, [before.as_unix().into(), limit.into()]).await?;
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    /// Writes down that the directory was asked, and nothing changed.
+    pub async fn mark_checked(&self, id: &PersonId, now: Timestamp) -> Result<(), DbError> {
+        let mut tx = self.engine.begin().await?;
+        let sql = "UPDATE directory_people SET checked = $1 WHERE id = $2";
+        tx.execute(sql, [now.as_unix().into(), id.as_str().into()]).await?;
         tx.commit().await
     }
 
@@ -130,6 +203,8 @@ impl Store {
         let mut tx = self.begin_noted(note).await?;
         tx.execute("DELETE FROM api_tokens WHERE owner = $1", [name.as_str().into()]).await?;
         tx.execute("DELETE FROM sessions WHERE owner = $1", [name.as_str().into()]).await?;
+        tx.execute("DELETE FROM directory_people WHERE owner = $1", [name.as_str().into()]).await?;
+        tx.execute("DELETE FROM second_factors WHERE owner = $1", [name.as_str().into()]).await?;
         let gone = tx.execute("DELETE FROM users WHERE name = $1", [name.as_str().into()]).await?;
         if gone == 0 {
             return Ok(false);
@@ -168,7 +243,9 @@ impl Store {
         let sql = concat!(
             "SELECT t.id, t.owner, t.label, t.grants, t.created, t.expires, ",
             columns!(),
-            " FROM api_tokens t JOIN users u ON u.name = t.owner WHERE t.digest = $1"
+            " FROM api_tokens t JOIN ",
+            tables!(of "t.owner"),
+            " WHERE t.digest = $1"
         );
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
         at_most_one(rows).map(|mut row| Ok((read_token(&mut row)?, read(&mut row)?))).transpose()

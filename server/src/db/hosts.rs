@@ -4,6 +4,7 @@ use super::{
     Actor, AuditResult, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
     engine::{Bind, Row},
+    lookup::columns,
     retry::until_over,
 };
 use crate::{
@@ -43,11 +44,7 @@ pub struct Imported {
 /// The columns of [`StoredHost`], in the order in which [`read`] takes them.
 macro_rules! select {
     ($rest:literal) => {
-        concat!(
-            "SELECT h.name, h.spec, h.state, h.attempt, h.tries, h.due, h.generation, h.created, \
-             h.changed FROM hosts h ",
-            $rest
-        )
+        concat!("SELECT ", columns!(), " FROM hosts h ", $rest)
     };
 }
 
@@ -108,6 +105,9 @@ impl Store {
 
     /// The host whose token has that digest.
     pub async fn host_by_token(&self, digest: &Digest) -> Result<Option<StoredHost>, DbError> {
+        if let Ok(found) = self.lookups.find(digest).await {
+            return found.map(read).transpose();
+        }
         let sql = select!("WHERE h.token_digest = $1");
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
         at_most_one(rows).map(read).transpose()

@@ -13,10 +13,12 @@ mod change;
 mod edit;
 mod engine;
 mod error;
+mod factors;
 mod foreign;
 mod guard;
 mod hosts;
 mod log;
+mod lookup;
 mod migrations;
 mod replies;
 mod retry;
@@ -26,7 +28,7 @@ mod trail;
 #[cfg(test)]
 mod contract;
 
-pub use accounts::{Account, StoredToken};
+pub use accounts::{Account, InDirectory, StoredToken};
 pub use actor::{Actor, AuditResult, Trace};
 pub use attempts::{Attempt, Outcome};
 pub use audit::{AuditRow, Broken, Note};
@@ -34,6 +36,7 @@ pub use backup::{BackupError, RestoreError};
 pub use change::{Change, Committed, NewAttempt};
 pub use engine::{Address, NoAddress};
 pub use error::DbError;
+pub use factors::StoredFactor;
 pub use foreign::{ForeignError, foreign_feed};
 pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::{Imported, StoredHost};
@@ -44,6 +47,7 @@ pub use trail::{AuditFilter, Transition};
 
 use bootlog::BootLog;
 use engine::{Engine, Tx};
+use lookup::Lookups;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The database. It holds no state of its own beside the connections.
@@ -51,6 +55,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct Store {
     engine: Engine,
     boots: BootLog,
+    lookups: Lookups,
     discovered: AtomicI64,
 }
 
@@ -60,7 +65,8 @@ impl Store {
         let engine = Engine::open(address, connections).await?;
         migrations::apply(&engine).await?;
         let boots = BootLog::start(engine.clone());
-        let store = Self { engine, boots, discovered: AtomicI64::new(0) };
+        let lookups = Lookups::start(&engine);
+        let store = Self { engine, boots, lookups, discovered: AtomicI64::new(0) };
         store.discovered.store(store.count_discovered().await?, Ordering::Relaxed);
         Ok(store)
     }

@@ -64,7 +64,9 @@ impl Store {
         let sql = concat!(
             "SELECT s.id, s.owner, s.created, s.seen, s.expires, ",
             accounts::columns!(),
-            " FROM sessions s JOIN users u ON u.name = s.owner WHERE s.digest = $1"
+            " FROM sessions s JOIN ",
+            accounts::tables!(of "s.owner"),
+            " WHERE s.digest = $1"
         );
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
         at_most_one(rows)

@@ -11,7 +11,7 @@ pub use body::{Counter, Pieces};
 pub use link::{Link, LinkKey};
 pub use publish::{PublishError, Published, publish};
 pub use range::Range;
-pub use shelf::{Die, ImageError, Set, Shelf};
+pub use shelf::{Die, ImageError, Set, Shelf, StampFault};
 pub use tar::Tar;
 
 use axum::body::Bytes;
@@ -42,15 +42,30 @@ impl Image {
             return Err(ImageError::Missing { host: name(), missing: *first });
         }
         let ticket = Ticket::for_host(host, die.facts(), patience);
+        let own = |script: &str| identities(script) == [HostEntry::new(host).identity()];
+        Self::stamp(die, &ticket, own).map_err(|fault| fault.of(&name()))
+    }
+
+    /// An image that is nobody's: it runs `script`, and asks no server unless that does.
+    pub fn of_script(die: &Arc<Die>, script: &Ticket) -> Result<Self, ImageError> {
+        let same = |read: &str| read == script.as_str();
+        Self::stamp(die, script, same).map_err(|fault| ImageError::Script(fault))
+    }
+
+    /// Stamps `ticket` and reads it back: what iPXE would run must be `right`.
+    fn stamp(
+        die: &Arc<Die>,
+        ticket: &Ticket,
+        right: impl Fn(&str) -> bool,
+    ) -> Result<Self, StampFault> {
         let template = die.template();
-        let stamp =
-            template.stamp(&ticket).map_err(|source| ImageError::Slot { host: name(), source })?;
-        let read = read_back(stamp.reader(), template.format())
-            .map_err(|source| ImageError::ReadBack { host: name(), source })?;
+        let stamp = template.stamp(ticket)?;
+        let read = read_back(stamp.reader(), template.format())?;
         let script = slot::unpad(stamp.fill()).ok();
-        let own = script.is_some_and(|s| identities(s) == [HostEntry::new(host).identity()]);
-        if !own || !read.tickets.iter().all(|found| slot::unpad(&found.bytes).ok() == script) {
-            return Err(ImageError::Identity(name()));
+        if !script.is_some_and(right)
+            || !read.tickets.iter().all(|found| slot::unpad(&found.bytes).ok() == script)
+        {
+            return Err(StampFault::Other);
         }
         let fill = Bytes::copy_from_slice(stamp.fill());
         let etag = crate::secret::Digest::of(&[template.key().as_bytes(), &fill].concat());
@@ -65,6 +80,12 @@ impl Image {
         }
         pieces.push(all.slice(at..));
         Ok(Self { pieces, size: stamp.size(), etag: format!("\"{}\"", etag.as_str()) })
+    }
+
+    /// What it runs.
+    pub fn script(&self) -> &str {
+        // It was read when the image was minted.
+        self.pieces.get(1).and_then(|fill| slot::unpad(fill).ok()).unwrap_or_default()
     }
 
     /// How many bytes it has.

@@ -15,7 +15,7 @@ use bootmint_image_factory::{
     layout::{LayoutError, read_back::ReadBackError},
     slot::PadError,
     template::Template,
-    ticket::{Facts, Missing, Patience},
+    ticket::{Facts, Missing, NotAScript, Patience},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -64,25 +64,20 @@ pub enum ImageError {
         /// What.
         missing: Missing,
     },
-    /// The ticket does not fit.
-    #[error("the ticket of host \"{host}\" does not fit")]
-    Slot {
+    /// The host's ticket cannot be stamped.
+    #[error("the image of host \"{host}\" cannot be minted")]
+    Stamp {
         /// The host.
         host: HostName,
         /// Why.
-        source: PadError,
+        source: StampFault,
     },
-    /// What was minted does not read back.
-    #[error("the image of host \"{host}\" does not read back")]
-    ReadBack {
-        /// The host.
-        host: HostName,
-        /// Why.
-        source: ReadBackError,
-    },
-    /// What was minted is another host's.
-    #[error("the image of host \"{0}\" would carry another identity: it was not sent")]
-    Identity(HostName),
+    /// A person's script is none.
+    #[error(transparent)]
+    NoScript(#[from] NotAScript),
+    /// A person's script cannot be stamped.
+    #[error("an image of this script cannot be minted")]
+    Script(#[source] StampFault),
     /// What was published cannot be read.
     #[error(transparent)]
     Published(#[from] PublishError),
@@ -103,6 +98,27 @@ pub enum ImageError {
     /// Somebody else's work broke off.
     #[error("the work was broken off")]
     Broken,
+}
+
+/// Why a ticket does not become an image.
+#[derive(Debug, thiserror::Error)]
+pub enum StampFault {
+    /// It does not fit.
+    #[error("the script does not fit")]
+    Slot(#[from] PadError),
+    /// What was minted does not read back.
+    #[error("what was minted does not read back")]
+    ReadBack(#[from] ReadBackError),
+    /// What was minted carries something else.
+    #[error("it would carry something else: it was not sent")]
+    Other,
+}
+
+impl StampFault {
+    /// The fault of that host's image.
+    pub(super) fn of(self, host: &HostName) -> ImageError {
+        ImageError::Stamp { host: host.clone(), source: self }
+    }
 }
 
 /// One format of a published firmware, ready to be stamped.

@@ -131,6 +131,15 @@ pub(super) async fn reset(
     answer(&app, &visitor, once).await
 }
 
+/// `POST /accounts/{user}/factor`: for who lost their telephone.
+pub(super) async fn factor(
+    (State(app), Extension(visitor), user): Asked,
+) -> Result<Response, Problem> {
+    let caller = Extension(visitor.caller.clone());
+    let done = accounts::remove_factor(State(Arc::clone(&app)), caller, user).await;
+    answer(&app, &visitor, done.map(|_| None)).await
+}
+
 /// `POST /accounts/{user}/remove`: the name is typed again.
 pub(super) async fn remove(
     (State(app), Extension(visitor), user): Asked,

@@ -10,6 +10,7 @@ mod accounts;
 mod assets;
 mod audit;
 mod charts;
+mod factor;
 mod feed;
 mod fleet;
 mod gate;
@@ -19,6 +20,7 @@ mod routes;
 mod settings;
 mod sign_in;
 mod tokens;
+mod workshop;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,13 @@ pub(super) struct Visitor {
     pub(super) form: Digest,
 }
 
+impl Visitor {
+    /// Whether they may make images of scripts of their own.
+    pub(super) fn may_make_scripts(&self) -> bool {
+        passes(&self.caller.principal, Method::Post, "/workshop/script")
+    }
+}
+
 /// A link of the menu.
 pub(super) struct Link {
     pub(super) path: &'static str,
@@ -38,10 +45,11 @@ pub(super) struct Frame {
     pub(super) script: &'static str,
 }
 
-const MENU: [(&str, &str); 8] = [
+const MENU: [(&str, &str); 9] = [
     ("/fleet", "Fleet"),
     ("/discovered", "Discovered"),
     ("/import", "Import"),
+    ("/workshop", "Images"),
     ("/audit", "Audit"),
     ("/accounts", "Accounts"),
     ("/tokens", "Tokens"),

@@ -1,6 +1,8 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
-use super::{accounts, assets, audit, feed, fleet, host, settings, sign_in, tokens};
+use super::{
+    accounts, assets, audit, factor, feed, fleet, host, settings, sign_in, tokens, workshop,
+};
 use crate::{
     api::{
         Access, Method, Route, events, images,
@@ -20,6 +22,10 @@ pub static TABLE: &[Route] = &[
     route(Get, "/", Access::Known, "Leads to the first page one may see", || get(settings::home)),
     route(Get, "/me", Access::Known, "Who one is; the own password", || get(settings::me)),
     route(Post, "/me/password", Access::Known, "Change the own password", || post(sign_in::change)),
+    route(Post, "/me/factor", Access::Known, "A second factor for the own account", || {
+        post(factor::offer)
+    }),
+    route(Post, "/me/factor/confirm", Access::Known, "Ask for its codes", || post(factor::confirm)),
     route(Get, "/roles", Access::Known, "Which role may do what", || get(settings::roles)),
     route(Get, "/fleet", on_hosts(P::HostsRead), "Hosts and their states", || get(fleet::show)),
     route(Get, "/fleet/events", on_hosts(P::HostsRead), "Changes as they happen", || {
@@ -61,6 +67,16 @@ pub static TABLE: &[Route] = &[
     }),
     route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
     route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::archive)),
+    route(Get, "/workshop", on_hosts(P::ImagesGet), "Images of several hosts", || {
+        get(workshop::show)
+    }),
+    route(
+        Post,
+        "/workshop/script",
+        on_all(P::ImagesScript),
+        "An image of one's own script",
+        || post(workshop::script),
+    ),
     route(Get, "/import", on_hosts(P::HostsWrite), "A feed is pasted or read", || get(feed::show)),
     route(
         Post,
@@ -96,6 +112,13 @@ pub static TABLE: &[Route] = &[
     route(Post, "/accounts/{user}/reset", on_all(P::AccountsManage), "A new password", || {
         post(accounts::reset)
     }),
+    route(
+        Post,
+        "/accounts/{user}/factor",
+        on_all(P::AccountsManage),
+        "Remove its second factor",
+        || post(accounts::factor),
+    ),
     route(Post, "/accounts/{user}/remove", on_all(P::AccountsManage), "Remove it", || {
         post(accounts::remove)
     }),

@@ -30,16 +30,25 @@ struct MePage {
     frame: Frame,
     roles: Vec<String>,
     done: bool,
+    /// Whether the account is the directory's.
+    directory: bool,
+    /// Whether a code is asked for at the sign-in.
+    factor: bool,
 }
 
 /// `GET /me`.
 pub(super) async fn me(
+    State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let roles = visitor.caller.principal.grants().iter().map(ToString::to_string).collect();
-    let frame = Frame::new(&visitor, "/me", "Your account");
-    page::show(&MePage { frame, roles, done: query.as_deref() == Some("done") })
+    let account = app.store().account(visitor.caller.principal.user()).await?;
+    let directory = account.is_some_and(|account| account.directory.is_some());
+    let factor = app.has_factor(visitor.caller.principal.user()).await?;
+    let (frame, done) =
+        (Frame::new(&visitor, "/me", "Your account"), query.as_deref() == Some("done"));
+    page::show(&MePage { frame, roles, done, directory, factor })
 }
 
 #[derive(Template)]
@@ -89,6 +98,11 @@ struct SettingsPage {
     profiles: Vec<(String, String)>,
 }
 
+/// The directory, and what its groups grant.
+fn directory(config: &Config) -> String {
+    config.directory.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
 fn settings(config: &Config) -> Vec<(&'static str, String)> {
     let shown = |value: &dyn Debug| format!("{value:?}");
     let address = |address: Option<std::net::SocketAddr>| {
@@ -105,6 +119,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Console's address for browsers", console.origin.clone().unwrap_or("not set".into())),
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
+        ("Sign-in by a directory", directory(config)),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
         ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),

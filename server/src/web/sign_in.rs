@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{caller::Source, problem::Problem},
     app::App,
-    auth::{AuthError, Password},
+    auth::{AuthError, Credentials, Password},
     time::Timestamp,
 };
 use askama::Template;
@@ -28,6 +28,8 @@ struct SignInPage {
     wrong: String,
     /// Whether a new password is asked for: the one that was typed is for one use.
     renew: bool,
+    /// Whether a code is asked for.
+    coded: bool,
     /// Nobody can sign in yet.
     nobody: bool,
     /// The account whose one-time password was printed, and that nobody has used yet.
@@ -43,6 +45,7 @@ impl SignInPage {
             next: page::local(next).unwrap_or_default().to_owned(),
             wrong: String::new(),
             renew: false,
+            coded: false,
             nobody: app.has_no_people().await?,
             first,
         })
@@ -76,8 +79,9 @@ pub(super) async fn run(
         return page::refuse(&form, &Problem::bad(""));
     }
     let actor = source.claims(name);
-    let proof = (name, &password, new.as_ref());
-    match app.begin_session(proof, before.as_ref(), &actor, Timestamp::now()).await {
+    let shown = Credentials::new(name, &password).renewing(new.as_ref());
+    let shown = shown.with_code(fields.get("code"));
+    match app.begin_session(&shown, before.as_ref(), &actor, Timestamp::now()).await {
         Ok(key) => {
             let to = page::local(next).unwrap_or("/");
             let console = &app.config().console;
@@ -86,9 +90,10 @@ pub(super) async fn run(
         }
         Err(error) => {
             let renew = matches!(error, AuthError::MustChange | AuthError::Password(_));
+            let coded = matches!(error, AuthError::NeedsCode | AuthError::WrongCode);
             let problem = Problem::from(error);
             let mut form = SignInPage::new(&app, next).await?;
-            (form.name, form.renew) = (name.to_owned(), renew);
+            (form.name, form.renew, form.coded) = (name.to_owned(), renew, coded);
             form.wrong.clone_from(&problem.detail);
             page::refuse(&form, &problem)
         }
@@ -122,9 +127,9 @@ pub(super) async fn change(
     let name = visitor.caller.principal.user().as_str();
     let (old, new) =
         (Password::new(fields.raw("password")), Password::new(fields.raw("new-password")));
-    let proof = (name, &old, Some(&new));
+    let shown = Credentials::new(name, &old).renewing(Some(&new)).with_code(fields.get("code"));
     let actor = source.claims(name);
-    let key = app.begin_session(proof, before.as_ref(), &actor, Timestamp::now()).await?;
+    let key = app.begin_session(&shown, before.as_ref(), &actor, Timestamp::now()).await?;
     let console = &app.config().console;
     Ok(page::with_cookie("/me?done", Some(&key), console.is_secure(), console.longest.get()))
 }

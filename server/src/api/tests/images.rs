@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Publishes what a batch made for web-01 and db-01; returns the batch's ISO of web-01, its host,
 /// and what must live as long.
-async fn published(desk: &Desk) -> (Vec<u8>, Host, tempfile::TempDir) {
+pub(crate) async fn published(desk: &Desk) -> (Vec<u8>, Host, tempfile::TempDir) {
     let work = tempfile::tempdir().unwrap();
     let mut hosts = Vec::new();
     for name in ["web-01", "db-01"] {

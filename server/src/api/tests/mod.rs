@@ -2,7 +2,7 @@
 
 pub(crate) mod desk;
 mod events;
-mod images;
+pub(crate) mod images;
 mod matrix;
 
 use axum::http::StatusCode as S;

@@ -26,7 +26,10 @@ impl Site {
     /// An account whose one-time password was changed to this one.
     async fn person(&self, name: &str, grants: &str) -> Password {
         let (once, new) = (self.add(name, grants).await, Password::new("correct horse battery"));
-        self.app.sign_in(name, &once, Some(&new), &from("192.0.2.1"), NOW).await.unwrap();
+        self.app
+            .sign_in(&Credentials::new(name, &once).renewing(Some(&new)), &from("192.0.2.1"), NOW)
+            .await
+            .unwrap();
         new
     }
 }
@@ -45,7 +48,7 @@ async fn a_one_time_password_opens_once_and_only_to_change_it() {
     let site = Site::new().await;
     let (once, who) = (site.add("alice", "admin").await, from("192.0.2.1"));
     let sign_in = async |password: &Password, new: Option<&Password>| {
-        site.app.sign_in("Alice", password, new, &who, NOW).await
+        site.app.sign_in(&Credentials::new("Alice", password).renewing(new), &who, NOW).await
     };
     assert!(matches!(sign_in(&once, None).await, Err(AuthError::MustChange)));
     let weak = Password::new("short");
@@ -76,19 +79,25 @@ async fn tries_are_throttled_by_source_and_freed_by_time() {
     let password = site.person("alice", "viewer").await;
     let (wrong, bad, good) = (Password::new("wrong"), from("192.0.2.66"), from("192.0.2.1"));
     for _ in 0..5 {
-        let error = site.app.sign_in("alice", &wrong, None, &bad, NOW).await.unwrap_err();
+        let error =
+            site.app.sign_in(&Credentials::new("alice", &wrong), &bad, NOW).await.unwrap_err();
         assert!(matches!(error, AuthError::Wrong), "{error}");
     }
-    let sixth = site.app.sign_in("alice", &wrong, None, &bad, NOW).await.unwrap_err();
+    let sixth = site.app.sign_in(&Credentials::new("alice", &wrong), &bad, NOW).await.unwrap_err();
     assert!(matches!(sixth, AuthError::Wrong), "the sixth is looked at, then it is blocked");
-    let blocked = site.app.sign_in("alice", &password, None, &bad, NOW).await.unwrap_err();
+    let blocked =
+        site.app.sign_in(&Credentials::new("alice", &password), &bad, NOW).await.unwrap_err();
     let AuthError::Throttled(until) = blocked else { panic!("{blocked}") };
     site.app
-        .sign_in("alice", &password, None, &good, NOW)
+        .sign_in(&Credentials::new("alice", &password), &good, NOW)
         .await
         .expect("others are not locked out");
-    site.app.sign_in("alice", &password, None, &bad, until).await.expect("time frees it");
-    let unknown = site.app.sign_in("nobody", &wrong, None, &good, NOW).await.unwrap_err();
+    site.app
+        .sign_in(&Credentials::new("alice", &password), &bad, until)
+        .await
+        .expect("time frees it");
+    let unknown =
+        site.app.sign_in(&Credentials::new("nobody", &wrong), &good, NOW).await.unwrap_err();
     assert!(matches!(unknown, AuthError::Wrong), "unknown names are told nothing else");
 }
 

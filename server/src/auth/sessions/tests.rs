@@ -1,7 +1,11 @@
 //! Sessions begin anew, and end.
 
 use super::*;
-use crate::{auth::Grants, config, db::Trace};
+use crate::{
+    auth::{Grants, Password},
+    config,
+    db::Trace,
+};
 
 const NOW: Timestamp = Timestamp::from_unix(1_000_000);
 
@@ -18,7 +22,9 @@ async fn a_session_is_new_at_each_sign_in_and_ends_by_disuse_by_time_and_by_orde
     let who = Actor::by_request("user:alice", &Trace { source: "::1".into(), ..Trace::default() });
     let new = Password::new("correct horse battery");
     let begin = async |password: &Password, new: Option<&Password>, before: Option<&SessionKey>| {
-        app.begin_session(("alice", password, new), before, &who, NOW).await.unwrap()
+        app.begin_session(&Credentials::new("alice", password).renewing(new), before, &who, NOW)
+            .await
+            .unwrap()
     };
     let counts = async |key: &SessionKey, now| app.session(key, now).await.unwrap().is_some();
     let first = begin(&once, Some(&new), None).await;

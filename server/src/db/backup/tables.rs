@@ -116,6 +116,9 @@ pub(super) const TABLES: &[Table] = &[
     table!(arm_requests by Text host: host Text, actor Text, at Int, due Int => "$1, $2, $3, $4"),
     table!(users by Text name: name Text, password Text, one_time Int, disabled Int, grants Text,
         created Int => "$1, $2, $3, $4, $5, $6"),
+    table!(directory_people by Text owner: owner Text, id Text, checked Int => "$1, $2, $3"),
+    table!(second_factors by Text owner: owner Text, number Text, confirmed Int, step Int
+        => "$1, $2, $3, $4"),
     table!(api_tokens by Text id: id Text, digest Text, owner Text, label Text, grants Text,
         created Int, expires Int => "$1, $2, $3, $4, $5, $6, $7"),
     table!(sessions by Text id: id Text, digest Text, owner Text, created Int, seen Int,

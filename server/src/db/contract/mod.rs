@@ -2,6 +2,7 @@
 
 mod broken;
 mod foreign;
+mod people;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
 
@@ -13,6 +14,9 @@ use crate::{
     time::{Seconds, Timestamp},
 };
 use bootmint_image_factory::host::{Host, HostName};
+use people::{
+    a_code_of_a_second_factor_is_taken_once, people_of_a_directory_are_found_and_looked_up_again,
+};
 use servers::Server;
 use std::{
     path::Path,
@@ -108,6 +112,8 @@ contract!(
     a_host_is_edited_by_who_saw_its_generation,
     accounts_and_tokens_are_kept_and_end,
     sessions_are_kept_and_end,
+    people_of_a_directory_are_found_and_looked_up_again,
+    a_code_of_a_second_factor_is_taken_once,
     the_audit_log_is_read_by_host_and_by_filter,
     tries_are_counted_until_they_are_blocked,
     a_change_with_a_key_is_claimed_once,
@@ -208,8 +214,11 @@ async fn fill_accounts(store: &Store) {
         disabled: false,
         grants: "viewer".parse().unwrap(),
         created: NOW,
+        directory: None,
+        factor: false,
     };
     store.save_account(&account, &note).await.unwrap();
+    people::fill(store, &account, &note).await;
     let token = crate::auth::token::ApiToken::random().unwrap();
     let stored = StoredToken {
         id: token.id().clone(),
@@ -488,6 +497,8 @@ async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
         disabled: false,
         grants: "viewer,reimager@site:berlin".parse().unwrap(),
         created: NOW,
+        directory: None,
+        factor: false,
     };
     store.save_account(&account, &note("add")).await.unwrap();
     account.disabled = true;
@@ -538,6 +549,8 @@ async fn sessions_are_kept_and_end<K>(fresh: &Fresh<K>) {
         disabled: false,
         grants: "viewer".parse().unwrap(),
         created: NOW,
+        directory: None,
+        factor: false,
     };
     store.save_account(&account, &note("add")).await.unwrap();
     let (id, digest) =

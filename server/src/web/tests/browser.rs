@@ -2,7 +2,7 @@
 
 use crate::{
     api::tests::desk::{Answer, Desk},
-    auth::{Password, UserName},
+    auth::{Credentials, Password, UserName},
     db::Actor,
     time::Timestamp,
 };
@@ -34,7 +34,10 @@ impl<'d> Browser<'d> {
         let (root, now) = (Actor::person("root"), Timestamp::now());
         let once = desk.app.add_account(&user, &grants, true, &root, now).await.unwrap().unwrap();
         let new = Password::new(PASSWORD);
-        desk.app.sign_in(name, &once, Some(&new), &root, now).await.unwrap();
+        desk.app
+            .sign_in(&Credentials::new(name, &once).renewing(Some(&new)), &root, now)
+            .await
+            .unwrap();
         let mut browser = Self::new(desk);
         let answer = browser.sign_in(name, PASSWORD, "").await;
         assert_eq!(answer.status, 303, "{}", answer.text());

@@ -2,9 +2,16 @@
 
 mod attacks;
 mod browser;
+mod factor;
 mod matrix;
+mod workshop;
 
-use crate::{api::tests::desk::Desk, auth::Password, db::Actor, time::Timestamp};
+use crate::{
+    api::tests::desk::Desk,
+    auth::{Credentials, Password},
+    db::Actor,
+    time::Timestamp,
+};
 use browser::{Browser, PASSWORD};
 
 #[tokio::test]
@@ -167,7 +174,10 @@ async fn an_administrator_manages_accounts_and_tokens() {
     let now = Timestamp::now();
     let new = Password::new(PASSWORD);
     let who = Actor::person("bob");
-    desk.app.sign_in("bob", &Password::new(once), Some(&new), &who, now).await.unwrap();
+    desk.app
+        .sign_in(&Credentials::new("bob", &Password::new(once)).renewing(Some(&new)), &who, now)
+        .await
+        .unwrap();
     let post = async |path: &str, fields: &[(&str, &str)]| root.post(path, fields).await;
     assert_eq!(post("/accounts/bob/roles", &[("roles", "approver")]).await.status, 303);
     let account = desk.app.store().account(&bob).await.unwrap().unwrap();

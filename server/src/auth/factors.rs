@@ -1,0 +1,118 @@
+//! Second factors of local accounts: set up, shown at the sign-in, removed.
+
+use super::{
+    AuthError, UserName,
+    accounts::note,
+    factor::{FactorNumber, FactorSecret},
+};
+use crate::{
+    app::App,
+    db::{Account, Actor},
+    time::Timestamp,
+};
+
+/// The name of their changes in the audit log.
+const EVENT: &str = "second-factor";
+
+impl App {
+    /// Checks the code of an account that has a second factor.
+    pub(super) async fn check_code(
+        &self,
+        account: &Account,
+        code: &str,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        if !account.factor {
+            return Ok(());
+        }
+        let Some(factor) = self.store().factor(&account.name).await? else { return Ok(()) };
+        if code.is_empty() {
+            return Err(AuthError::NeedsCode);
+        }
+        self.take_code(&account.name, &factor.number, code, now, factor.step).await
+    }
+
+    async fn take_code(
+        &self,
+        owner: &UserName,
+        number: &FactorNumber,
+        code: &str,
+        now: Timestamp,
+        last: i64,
+    ) -> Result<(), AuthError> {
+        let secret = self.config().factor_key.secret(owner, number);
+        let step = secret.matches(code, now, last).ok_or(AuthError::WrongCode)?;
+        // Whoever sends the same code a moment later comes too late.
+        if self.store().use_factor(owner, number, step).await? {
+            Ok(())
+        } else {
+            Err(AuthError::WrongCode)
+        }
+    }
+
+    /// Whether an account asks for a code.
+    pub async fn has_factor(&self, owner: &UserName) -> Result<bool, AuthError> {
+        Ok(self.store().factor(owner).await?.is_some_and(|factor| factor.confirmed))
+    }
+
+    /// A new secret for the owner's app. It counts once a code of it was shown.
+    pub async fn offer_factor(&self, owner: &UserName) -> Result<FactorSecret, AuthError> {
+        let number = FactorNumber::random()?;
+        match self.store().account(owner).await? {
+            None => return Err(AuthError::NoAccount(owner.clone())),
+            Some(account) if account.directory.is_some() => {
+                return Err(AuthError::OfDirectory(owner.clone()));
+            }
+            Some(account) if account.password.is_none() => {
+                return Err(AuthError::Program(owner.clone()));
+            }
+            Some(_) => {}
+        }
+        if !self.store().offer_factor(owner, &number).await? {
+            return Err(AuthError::HasFactor(owner.clone()));
+        }
+        Ok(self.config().factor_key.secret(owner, &number))
+    }
+
+    /// The secret that was offered and not confirmed yet.
+    pub async fn offered_factor(
+        &self,
+        owner: &UserName,
+    ) -> Result<Option<FactorSecret>, AuthError> {
+        let factor = self.store().factor(owner).await?.filter(|factor| !factor.confirmed);
+        Ok(factor.map(|factor| self.config().factor_key.secret(owner, &factor.number)))
+    }
+
+    /// Makes the offered factor count, since its owner shows a code of it.
+    pub async fn confirm_factor(
+        &self,
+        owner: &UserName,
+        code: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let offered = self.store().factor(owner).await?.filter(|factor| !factor.confirmed);
+        let factor = offered.ok_or_else(|| AuthError::NoFactor(owner.clone()))?;
+        self.take_code(owner, &factor.number, code, now, factor.step).await?;
+        let detail = format!("account {owner}: set up");
+        Ok(self.store().confirm_factor(owner, &note(EVENT, &detail, actor, now)).await?)
+    }
+
+    /// Removes an account's factor: an administrator does, for who lost their telephone.
+    pub async fn remove_factor(
+        &self,
+        owner: &UserName,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let detail = format!("account {owner}: removed");
+        if self.store().remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {
+            Ok(())
+        } else {
+            Err(AuthError::NoFactor(owner.clone()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The section `[directory]` of the configuration.
+
+use super::login::{Domains, is_dns_name};
+use crate::{auth::Grant, time::Seconds};
+use serde::Deserialize;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// The most controllers and groups that are read.
+const MAX_CONTROLLERS: usize = 16;
+const MAX_GROUPS: usize = 64;
+/// The longest distinguished name, in bytes.
+const MAX_DN: usize = 1024;
+
+/// What kind of directory it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Active Directory, or Samba as a domain controller.
+    ActiveDirectory,
+    /// OpenLDAP, with `inetOrgPerson` entries and groups that list their members.
+    Openldap,
+}
+
+/// How the connection is encrypted. There is no other way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// TLS from the first byte, port 636.
+    #[default]
+    Ldaps,
+    /// TLS before anything is asked, port 389.
+    Starttls,
+}
+
+/// Which authorities may sign the controllers' certificates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those of a PEM file, and no other.
+    Pinned(PathBuf),
+    /// Those that this system trusts.
+    System,
+}
+
+/// A directory server: its name or IPv4 address, and its port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+impl fmt::Display for Controller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A group of the directory, and what its members may do here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupGrants {
+    pub(super) group: String,
+    pub(super) grants: Vec<Grant>,
+}
+
+/// The account that looks people up. `Debug` hides its password.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) user: String,
+    pub(super) password: String,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({})", self.user)
+    }
+}
+
+/// The checked section.
+#[derive(Clone, Debug)]
+pub struct DirectoryConfig {
+    pub(super) kind: Kind,
+    pub(super) controllers: Vec<Controller>,
+    pub(super) encryption: Encryption,
+    pub(super) trust: Trust,
+    pub(super) base: String,
+    pub(super) domains: Domains,
+    pub(super) service: Service,
+    pub(super) connect: Seconds,
+    pub(super) answer: Seconds,
+    pub(super) groups: Vec<GroupGrants>,
+    /// After how long somebody who is signed in is looked up again.
+    pub recheck: Seconds,
+    /// How long somebody who is signed in stays so while no controller answers.
+    pub offline: Seconds,
+}
+
+impl fmt::Display for DirectoryConfig {
+    /// For people who look at the settings: where it is, and what its groups grant.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let controllers: Vec<_> = self.controllers.iter().map(ToString::to_string).collect();
+        write!(f, "{} at {}", self.domains.own(), controllers.join(", "))?;
+        for one in &self.groups {
+            let grants: Vec<_> = one.grants.iter().map(ToString::to_string).collect();
+            write!(f, "; {}: {}", one.group, grants.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The section as it stands in the file.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RawDirectory {
+    kind: Kind,
+    controllers: Vec<String>,
+    #[serde(default)]
+    encryption: Encryption,
+    ca_file: Option<String>,
+    #[serde(default)]
+    trust: RawTrust,
+    base: String,
+    domain: String,
+    netbios_domain: Option<String>,
+    #[serde(default)]
+    upn_suffixes: Vec<String>,
+    service_user: String,
+    service_password_file: String,
+    connect_seconds: Option<Seconds>,
+    answer_seconds: Option<Seconds>,
+    recheck_seconds: Option<Seconds>,
+    offline_seconds: Option<Seconds>,
+    groups: Vec<RawGroup>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawTrust {
+    #[default]
+    CaFile,
+    System,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawGroup {
+    group: String,
+    grants: Vec<String>,
+}
+
+/// A value of the section that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("directory.{key}: {what}")]
+pub struct NoDirectory {
+    key: &'static str,
+    what: String,
+}
+
+fn wrong(key: &'static str, what: impl Into<String>) -> NoDirectory {
+    NoDirectory { key, what: what.into() }
+}
+
+impl RawDirectory {
+    /// The file of the service account's password.
+    pub fn service_password_file(&self) -> &str {
+        &self.service_password_file
+    }
+
+    /// Checks the section. `folder` is that of the configuration file; `password` is what the
+    /// file of the service account's password holds.
+    pub fn check(self, folder: &Path, password: &str) -> Result<DirectoryConfig, NoDirectory> {
+        let trust = match (self.trust, self.ca_file) {
+            (RawTrust::CaFile, Some(file)) => Trust::Pinned(folder.join(file)),
+            (RawTrust::System, None) => Trust::System,
+            (RawTrust::CaFile, None) => {
+                let what = "is missing: name the PEM file of the authority that signs the \
+                            controllers' certificates, or write trust = \"system\"";
+                return Err(wrong("ca-file", what));
+            }
+            (RawTrust::System, Some(_)) => {
+                return Err(wrong("trust", "\"system\" and a ca-file exclude each other"));
+            }
+        };
+        if self.kind == Kind::Openldap && !self.upn_suffixes.is_empty() {
+            return Err(wrong("upn-suffixes", "only Active Directory has them"));
+        }
+        let password = password.trim_end_matches(['\r', '\n']);
+        // A directory takes a bind without a password for an anonymous one, and says it is fine.
+        if password.is_empty() {
+            return Err(wrong("service-password-file", "holds no password"));
+        }
+        if self.service_user.is_empty() {
+            return Err(wrong("service-user", "is empty"));
+        }
+        Ok(DirectoryConfig {
+            kind: self.kind,
+            controllers: controllers(&self.controllers, self.encryption)?,
+            encryption: self.encryption,
+            trust,
+            base: dn("base", self.base)?,
+            domains: Domains::new(&self.domain, self.netbios_domain.as_deref(), &self.upn_suffixes)
+                .map_err(|what| wrong("domain", what))?,
+            service: Service { user: self.service_user, password: password.to_owned() },
+            connect: self.connect_seconds.unwrap_or(Seconds::new(3)),
+            answer: self.answer_seconds.unwrap_or(Seconds::new(5)),
+            recheck: self.recheck_seconds.unwrap_or(Seconds::new(120)),
+            offline: self.offline_seconds.unwrap_or(Seconds::new(900)),
+            groups: groups(self.groups)?,
+        })
+    }
+}
+
+fn controllers(raw: &[String], encryption: Encryption) -> Result<Vec<Controller>, NoDirectory> {
+    let wrong = |what: String| wrong("controllers", what);
+    if !(1..=MAX_CONTROLLERS).contains(&raw.len()) {
+        return Err(wrong(format!("name 1 to {MAX_CONTROLLERS}")));
+    }
+    let usual = match encryption {
+        Encryption::Ldaps => 636,
+        Encryption::Starttls => 389,
+    };
+    let one = |text: &String| {
+        if text.contains("://") {
+            return Err(wrong(format!(
+                "\"{text}\": write NAME or NAME:PORT; the connection is always encrypted, \
+                 encryption = \"ldaps\" or \"starttls\" says how"
+            )));
+        }
+        let (host, port) = match text.split_once(':') {
+            None => (text.as_str(), Some(usual)),
+            Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)),
+        };
+        match port {
+            Some(port) if is_dns_name(host) => Ok(Controller { host: host.to_owned(), port }),
+            _ => Err(wrong(format!("\"{text}\" is no name or IPv4 address, perhaps with a port"))),
+        }
+    };
+    raw.iter().map(one).collect()
+}
+
+fn groups(raw: Vec<RawGroup>) -> Result<Vec<GroupGrants>, NoDirectory> {
+    if !(1..=MAX_GROUPS).contains(&raw.len()) {
+        let what = format!("name 1 to {MAX_GROUPS}: who is in none of them may not sign in");
+        return Err(wrong("groups", what));
+    }
+    let one = |raw: RawGroup| {
+        let grants: Result<Vec<Grant>, _> = raw.grants.iter().map(|grant| grant.parse()).collect();
+        let grants = grants.map_err(|error| wrong("groups.grants", error.to_string()))?;
+        if grants.is_empty() {
+            return Err(wrong("groups.grants", format!("\"{}\" grants nothing", raw.group)));
+        }
+        Ok(GroupGrants { group: dn("groups.group", raw.group)?, grants })
+    };
+    raw.into_iter().map(one).collect()
+}
+
+fn dn(key: &'static str, text: String) -> Result<String, NoDirectory> {
+    let good = text.contains('=') && text.len() <= MAX_DN && !text.chars().any(char::is_control);
+    if good {
+        Ok(text)
+    } else {
+        Err(wrong(
+            key,
+            format!("\"{text}\" is no distinguished name, such as CN=x,DC=example,DC=org"),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

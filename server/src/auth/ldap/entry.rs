@@ -1,0 +1,172 @@
+//! What an entry of the directory says of a person.
+
+use super::{config::Kind, login::AccountName, refusal::Refusal};
+use crate::time::Timestamp;
+use ldap3::SearchEntry;
+
+/// A flag of `userAccountControl`: the account is disabled.
+const ACCOUNTDISABLE: i64 = 0x2;
+/// Seconds from 1601, where `accountExpires` begins, to 1970.
+const EPOCH: i64 = 11_644_473_600;
+/// What an account that OpenLDAP's password policy locked for good has.
+const LOCKED_FOR_GOOD: &str = "000001010000Z";
+
+/// What stays the same when somebody is renamed or moved, and is never given to somebody else:
+/// `objectGUID` or `entryUUID`, as hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PersonId(String);
+
+impl PersonId {
+    /// Reads one that was written down.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        (text.len() == 32 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The filter that finds its entry.
+    pub(super) fn filter(&self, kind: Kind) -> String {
+        let digits = &self.0;
+        match kind {
+            Kind::ActiveDirectory => {
+                let bytes = digits.as_bytes().chunks(2);
+                let escaped = bytes.map(|pair| format!("\\{}", String::from_utf8_lossy(pair)));
+                format!("(objectGUID={})", escaped.collect::<String>())
+            }
+            Kind::Openldap => {
+                let parts =
+                    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+                format!("(entryUUID={})", parts.join("-"))
+            }
+        }
+    }
+}
+
+/// A person's entry.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) dn: String,
+    pub(super) id: PersonId,
+    pub(super) account: AccountName,
+    pub(super) shown: String,
+    fault: Option<Refusal>,
+}
+
+impl Entry {
+    /// The attributes that are asked for.
+    pub(super) const fn attributes(kind: Kind) -> &'static [&'static str] {
+        match kind {
+            Kind::ActiveDirectory => &[
+                "objectGUID",
+                "sAMAccountName",
+                "displayName",
+                "userAccountControl",
+                "accountExpires",
+            ],
+            Kind::Openldap => &["entryUUID", "uid", "displayName", "cn", "pwdAccountLockedTime"],
+        }
+    }
+
+    /// Nothing, if a name or id is missing or not of the kind that is let in.
+    pub(super) fn read(found: SearchEntry, kind: Kind, now: Timestamp) -> Option<Self> {
+        let first = |name: &str| {
+            let mut all = found.attrs.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            all.next().and_then(|(_, values)| values.first()).map(String::as_str)
+        };
+        let (id, account, fault) = match kind {
+            Kind::ActiveDirectory => {
+                let mut bytes = found.bin_attrs.iter();
+                let bytes = bytes.find(|(key, _)| key.eq_ignore_ascii_case("objectGUID"));
+                let bytes = bytes.and_then(|(_, values)| values.first()).map(Vec::as_slice);
+                // One that happens to be UTF-8 is among the texts.
+                let bytes = bytes.or_else(|| first("objectGUID").map(str::as_bytes))?;
+                let id = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+                let number = |name| first(name).and_then(|text| text.parse::<i64>().ok());
+                let flags = number("userAccountControl")?;
+                let expires = number("accountExpires").unwrap_or(0);
+                (id, first("sAMAccountName")?, active_directory_fault(flags, expires, now))
+            }
+            Kind::Openldap => {
+                let locked = first("pwdAccountLockedTime") == Some(LOCKED_FOR_GOOD);
+                let id = first("entryUUID")?.replace('-', "").to_ascii_lowercase();
+                (id, first("uid")?, locked.then_some(Refusal::Disabled))
+            }
+        };
+        let account = AccountName::parse(account)?;
+        let shown = first("displayName").or_else(|| first("cn")).unwrap_or(account.as_str());
+        let shown = shown.chars().filter(|c| !c.is_control()).take(100).collect();
+        Some(Self { id: PersonId::parse(&id)?, account, shown, fault, dn: found.dn })
+    }
+
+    /// Why the account may not be used now, whatever its password is.
+    pub(super) fn fault(&self) -> Option<Refusal> {
+        self.fault
+    }
+}
+
+fn active_directory_fault(flags: i64, expires: i64, now: Timestamp) -> Option<Refusal> {
+    if flags & ACCOUNTDISABLE != 0 {
+        return Some(Refusal::Disabled);
+    }
+    // Tenths of microseconds since 1601; 0 and the largest number mean never.
+    let never = expires == 0 || expires == i64::MAX;
+    let over = expires / 10_000_000 - EPOCH <= now.as_unix();
+    (!never && over).then_some(Refusal::Expired)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn entry(attrs: &[(&str, &str)]) -> SearchEntry {
+        let text = |(key, value): &(&str, &str)| ((*key).to_owned(), vec![(*value).to_owned()]);
+        SearchEntry {
+            dn: "CN=a,DC=b".to_owned(),
+            attrs: attrs.iter().map(text).collect(),
+            bin_attrs: HashMap::from([("objectGUID".to_owned(), vec![vec![0xab; 16]])]),
+        }
+    }
+
+    #[test]
+    fn an_account_ends_when_its_time_is_over() {
+        let fault =
+            |flags, expires, now| active_directory_fault(flags, expires, Timestamp::from_unix(now));
+        let y2020 = (1_577_836_800 + EPOCH) * 10_000_000;
+        assert_eq!(fault(0x200, y2020, 1_577_836_799), None);
+        assert_eq!(fault(0x200, y2020, 1_577_836_800), Some(Refusal::Expired));
+        assert_eq!(fault(0x202, 0, 0), Some(Refusal::Disabled));
+        for never in [0, i64::MAX] {
+            assert_eq!(fault(0x200, never, i64::MAX), None);
+        }
+        assert!(fault(0, i64::MIN, i64::MAX).is_some());
+    }
+
+    #[test]
+    fn an_entry_without_what_is_needed_is_none() {
+        let all = [("SAMACCOUNTNAME", "Alice"), ("userAccountControl", "512")];
+        let read = |attrs| Entry::read(entry(attrs), Kind::ActiveDirectory, Timestamp::default());
+        let alice = read(&all).unwrap();
+        assert_eq!((alice.account.as_str(), alice.shown.as_str()), ("alice", "alice"));
+        assert_eq!(
+            alice.id.filter(Kind::ActiveDirectory),
+            format!("(objectGUID={})", "\\ab".repeat(16))
+        );
+        assert!(read(&all[..1]).is_none() && read(&all[1..]).is_none());
+        assert!(read(&[("sAMAccountName", "a b"), all[1]]).is_none());
+    }
+
+    #[test]
+    fn ids_are_written_as_the_directory_has_them() {
+        let id = PersonId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        assert_eq!(id.filter(Kind::Openldap), "(entryUUID=01234567-89ab-cdef-0123-456789abcdef)");
+        for bad in ["", "0123456789abcdef0123456789abcdeg", "*", "0123456789ABCDEF0123456789ABCDEF"]
+        {
+            assert!(PersonId::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

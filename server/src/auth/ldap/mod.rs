@@ -1,0 +1,264 @@
+//! Sign-in by Active Directory or OpenLDAP.
+//!
+//! A service account looks the person up; then the password is proved by a bind as the entry
+//! that was found, so that the names of two people cannot be mixed up. Nothing is ever sent
+//! before the connection is encrypted and the controller's certificate is checked.
+
+mod ask;
+mod config;
+mod entry;
+mod login;
+mod refusal;
+mod tls;
+
+pub use config::{
+    Controller, DirectoryConfig, Encryption, GroupGrants, Kind, NoDirectory, RawDirectory, Trust,
+};
+pub use entry::PersonId;
+pub use login::Domains;
+pub use refusal::Refusal;
+pub use tls::TrustError;
+
+use crate::{auth::Grants, time::Timestamp};
+use ask::{Session, Trouble};
+use ldap3::dn_escape;
+use login::Login;
+use rustls::ClientConfig;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The longest password that is sent, in bytes.
+const MAX_PASSWORD: usize = 512;
+
+/// Somebody of the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What stays the same when they are renamed.
+    pub id: PersonId,
+    /// `account@domain`, in lower case.
+    pub name: String,
+    /// The name for people, without control characters.
+    pub shown: String,
+    /// What their groups grant. Never nothing.
+    pub grants: Grants,
+}
+
+/// The directory gave no answer.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// Not one controller could be asked.
+    #[error("no directory controller could be asked: {}", Tried(.0))]
+    Unreachable(Vec<(String, String)>),
+    /// A controller refuses what the configuration makes the server ask.
+    #[error("the directory controller {controller} says no: {why}")]
+    Refused {
+        /// Which one.
+        controller: String,
+        /// What it said, and what to do.
+        why: String,
+    },
+}
+
+struct Tried<'a>(&'a [(String, String)]);
+
+impl fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (controller, why)) in self.0.iter().enumerate() {
+            write!(f, "{}{controller}: {why}", if index == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignInError {
+    /// The one sentence for all reasons; the reason is for the audit log only.
+    #[error("the name or the password is wrong, or the account may not sign in here")]
+    Refused(Refusal),
+    /// Nobody can be let in now.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+/// How somebody who signed in stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They may stay, with these grants.
+    Good(Person),
+    /// They may not stay.
+    Ended(Refusal),
+}
+
+/// What a controller is asked.
+enum Question<'a> {
+    /// Whether that is somebody's password.
+    SignIn { login: &'a Login, password: &'a str },
+    /// How somebody stands.
+    Recheck(&'a PersonId),
+}
+
+/// A directory. Its clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    config: Arc<DirectoryConfig>,
+    client: Arc<ClientConfig>,
+    /// The controller that answered last is asked first.
+    first: Arc<AtomicUsize>,
+}
+
+impl Directory {
+    /// Reads the authorities that are trusted. No controller is asked yet.
+    pub fn new(config: DirectoryConfig) -> Result<Self, TrustError> {
+        let client = tls::client(&config.trust)?;
+        Ok(Self { config: Arc::new(config), client, first: Arc::default() })
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &DirectoryConfig {
+        &self.config
+    }
+
+    /// Lets somebody in by name and password.
+    pub async fn sign_in(
+        &self,
+        name: &str,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<Person, SignInError> {
+        // With an empty password a bind succeeds for anybody, as an anonymous one.
+        if password.is_empty() {
+            return Err(SignInError::Refused(Refusal::NoPassword));
+        }
+        if password.len() > MAX_PASSWORD {
+            return Err(SignInError::Refused(Refusal::WrongPassword));
+        }
+        let login = Login::parse(name, &self.config.domains)
+            .ok_or(SignInError::Refused(Refusal::NotAName))?;
+        let question = Question::SignIn { login: &login, password };
+        self.ask(&question, now).await?.map_err(SignInError::Refused)
+    }
+
+    /// How somebody who signed in stands now: removed from a group, disabled, expired, deleted?
+    /// Too many wrong passwords end nobody's session: anybody could cause that.
+    pub async fn recheck(&self, id: &PersonId, now: Timestamp) -> Result<Standing, DirectoryError> {
+        let answer = self.ask(&Question::Recheck(id), now).await?;
+        Ok(answer.map_or_else(Standing::Ended, Standing::Good))
+    }
+
+    /// The one way to write a name of this directory: `account@domain`, in lower case.
+    pub fn plain_name(&self, name: &str) -> Option<String> {
+        Some(match Login::parse(name, &self.config.domains)? {
+            Login::Account(name) | Login::Own(name) => {
+                format!("{name}@{}", self.config.domains.own())
+            }
+            Login::Suffix(name, domain) => format!("{name}@{domain}"),
+        })
+    }
+
+    async fn ask_at(
+        &self,
+        mut session: Session<'_>,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Person, Refusal>, Trouble> {
+        match *question {
+            Question::SignIn { login, password } => {
+                self.sign_in_at(session, login, password, now).await
+            }
+            Question::Recheck(id) => {
+                let entry = match session.by_id(id, now).await? {
+                    Ok(entry) => entry,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let grants = session.grants(&entry).await?;
+                Ok(self.person(entry, grants))
+            }
+        }
+    }
+
+    async fn sign_in_at(
+        &self,
+        mut session: Session<'_>,
+        login: &Login,
+        password: &str,
+        now: Timestamp,
+    ) -> Result<Result<Person, Refusal>, Trouble> {
+        let entry = match session.by_login(login, now).await? {
+            Ok(entry) => entry,
+            Err(refusal) => {
+                // As long as for somebody who is there. Whatever it says, nobody is let in.
+                let nobody = format!("CN={},{}", dn_escape("nobody"), self.config.base);
+                let _ = session.prove(&nobody, password).await;
+                return Ok(Err(refusal));
+            }
+        };
+        let grants = session.grants(&entry).await?;
+        let proof = session.prove(&entry.dn, password).await?;
+        Ok(proof.and_then(|()| self.person(entry, grants)))
+    }
+
+    /// The person, unless the account may not be used or grants nothing.
+    fn person(&self, entry: entry::Entry, grants: Grants) -> Result<Person, Refusal> {
+        if let Some(fault) = entry.fault() {
+            return Err(fault);
+        }
+        if grants.is_empty() {
+            return Err(Refusal::NoGroup);
+        }
+        let name = format!("{}@{}", entry.account, self.config.domains.own());
+        Ok(Person { id: entry.id, name, shown: entry.shown, grants })
+    }
+
+    /// Asks one controller after the other, until one gives an answer.
+    async fn ask(
+        &self,
+        question: &Question<'_>,
+        now: Timestamp,
+    ) -> Result<Result<Person, Refusal>, DirectoryError> {
+        let controllers = &self.config.controllers;
+        let first = self.first.load(Ordering::Relaxed);
+        let mut tried = Vec::new();
+        for index in (0..controllers.len()).map(|step| (first + step) % controllers.len()) {
+            let controller = &controllers[index];
+            let answer = match Session::open(&self.config, controller, &self.client).await {
+                Ok(session) => self.ask_at(session, question, now).await,
+                Err(trouble) => Err(trouble),
+            };
+            match answer {
+                Ok(answer) => {
+                    self.first.store(index, Ordering::Relaxed);
+                    return Ok(answer);
+                }
+                Err(Trouble::Next(why)) => {
+                    tracing::warn!(%controller, why, "a directory controller gave no answer");
+                    tried.push((controller.to_string(), why));
+                }
+                Err(Trouble::Final(why)) => {
+                    return Err(DirectoryError::Refused {
+                        controller: controller.to_string(),
+                        why,
+                    });
+                }
+            }
+        }
+        Err(DirectoryError::Unreachable(tried))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_can_be_asked_by_any_thread() {
+        fn sent<T: Send>(_: impl FnOnce(&'static Directory, &'static PersonId) -> T) {}
+        sent(|directory, _| directory.sign_in("", "", Timestamp::default()));
+        sent(|directory, id| directory.recheck(id, Timestamp::default()));
+    }
+}

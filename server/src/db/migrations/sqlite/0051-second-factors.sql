@@ -1,0 +1,7 @@
+-- Second factors of local accounts: what their secrets follow from, and the last code's step.
+CREATE TABLE second_factors (
+    owner TEXT PRIMARY KEY REFERENCES users (name),
+    number TEXT NOT NULL,
+    confirmed INTEGER NOT NULL,
+    step INTEGER NOT NULL
+) STRICT;
