@@ -294,15 +294,14 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         return Err(value("boot has neither listen nor listen-tls, so that no machine could ask"));
     }
     let days = u32::from(raw.limits.keep_boots_days.get());
+    let tls =
+        TlsFiles { certificate: folder.join(raw.tls.certificate), key: folder.join(raw.tls.key) };
     Ok(Config {
         listen: raw.boot.listen,
-        console: Console::check(raw.console).map_err(|what| value(&what))?,
+        console: Console::check(raw.console, folder, &tls).map_err(|what| value(&what))?,
         listen_tls: raw.boot.listen_tls,
         listen_tftp: raw.boot.listen_tftp,
-        tls: TlsFiles {
-            certificate: folder.join(raw.tls.certificate),
-            key: folder.join(raw.tls.key),
-        },
+        tls,
         tokenless: raw.boot.tokenless,
         hold: raw.boot.hold_seconds,
         database: Address::parse(&raw.database.url, folder)

@@ -1,6 +1,6 @@
 //! The configuration as it stands in the file.
 
-use super::{Guard, LogFormat, Tokenless, rules::RawRule};
+use super::{Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
 use crate::{
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
@@ -53,6 +53,9 @@ pub(super) struct RawBoot {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawConsole {
     pub(super) listen: SocketAddr,
+    pub(super) scheme: Scheme,
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<String>,
     pub(super) url: Option<String>,
     pub(super) idle_minutes: NonZeroU16,
     pub(super) session_hours: NonZeroU8,
@@ -62,6 +65,9 @@ impl Default for RawConsole {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            scheme: Scheme::Http,
+            certificate: None,
+            key: None,
             url: None,
             idle_minutes: NonZeroU16::MIN.saturating_add(29),
             session_hours: NonZeroU8::MIN.saturating_add(7),

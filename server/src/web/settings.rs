@@ -101,7 +101,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     vec![
         ("Machines ask over HTTP at", address(config.listen)),
         ("Machines ask over HTTPS at", address(config.listen_tls)),
-        ("Console and interface", console.listen.to_string()),
+        ("Console and interface", console.url()),
         ("Console's address for browsers", console.origin.clone().unwrap_or("not set".into())),
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
