@@ -4,6 +4,7 @@ use super::ui::Ui;
 use crate::{
     script::Profiles,
     tls::{Certificates, TlsFiles},
+    webhook::Sender,
 };
 use anyhow::Context;
 use std::path::Path;
@@ -35,6 +36,10 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
     ui.line(format_args!("console   {}", config.console.url()));
     if let Some(files) = &config.console.https {
         certificate(files, ui)?;
+    }
+    for webhook in &config.webhooks {
+        Sender::new(webhook)?;
+        ui.line(format_args!("webhook   {} {}", webhook.name, webhook.receiver()));
     }
     ui.line(format_args!("database  {:?}", config.database));
     ui.line(format_args!("profiles  {}", names.join(", ")));

@@ -2,11 +2,12 @@
 
 use crate::{
     api,
-    app::{App, AppError},
+    app::{App, AppError, Delivery},
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     time::Timestamp,
     tls::{Certificates, Loaded, TlsFiles},
+    webhook::Sender,
 };
 use anyhow::Context;
 use axum::Router;
@@ -27,6 +28,8 @@ use tokio::{
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often it is looked whether the certificate's files changed.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked for what webhooks are to be told.
+const TELL: Duration = Duration::from_secs(1);
 /// How long before its end a certificate is warned of, in days.
 const SOON: i64 = 30;
 /// How long the database may take until it is there.
@@ -55,12 +58,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let limits = Limits { clients: config.max_clients, head: config.request_time };
     let boot_tls = config.listen_tls.map(|_| certificates(&config.tls)).transpose()?;
     let console_tls = config.console.https.as_ref().map(certificates).transpose()?;
+    let senders: Vec<_> = config.webhooks.iter().map(Sender::new).collect::<Result<_, _>>()?;
     let app = Arc::new(open(config).await.context("opening the database")?);
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut running = Running { limits, stopped, tasks: Vec::new() };
     running.start(sweep(Arc::clone(&app), running.stopped.clone()));
+    for sender in senders {
+        running.start(tell(Arc::clone(&app), sender, running.stopped.clone()));
+    }
     running.console(&app, console_tls).await?;
     running.machines(&app, boot_tls).await?;
     tokio::select! {
@@ -234,6 +241,30 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         };
         if let Err(error) = result {
             tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
+        }
+    }
+}
+
+/// Tells one webhook, until it is told to stop. Each has a task of its own, so that none waits for
+/// another.
+async fn tell(app: Arc<App>, to: Sender, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(TELL);
+    let name = to.config().name.clone();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => {}
+        }
+        while !*stopped.borrow() {
+            match app.deliver(&to, Timestamp::now()).await {
+                Ok(Delivery::Delivered | Delivery::Passed) => {}
+                Ok(Delivery::Nothing | Delivery::Failed) => break,
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::error!(webhook = %name, error = format!("{error:#}"), "a webhook waits");
+                    break;
+                }
+            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     machine::Policy,
     time::Seconds,
     tls::TlsFiles,
+    webhook::{RawWebhook, WebhookConfig},
 };
 use bootmint_image_factory::{
     host::Name,
@@ -129,6 +130,8 @@ pub struct Config {
     pub os: Option<Name>,
     /// What is proposed for machines that nobody knows.
     pub rules: Vec<Rule>,
+    /// Programs that are told of changes.
+    pub webhooks: Vec<WebhookConfig>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
     /// What hosts do unless their profile says otherwise.
@@ -331,6 +334,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .into_iter()
             .map(|rule| rule.check().map_err(|what| value(&what)))
             .collect::<Result<_, _>>()?,
+        webhooks: webhooks(raw.webhooks, file)?,
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
         guard: raw.guard,
@@ -344,6 +348,22 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .parse()
             .map_err(|_| value("log.level is none of off, error, warn, info, debug, trace"))?,
     })
+}
+
+/// Checks the webhooks, whose key files lie beside the configuration `file`.
+fn webhooks(raws: Vec<RawWebhook>, file: &Path) -> Result<Vec<WebhookConfig>, ConfigError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let wrong = |what| ConfigError::Value { path: file.to_owned(), what };
+    let mut all: Vec<WebhookConfig> = Vec::with_capacity(raws.len());
+    for raw in raws {
+        let secret = read_private(&folder.join(raw.secret_file()))?;
+        let webhook = raw.check(&secret, folder).map_err(wrong)?;
+        if all.iter().any(|other| other.name == webhook.name) {
+            return Err(wrong(format!("two webhooks are called \"{}\"", webhook.name)));
+        }
+        all.push(webhook);
+    }
+    Ok(all)
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -4,6 +4,7 @@ use super::{Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
 use crate::{
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
+    webhook::RawWebhook,
 };
 use serde::Deserialize;
 use std::{
@@ -29,6 +30,8 @@ pub(super) struct RawConfig {
     pub(super) policy: RawPolicy,
     #[serde(default, rename = "rule")]
     pub(super) rules: Vec<RawRule>,
+    #[serde(default, rename = "webhook")]
+    pub(super) webhooks: Vec<RawWebhook>,
     #[serde(default)]
     pub(super) guard: Guard,
     #[serde(default)]

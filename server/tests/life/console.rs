@@ -39,7 +39,7 @@ fn program(program: &str, args: &[&str]) -> Output {
     Command::new(program).args(args).stdin(Stdio::null()).output().unwrap()
 }
 
-fn bootmint(args: &[&str]) -> Output {
+pub(crate) fn bootmint(args: &[&str]) -> Output {
     program(env!("CARGO_BIN_EXE_bootmint"), args)
 }
 

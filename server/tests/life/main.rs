@@ -20,6 +20,8 @@ mod replica;
 mod servers;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod webhooks;
 
 use bootmint_server::{
     app::Order,

@@ -123,6 +123,8 @@ pub(super) const TABLES: &[Table] = &[
     table!(sign_ins by Text subject: subject Text, tries Int, blocked Int => "$1, $2, $3"),
     table!(replies by Text id: id Text, request Text, at Int, status Int, body Text
         => "$1, $2, $3, $4, $5"),
+    table!(webhooks by Text name: name Text, delivered Int, failures Int, next_try Int, lease Text,
+        lease_until Int => "$1, $2, $3, $4, $5, $6"),
 ];
 
 impl Table {

@@ -10,6 +10,7 @@ mod hosts;
 mod samples;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
+mod webhooks;
 
 pub(super) use engines::{Fresh, mariadb, postgres, sqlite};
 use samples::{boot, change, import, name};
@@ -86,4 +87,8 @@ contract!(
         accounts_and_tokens_are_kept_and_end,
         sessions_are_kept_and_end,
         tries_are_counted_until_they_are_blocked;
+    webhooks:
+        a_webhook_begins_where_the_log_ends_and_keeps_its_place,
+        one_replica_at_a_time_holds_a_webhook,
+        a_webhook_is_skipped_to_the_end;
 );

@@ -106,6 +106,7 @@ async fn fill_accounts(store: &Store) {
     store.count_try("user:alice", NOW, |_| None).await.unwrap();
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();
+    store.begin_webhook("chat").await.unwrap();
 }
 
 pub(crate) fn boot(at: Timestamp) -> BootRow {

@@ -1,0 +1,9 @@
+-- How far each webhook has been told of the audit log, and which replica is telling it.
+CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    delivered INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    next_try INTEGER NOT NULL,
+    lease TEXT,
+    lease_until INTEGER NOT NULL
+) STRICT;
