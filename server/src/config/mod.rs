@@ -45,6 +45,17 @@ pub enum Tokenless {
     Identify,
 }
 
+/// Whether a machine without a token is known by its asset tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssetLookup {
+    /// It is not.
+    #[default]
+    Refused,
+    /// It is. Anybody in the network can pretend one, and guess it.
+    Allowed,
+}
+
 /// What an arming must pass besides the host's name typed again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -106,6 +117,8 @@ pub struct Config {
     pub console: Console,
     /// What is done with a machine that comes without a token.
     pub tokenless: Tokenless,
+    /// Whether a machine without a token is known by its asset tag.
+    pub asset_lookup: AssetLookup,
     /// How long a held machine waits before it asks again.
     pub hold: Seconds,
     /// Where the database is.
@@ -306,6 +319,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         listen_tftp: raw.boot.listen_tftp,
         tls,
         tokenless: raw.boot.tokenless,
+        asset_lookup: raw.boot.asset_lookup,
         hold: raw.boot.hold_seconds,
         database: Address::parse(&raw.database.url, folder)
             .map_err(|source| ConfigError::Database { path: path(), source })?,

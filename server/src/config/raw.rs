@@ -1,6 +1,6 @@
 //! The configuration as it stands in the file.
 
-use super::{Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
+use super::{AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
 use crate::{
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
@@ -48,6 +48,8 @@ pub(super) struct RawBoot {
     pub(super) listen_tftp: Option<SocketAddr>,
     #[serde(default = "discover")]
     pub(super) tokenless: Tokenless,
+    #[serde(default)]
+    pub(super) asset_lookup: AssetLookup,
     #[serde(default = "half_a_minute")]
     pub(super) hold_seconds: Seconds,
 }

@@ -18,6 +18,7 @@ fn what_init_makes_is_the_default() {
     let config = load(&file, []).unwrap();
     assert_eq!(config.policy, Policy::default());
     assert_eq!(config.tokenless, Tokenless::Discover);
+    assert_eq!(config.asset_lookup, AssetLookup::Refused);
     assert_eq!(config.listen, Some("0.0.0.0:8080".parse().unwrap()));
     let Address::Sqlite(path) = &config.database else { panic!("not SQLite") };
     assert_eq!(path, &file.parent().unwrap().join("bootmint.db"));

@@ -107,6 +107,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Signed out at last after", format!("{} s", console.longest.get())),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
+        ("Machines known by their asset tag", shown(&config.asset_lookup)),
         ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),
         ("Firmware profile of hosts that name none", config.image_profile.to_string()),
         ("First boot", shown(&policy.first_boot)),

@@ -2,6 +2,8 @@
 //! to a real listener on loopback.
 
 #[cfg(test)]
+mod asset;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod console;

@@ -53,6 +53,26 @@ pub(super) async fn hosts_are_found_by_what_they_prove<K>(fresh: &Fresh<K>) {
     assert!(store.host_by_ids(None, None).await.unwrap().is_none());
 }
 
+pub(super) async fn hosts_are_found_by_their_asset_tags_if_one_has_it<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let tag = |text: &str| text.parse().unwrap();
+    let mut hosts: Vec<_> = (1..=3).map(|n| testing::host(&format!("web-0{n}"), n)).collect();
+    (hosts[0].asset, hosts[1].asset) = (Some(tag("A 1")), Some(tag("B-2")));
+    import(&store, &hosts).await.unwrap();
+    let found = async |asset: &str| {
+        let found = store.host_by_asset(&tag(asset)).await.unwrap();
+        found.map(|stored| stored.host.name.to_string())
+    };
+    assert_eq!(found("A 1").await.as_deref(), Some("web-01"));
+    assert_eq!(found("a 1").await, None, "it is another one");
+    hosts[2].asset = hosts[0].asset.clone();
+    import(&store, &hosts).await.unwrap();
+    assert_eq!(found("A 1").await, None, "two have it");
+    hosts[0].asset = None;
+    import(&store, &hosts).await.unwrap();
+    assert_eq!(found("A 1").await.as_deref(), Some("web-03"));
+}
+
 pub(super) async fn due_hosts_come_in_the_order_of_their_times<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     for (number, late) in [(1, 30), (2, 10), (3, 20)] {

@@ -70,6 +70,7 @@ contract!(
         hosts_are_imported_once_and_updated,
         an_import_is_all_or_nothing,
         hosts_are_found_by_what_they_prove,
+        hosts_are_found_by_their_asset_tags_if_one_has_it,
         due_hosts_come_in_the_order_of_their_times,
         a_host_is_edited_by_who_saw_its_generation;
     changes:

@@ -7,3 +7,8 @@ CREATE TABLE webhooks (
     lease TEXT,
     lease_until INTEGER NOT NULL
 ) STRICT;
+
+-- By what firmware from elsewhere may know a host; several may have the same.
+ALTER TABLE hosts ADD COLUMN asset TEXT;
+CREATE INDEX hosts_asset ON hosts (asset);
+UPDATE hosts SET asset = json_extract(spec, '$.asset');
