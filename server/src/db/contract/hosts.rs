@@ -73,6 +73,23 @@ pub(super) async fn hosts_are_found_by_their_asset_tags_if_one_has_it<K>(fresh: 
     assert_eq!(found("A 1").await.as_deref(), Some("web-03"));
 }
 
+/// What the migration does for hosts that were there before it.
+pub(super) async fn asset_tags_of_older_hosts_are_known<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (mut one, two) = (testing::host("web-01", 1), testing::host("web-02", 2));
+    one.asset = Some("A 1%".parse().unwrap());
+    import(&store, &[one.clone(), two]).await.unwrap();
+    let (_, script) = store.engine.migrations().iter().find(|(version, _)| *version == 40).unwrap();
+    let update = &script[script.find("UPDATE hosts").unwrap()..];
+    let mut tx = store.engine.begin().await.unwrap();
+    tx.execute("UPDATE hosts SET asset = 'x'", []).await.unwrap();
+    tx.script(update).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = store.host_by_asset(one.asset.as_ref().unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.host.name, one.name);
+    assert!(store.host_by_asset(&"x".parse().unwrap()).await.unwrap().is_none());
+}
+
 pub(super) async fn due_hosts_come_in_the_order_of_their_times<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     for (number, late) in [(1, 30), (2, 10), (3, 20)] {

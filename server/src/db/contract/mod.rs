@@ -71,6 +71,7 @@ contract!(
         an_import_is_all_or_nothing,
         hosts_are_found_by_what_they_prove,
         hosts_are_found_by_their_asset_tags_if_one_has_it,
+        asset_tags_of_older_hosts_are_known,
         due_hosts_come_in_the_order_of_their_times,
         a_host_is_edited_by_who_saw_its_generation;
     changes:
