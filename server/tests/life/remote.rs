@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 /// Serves the interface of `site`; its URL.
-async fn console(site: &Site) -> String {
+pub(crate) async fn console(site: &Site) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let limits = Limits { clients: 100, head: Seconds::new(5) };
@@ -24,7 +24,7 @@ async fn console(site: &Site) -> String {
 }
 
 /// A token of a new program with these roles.
-async fn token(site: &Site, name: &str, roles: &str) -> String {
+pub(crate) async fn token(site: &Site, name: &str, roles: &str) -> String {
     let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());
     let (root, now) = (Actor::person("root"), Timestamp::now());
     site.app.add_account(&owner, &grants, false, &root, now).await.unwrap();

@@ -3,7 +3,7 @@
 
 use crate::{
     console::bootmint,
-    replica,
+    remote, replica,
     servers::Server,
     site::{self, Site},
 };
@@ -20,7 +20,7 @@ use bootmint_server::{
     boot::{self, Limits, Transport},
     db::Actor,
     time::{Seconds, Timestamp},
-    tls::{self, KeyKind},
+    tls::{self, Certificates, KeyKind, TlsFiles},
     webhook::{Message, Sender, new_key},
 };
 use serde_json::Value;
@@ -94,16 +94,20 @@ async fn hear(State(ear): State<Arc<Mutex<Ear>>>, headers: HeaderMap, body: Byte
 
 impl Receiver {
     async fn start() -> Self {
+        Self::start_over("http", Transport::Plain).await
+    }
+
+    async fn start_over(scheme: &str, transport: Transport) -> Self {
         let ear = Arc::new(Mutex::new(Ear::default()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let router = Router::new()
             .route("/hook", post(hear))
             .route("/elsewhere", post(hear))
             .with_state(Arc::clone(&ear));
         let limits = Limits { clients: 100, head: Seconds::new(60) };
         let stop = std::future::pending();
-        tokio::spawn(boot::serve(listener, Transport::Plain, router, limits, stop));
+        tokio::spawn(boot::serve(listener, transport, router, limits, stop));
         let folder = tempfile::tempdir().unwrap();
         let receiver = Self { url, key: new_key().unwrap(), folder, ear };
         fs::write(receiver.key_file(), format!("{}\n", receiver.key)).unwrap();
@@ -292,9 +296,65 @@ async fn each_webhook_is_told_what_it_asks_for_and_a_dead_one_stops_no_other() {
     assert_eq!(receiver.heard()[1].json()["data"]["site"], "berlin");
     let place = site.app.store().webhook("dead").await.unwrap().unwrap();
     assert_eq!((place.failures, place.delivered), (1, 2), "it keeps its place");
+    let (console, token) =
+        (remote::console(&site).await, remote::token(&site, "mo", "admin").await);
+    let plain = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+    let asked = plain.get(format!("{console}/metrics")).bearer_auth(token);
+    let metrics = asked.send().await.unwrap().text().await.unwrap();
+    for line in [
+        "bootmint_webhook_delivered_total{webhook=\"holds\"} 1",
+        "bootmint_webhook_failed_total{webhook=\"dead\"} 1",
+        "bootmint_webhook_failures{webhook=\"dead\"} 1",
+        "bootmint_webhook_failures{webhook=\"holds\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    let lag = |name: &str| {
+        let begin = format!("bootmint_webhook_lag{{webhook=\"{name}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(begin.as_str()));
+        line.unwrap().parse::<i64>().unwrap()
+    };
+    assert_eq!(lag("dead") - lag("holds"), 2);
     let error = senders[3].send(&Message::ping("1", now), now).await;
     let error = format!("{:#}", anyhow::Error::from(error.unwrap_err()));
     assert!(error.contains("allow-private"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_over_https_shows_the_right_certificate_and_its_name_leads_where_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::now();
+    let roots = [(); 2].map(|()| tls::root(KeyKind::P256, now).unwrap());
+    let pair = tls::server(&roots[0], KeyKind::P256, &tls::with_loopback(&[]), now).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let files = TlsFiles { certificate: path("server.pem"), key: path("server.key") };
+    fs::write(&files.certificate, &pair.certificates).unwrap();
+    fs::write(&files.key, &pair.key).unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+    let certificates = Certificates::load(files).unwrap();
+    let transport = Transport::Tls(certificates.config().unwrap());
+    let receiver = Receiver::start_over("https", transport).await;
+    for (root, name) in roots.iter().zip(["ours.pem", "other.pem"]) {
+        fs::write(path(name), &root.certificates).unwrap();
+    }
+    let ca = |name: &str| format!("ca-file = \"{}\"", path(name).display());
+    let (address, named) = (receiver.hook(), receiver.hook().replace("127.0.0.1", "localhost"));
+    let leave = format!("{}\nallow-private = true", ca("ours.pem"));
+    let more = [
+        receiver.section("address", &address, &ca("ours.pem")),
+        receiver.section("stranger", &address, &ca("other.pem")),
+        receiver.section("name", &named, &ca("ours.pem")),
+        receiver.section("allowed", &named, &leave),
+    ];
+    let site = Site::start_with(&["web-01"], "", &more.concat()).await;
+    let mut sent = Vec::new();
+    for at in 0..4 {
+        let (to, message) = (sender(&site.app, at), Message::ping(&at.to_string(), now));
+        sent.push(to.send(&message, now).await.is_ok());
+    }
+    assert_eq!(sent, [true, false, false, true]);
+    let ids: Vec<_> = receiver.heard().into_iter().map(|heard| heard.id).collect();
+    assert_eq!(ids, ["ping_0", "ping_3"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
