@@ -63,6 +63,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Without HTTPS nobody listens to it, and it must not end the server.
+    let _hangup = signal(SignalKind::hangup())?;
     let mut running = Running { limits, stopped, tasks: Vec::new() };
     running.start(sweep(Arc::clone(&app), running.stopped.clone()));
     for sender in senders {
