@@ -77,6 +77,17 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_https_has_nothing_to_read_again_and_goes_on() {
+    let site = replica::Site::new("sqlite:test.db", &["web-01".to_owned()]).await;
+    let mut replica = site.replica();
+    replica.hang_up();
+    for _ in 0..3 {
+        let answer = client::request(replica.address, "GET", "/readyz", "", "").await;
+        assert_eq!((answer.status, replica.runs()), (200, true));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_host_installs_by_itself_only_where_the_policy_says_so() {
     let site = Site::start(&["web-01"], "first-boot = \"install\"").await;
     let install = Install::read(&site.boot("web-01").await);

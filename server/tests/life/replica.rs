@@ -86,6 +86,18 @@ impl Replica {
         self.child.wait().unwrap();
     }
 
+    /// Tells the process to read its files again.
+    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Starts it again where it was.
     pub(crate) fn start_again(&mut self) {
         self.child = start(&self.config, self.address);
