@@ -195,7 +195,7 @@ fn the_command_line_trusts_the_root_it_is_given_and_new_certificates_are_taken()
     fs::write(&key, &pair.key).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     fs::write(site.folder.join("tls/server.pem"), &pair.certificates).unwrap();
-    program("kill", &["-HUP", &site.server.id().to_string()]);
+    program("sh", &["-c", &format!("kill -HUP {}", site.server.id())]);
     site.until("the new certificate is shown", || asks(&stranger).status.success());
     assert!(!asks(&ours).status.success(), "the certificate before is shown no more");
 }
