@@ -64,6 +64,8 @@ struct Ear {
     heard: Vec<Heard>,
     /// The statuses of the next answers; then all is well.
     answers: Vec<u16>,
+    /// How long it thinks about each.
+    slow: Duration,
 }
 
 /// A receiver that remembers all it was sent.
@@ -77,15 +79,19 @@ struct Receiver {
 async fn hear(State(ear): State<Arc<Mutex<Ear>>>, headers: HeaderMap, body: Bytes) -> Response {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     assert_eq!(header("content-type"), "application/json");
-    let mut ear = ear.lock().unwrap();
-    let status = if ear.answers.is_empty() { 204 } else { ear.answers.remove(0) };
-    ear.heard.push(Heard {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-        body: String::from_utf8(body.to_vec()).unwrap(),
-        status,
-    });
+    let (status, slow) = {
+        let mut ear = ear.lock().unwrap();
+        let status = if ear.answers.is_empty() { 204 } else { ear.answers.remove(0) };
+        ear.heard.push(Heard {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+            body: String::from_utf8(body.to_vec()).unwrap(),
+            status,
+        });
+        (status, ear.slow)
+    };
+    tokio::time::sleep(slow).await;
     match status {
         307 => Redirect::temporary("/elsewhere").into_response(),
         status => StatusCode::from_u16(status).unwrap().into_response(),
@@ -367,6 +373,8 @@ async fn two_servers_that_are_killed_lose_and_double_nothing() {
     let Some((_server, url)) = tokio::task::spawn_blocking(start).await.unwrap() else { return };
     let receiver = Receiver::start().await;
     receiver.answer(&[500, 503]);
+    // While one server waits for an answer, the other looks what there is to tell.
+    receiver.ear.lock().unwrap().slow = Duration::from_millis(300);
     let hosts: Vec<_> = (1..=4).map(|number| format!("web-{number:02}")).collect();
     let section = receiver.section("chat", &receiver.hook(), "");
     let site = replica::Site::with(&url, &hosts, &section).await;
