@@ -8,6 +8,9 @@ COPY . .
 RUN cargo build --locked --release --package bootmint-server --bin bootmint
 
 FROM debian:bookworm-slim
+# Whom webhooks, databases and directories may be signed by, where no ca-file says otherwise.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /site bootmint \
     && install -d -m 0700 -o bootmint -g bootmint /site
 COPY --from=build /src/target/release/bootmint /usr/local/bin/bootmint

@@ -17,6 +17,7 @@ pub mod secret;
 pub mod time;
 pub mod tls;
 pub mod web;
+pub mod webhook;
 
 #[cfg(test)]
 mod testing;

@@ -24,6 +24,8 @@ struct Route {
 pub struct Metrics {
     requests: Mutex<BTreeMap<String, Route>>,
     boots: Mutex<BTreeMap<&'static str, u64>>,
+    /// By webhook: how many messages were delivered, and how many tries failed.
+    webhooks: Mutex<BTreeMap<String, [u64; 2]>>,
 }
 
 impl Metrics {
@@ -48,11 +50,26 @@ impl Metrics {
         *self.boots.lock().unwrap_or_else(PoisonError::into_inner).entry(action).or_default() += 1;
     }
 
+    /// Counts a message to a webhook that was delivered, or not.
+    pub fn webhook(&self, name: &str, delivered: bool) {
+        let mut all = self.webhooks.lock().unwrap_or_else(PoisonError::into_inner);
+        let [good, bad] = all.entry(name.to_owned()).or_default();
+        *(if delivered { good } else { bad }) += 1;
+    }
+
     /// Writes all of it in Prometheus' text format.
     pub(crate) fn write(&self, to: &mut String) -> std::fmt::Result {
         writeln!(to, "# TYPE bootmint_boots_total counter")?;
         for (action, count) in &*self.boots.lock().unwrap_or_else(PoisonError::into_inner) {
             writeln!(to, "bootmint_boots_total{{action=\"{action}\"}} {count}")?;
+        }
+        let webhooks = self.webhooks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (at, what) in ["delivered", "failed"].into_iter().enumerate() {
+            writeln!(to, "# TYPE bootmint_webhook_{what}_total counter")?;
+            for (name, counts) in &webhooks {
+                let count = counts.get(at).copied().unwrap_or_default();
+                writeln!(to, "bootmint_webhook_{what}_total{{webhook=\"{name}\"}} {count}")?;
+            }
         }
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         writeln!(to, "# TYPE bootmint_requests_total counter")?;
@@ -95,10 +112,15 @@ mod tests {
         metrics.request("/boot/{token}", 200, Duration::from_micros(900));
         metrics.request("/boot/{token}", 500, Duration::from_millis(60));
         metrics.boot("local");
+        metrics.webhook("chat", true);
+        metrics.webhook("chat", true);
+        metrics.webhook("chat", false);
         let mut text = String::new();
         metrics.write(&mut text).unwrap();
         for line in [
             "bootmint_boots_total{action=\"local\"} 1",
+            "bootmint_webhook_delivered_total{webhook=\"chat\"} 2",
+            "bootmint_webhook_failed_total{webhook=\"chat\"} 1",
             "bootmint_requests_total{route=\"/boot/{token}\",status=\"500\"} 1",
             "bootmint_request_seconds_bucket{route=\"/boot/{token}\",le=\"0.001\"} 1",
             "bootmint_request_seconds_bucket{route=\"/boot/{token}\",le=\"0.1\"} 2",

@@ -98,7 +98,7 @@ async fn changes(app: &App, caller: &Caller, after: &mut i64) -> Result<String, 
     let mut text = String::new();
     for row in app.store().audit(*after, 100).await? {
         *after = row.seq;
-        if (!row.became.is_empty() || row.event == "remove") && may_see(app, caller, &row).await? {
+        if row.is_of_host() && may_see(app, caller, &row).await? {
             let data = json!({
                 "host": row.host, "event": row.event, "was": row.was, "became": row.became,
                 "at": row.at.to_string(),

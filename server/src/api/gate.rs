@@ -1,22 +1,21 @@
 //! The gate before every route: who asks, and may they.
 
 use super::{
-    caller::{Caller, Source},
+    arrival::{Arrival, asked},
+    caller::Caller,
     once,
     problem::Problem,
-    routes::{Access, Route},
+    routes::Route,
 };
 use crate::{
     app::App,
-    auth::{Permission, Principal},
-    boot::Peer,
+    auth::Principal,
     db::{AuditResult, DbError, Note, Trace},
-    secret::{hex, random_bytes},
     time::Timestamp,
 };
 use axum::{
     extract::{RawPathParams, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -34,42 +33,22 @@ pub(super) struct Gate {
 pub(super) async fn pass(
     State(gate): State<Gate>,
     params: RawPathParams,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let id = match random_bytes::<8>() {
-        Ok(bytes) => hex(&bytes),
-        Err(error) => return Problem::from(crate::app::AppError::from(error)).into_response(),
+    let arrival = match Arrival::of(&params, &mut request) {
+        Ok(arrival) => arrival,
+        Err(problem) => return problem.into_response(),
     };
-    // What was asked for may be no host's name at all.
-    let host = params.iter().find(|(name, _)| *name == "host");
-    let host: Option<HostName> = host.and_then(|(_, text)| text.parse().ok());
-    let mut response = gate.answer(request, next, &id, host.as_ref()).await;
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", value);
-    }
-    let (method, route) = (gate.route.method.name(), gate.route.path);
-    tracing::info!(request = id, method, route, status = response.status().as_u16(), "console");
+    let mut response = gate.answer(request, next, &arrival).await;
+    arrival.leave(gate.route, &mut response);
     response
 }
 
 impl Gate {
-    async fn answer(
-        &self,
-        mut request: Request,
-        next: Next,
-        id: &str,
-        host: Option<&HostName>,
-    ) -> Response {
-        let peer = request.extensions().get::<Peer>().map(ToString::to_string);
-        let source = peer.unwrap_or_default();
-        let trace = Trace { source, request: id.to_owned(), ..Trace::default() };
-        request.extensions_mut().insert(Source(trace.clone()));
-        let (permission, place) = match self.route.access {
-            Access::Anybody => return next.run(request).await,
-            Access::Known => (Permission::TokensOwn, None),
-            Access::Needs(permission, reach) => (permission, Some(reach.place())),
-        };
+    async fn answer(&self, mut request: Request, next: Next, arrival: &Arrival) -> Response {
+        let Some((permission, place)) = asked(self.route) else { return next.run(request).await };
+        let (trace, host) = (arrival.trace.clone(), arrival.host.as_ref());
         let mut caller = match self.recognise(request.headers()).await {
             Ok(principal) => {
                 let token = principal.token().map(ToString::to_string).unwrap_or_default();

@@ -5,6 +5,7 @@
 //! whether they may; handlers look at the host in question and call the application.
 
 pub(crate) mod accounts;
+pub(crate) mod arrival;
 pub(crate) mod audit;
 pub(crate) mod caller;
 pub(crate) mod events;
@@ -29,7 +30,14 @@ pub use openapi::document;
 pub use routes::{Access, Method, Reach, Route, TABLE};
 
 use crate::{app::App, boot::watch};
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderValue, header},
+    middleware,
+    response::Response,
+    routing::get,
+};
 use std::sync::Arc;
 
 /// The largest body of a request, in bytes: a feed that is imported.
@@ -45,10 +53,21 @@ pub fn router(app: &Arc<App>) -> Router {
         let guarded = route.methods().route_layer(middleware::from_fn_with_state(gate, gate::pass));
         router = router.route(route.path, guarded);
     }
-    router
+    let router = router
         .fallback(|| async { problem::Problem::nothing_there() })
         .merge(crate::web::router(app))
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn_with_state(Arc::clone(app), watch))
-        .with_state(Arc::clone(app))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), watch));
+    let router = match app.config().console.is_secure() {
+        true => router.layer(middleware::map_response(stay_secure)),
+        false => router,
+    };
+    router.with_state(Arc::clone(app))
+}
+
+/// Tells browsers to come by HTTPS alone, for a year.
+async fn stay_secure(mut response: Response) -> Response {
+    let value = HeaderValue::from_static("max-age=31536000");
+    response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+    response
 }

@@ -2,7 +2,7 @@
 
 use super::{App, AppError, BOOT, Facts, RACES};
 use crate::{
-    config::{Secrets, Tokenless},
+    config::{AssetLookup, Secrets, Tokenless},
     db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
     machine::{self, Action, AttemptId, Event, State},
     script::{self, Kind, LOCAL, Profile, Release, Script},
@@ -60,7 +60,10 @@ impl App {
                 facts: facts.to_json(),
             };
             if let Some(script) = self.answer_boot(&host, choice, boot, now).await? {
-                return Ok(script);
+                return Ok(match proof {
+                    Proof::Token(_) => script,
+                    Proof::Nothing => script::without_ticket(&script, &host.host),
+                });
             }
         }
         match self.find(proof, facts).await? {
@@ -72,10 +75,27 @@ impl App {
     async fn find(&self, proof: &Proof, facts: &Facts) -> Result<Option<StoredHost>, AppError> {
         match proof {
             Proof::Token(digest) => Ok(self.store.host_by_token(digest).await?),
-            Proof::Nothing if self.config.tokenless == Tokenless::Identify => {
-                Ok(self.store.host_by_ids(facts.mac(), facts.uuid()).await?)
+            Proof::Nothing => self.find_by_facts(facts).await,
+        }
+    }
+
+    /// The host that a machine says it is, as far as such words count.
+    async fn find_by_facts(&self, facts: &Facts) -> Result<Option<StoredHost>, AppError> {
+        let by_ids = match self.config.tokenless {
+            Tokenless::Identify => self.store.host_by_ids(facts.mac(), facts.uuid()).await?,
+            Tokenless::Discover => None,
+        };
+        let by_asset = match (self.config.asset_lookup, facts.asset()) {
+            (AssetLookup::Allowed, Some(asset)) => self.store.host_by_asset(&asset).await?,
+            _ => None,
+        };
+        match (by_ids, by_asset) {
+            (Some(one), Some(other)) if one.host.name != other.host.name => {
+                let (one, other) = (one.host.name, other.host.name);
+                tracing::warn!(%one, %other, "a machine that is two hosts is none");
+                Ok(None)
             }
-            Proof::Nothing => Ok(None),
+            (one, other) => Ok(one.or(other)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What a machine says of itself. It is kept for people to read and proves nothing; it never
 //! enters a script.
 
-use bootmint_image_factory::host::{Mac, Uuid};
+use bootmint_image_factory::host::{Mac, Text, Uuid};
 use std::collections::BTreeMap;
 
 /// The fields that are kept.
@@ -21,6 +21,24 @@ pub const FIELDS: [&str; 12] = [
 ];
 /// The most characters of a value that are kept.
 const MAX_VALUE: usize = 255;
+
+/// What makers write where no asset tag was set, in lower case: it tells no machine from another.
+const NO_ASSET: [&str; 14] = [
+    "no asset tag",
+    "no asset information",
+    "asset tag",
+    "asset-1234567890",
+    "1234567890",
+    "0123456789",
+    "default string",
+    "to be filled by o.e.m.",
+    "not specified",
+    "not applicable",
+    "unknown",
+    "none",
+    "n/a",
+    "na",
+];
 
 /// The facts of one request: known fields only, in printable ASCII, of limited length.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +71,14 @@ impl Facts {
     /// The machine's UUID, if it is one.
     pub fn uuid(&self) -> Option<Uuid> {
         self.get("uuid")?.parse().ok()
+    }
+
+    /// The machine's asset tag, if it is one and tells it from others.
+    pub fn asset(&self) -> Option<Text> {
+        let tag = self.get("asset")?.trim();
+        let empty = NO_ASSET.iter().any(|empty| tag.eq_ignore_ascii_case(empty));
+        // A question mark stands for what a machine sent and no tag can hold.
+        if empty || tag.contains('?') { None } else { tag.parse().ok() }
     }
 
     /// A JSON object.
@@ -104,6 +130,29 @@ mod tests {
         assert_eq!(Facts::default().identity("192.0.2.9"), "peer 192.0.2.9");
         let facts = Facts::from_form([("mac", "52:54:00:AA:00:01")]);
         assert_eq!(facts.identity("192.0.2.9"), "52:54:00:aa:00:01||");
+    }
+
+    #[test]
+    fn an_asset_tag_is_checked_and_no_makers_word_for_nothing() {
+        let asset = |tag| Facts::from_form([("asset", tag)]).asset().map(|tag| tag.to_string());
+        assert_eq!(asset(" A-17/b "), Some("A-17/b".to_owned()));
+        for bad in [
+            "",
+            " ",
+            "Default string",
+            "NONE",
+            "To Be Filled By O.E.M.",
+            "A\n17",
+            "A;17",
+            "${uuid}",
+            "' OR 1=1",
+            "A\u{e4}",
+            "-A",
+            "%00\0",
+        ] {
+            assert_eq!(asset(bad), None, "{bad:?}");
+        }
+        assert_eq!(asset(&"x".repeat(300)), Some("x".repeat(255)), "it is cut, as all facts are");
     }
 
     proptest! {

@@ -10,6 +10,7 @@ mod images;
 mod import;
 mod orders;
 mod sweep;
+mod webhooks;
 
 pub use answers::Report;
 pub use boots::Proof;
@@ -18,6 +19,7 @@ pub use facts::{FIELDS as FACTS, Facts};
 pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::{Order, Text};
+pub use webhooks::Delivery;
 
 use crate::{
     auth::ldap::Directory,

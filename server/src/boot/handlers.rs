@@ -28,7 +28,7 @@ pub(super) async fn boot(
     answer_boot(&app, Proof::Token(Digest::of(token.as_bytes())), &peer, &fields).await
 }
 
-/// `GET|POST /boot`.
+/// `GET|POST /boot`, also as `/boot.php`.
 pub(super) async fn boot_without_token(
     State(app): State<Arc<App>>,
     Extension(peer): Extension<Peer>,

@@ -36,6 +36,8 @@ pub fn router(app: Arc<App>) -> Router {
     let files = ServeDir::new(&app.config().files).append_index_html_on_directories(false);
     Router::new()
         .route("/boot", get(handlers::boot_without_token).post(handlers::boot_without_token))
+        // What firmware from elsewhere may have been told to ask for.
+        .route("/boot.php", get(handlers::boot_without_token).post(handlers::boot_without_token))
         .route("/boot/{token}", get(handlers::boot).post(handlers::boot))
         .route("/attempt/{id}/{report}", post(handlers::report))
         .route("/answer/{secret}/{file}", get(handlers::answer))

@@ -12,7 +12,8 @@ use std::{fs, path::Path};
 /// Arguments of `bootmint certificate`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// A name or address that machines reach the server by (may stand several times)
+    /// A name or address that machines and people reach the server by (may stand several times);
+    /// the names of this computer's loopback are always added
     #[arg(long = "name", value_name = "NAME", required = true)]
     names: Vec<ServerName>,
     /// The kind of its key
@@ -29,7 +30,8 @@ pub(super) fn run(args: &Args, config: &Config, ui: &Ui) -> anyhow::Result<()> {
         found.with_context(|| format!("reading the site's authority: {}", path.display()))
     };
     let root = Pair { certificates: read("ca.pem")?, key: read("ca.key")? };
-    let pair = tls::server(&root, args.key, &args.names, Timestamp::now())?;
+    let names = tls::with_loopback(&args.names);
+    let pair = tls::server(&root, args.key, &names, Timestamp::now())?;
     // A running server sees one file change before the other; it goes on with the certificate
     // that it has until both fit.
     replace(&files.key, &pair.key)?;

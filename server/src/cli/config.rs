@@ -1,7 +1,11 @@
 //! `bootmint config`.
 
 use super::ui::Ui;
-use crate::{script::Profiles, tls::Certificates};
+use crate::{
+    script::Profiles,
+    tls::{Certificates, TlsFiles},
+    webhook::Sender,
+};
 use anyhow::Context;
 use std::path::Path;
 
@@ -26,12 +30,25 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
         ui.line(format_args!("listen    http://{address}"));
     }
     if let Some(address) = config.listen_tls {
-        let certificates = Certificates::load(config.tls.clone())?;
         ui.line(format_args!("listen    https://{address}"));
-        ui.line(format_args!("          certificate good until {}", certificates.expires()));
+        certificate(&config.tls, ui)?;
     }
-    ui.line(format_args!("console   http://{}", config.console.listen));
+    ui.line(format_args!("console   {}", config.console.url()));
+    if let Some(files) = &config.console.https {
+        certificate(files, ui)?;
+    }
+    for webhook in &config.webhooks {
+        Sender::new(webhook)?;
+        ui.line(format_args!("webhook   {} {}", webhook.name, webhook.receiver()));
+    }
     ui.line(format_args!("database  {:?}", config.database));
     ui.line(format_args!("profiles  {}", names.join(", ")));
+    Ok(())
+}
+
+/// Reads a certificate, and says until when it is good.
+fn certificate(files: &TlsFiles, ui: &Ui) -> anyhow::Result<()> {
+    let expires = Certificates::load(files.clone())?.expires();
+    ui.line(format_args!("          certificate good until {expires}"));
     Ok(())
 }

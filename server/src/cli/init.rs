@@ -19,8 +19,8 @@ const FIRST: &str = "admin";
 pub(super) struct Args {
     /// The folder to make
     folder: PathBuf,
-    /// A name or address that machines reach the server by over HTTPS (may stand several times);
-    /// without one HTTPS stays off
+    /// A name or address that machines and people reach the server by over HTTPS (may stand
+    /// several times); without one HTTPS stays off
     #[arg(long = "name", value_name = "NAME")]
     names: Vec<ServerName>,
     /// The kind of key that certificates are made for
@@ -32,6 +32,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let choice = TlsChoice { names: args.names.clone(), key: args.key };
     let made = config::init_with(&args.folder, &choice).context("making the server's folder")?;
     let config = config::load(&made.config, []).context("reading the new configuration")?;
+    let console = config.console.url();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let password = runtime.block_on(async {
         let app = App::open(config).await.context("making the database")?;
@@ -51,6 +52,7 @@ pub(super) fn run(args: &Args, ui: &Ui) -> anyhow::Result<()> {
             "sign in as {FIRST} with the one-time password {}, and change it",
             password.reveal()
         ));
+        ui.line(format_args!("      at {console}"));
     }
     ui.line(format_args!(
         "for HTTPS, compile firmware that trusts this site: a firmware profile with\n      \

@@ -20,6 +20,7 @@ mod roles;
 mod serve;
 mod templates;
 mod ui;
+mod webhook;
 
 use crate::{app::App, config::Config, db::Actor};
 use anyhow::Context;
@@ -94,6 +95,9 @@ enum Command {
     Remote(remote::Args),
     /// Prints the hosts that a SQL query finds, as a CSV feed
     Feed(feed::Args),
+    /// Manages webhooks, which tell other programs of what happens
+    #[command(subcommand)]
+    Webhook(webhook::Command),
     /// Writes everything that the database holds to a file, beside a running server
     Backup(backup::BackupArgs),
     /// Restores a backup into an empty database, of the same engine or another
@@ -145,6 +149,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Remote(args) => remote::run(args, &ui),
         Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),
         Command::Audit(args) => with_app(config()?, async |app| audit::run(&args, app, &ui).await),
+        Command::Webhook(command) => webhook::run(command, config, &ui),
         Command::Backup(args) => {
             with_app(config()?, async |app| backup::backup(&args, app, &ui).await)
         }

@@ -23,7 +23,8 @@ pub(super) struct Args {
     /// A file that holds an API token; without it the variable BOOTMINT_TOKEN is taken
     #[arg(long, env = "BOOTMINT_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The certificate that the server's leads to, where the system does not know it: PEM
+    /// The one certificate that the server's must lead to, such as a site's tls/ca.pem, in PEM;
+    /// without it, those that the system trusts
     #[arg(long, env = "BOOTMINT_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Print the server's answers as they are, in JSON

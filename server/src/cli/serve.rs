@@ -2,14 +2,17 @@
 
 use crate::{
     api,
-    app::{App, AppError},
+    app::{App, AppError, Delivery},
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     time::Timestamp,
-    tls::{Certificates, Loaded},
+    tls::{Certificates, Loaded, TlsFiles},
+    webhook::Sender,
 };
 use anyhow::Context;
+use axum::Router;
 use std::{
+    future::Future,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,12 +21,15 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinHandle,
 };
 
 /// How often it is looked for hosts whose time is over.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often it is looked whether the certificate's files changed.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked for what webhooks are to be told.
+const TELL: Duration = Duration::from_secs(1);
 /// How long before its end a certificate is warned of, in days.
 const SOON: i64 = 30;
 /// How long the database may take until it is there.
@@ -50,51 +56,25 @@ fn log_to_stderr(config: &Config) {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let limits = Limits { clients: config.max_clients, head: config.request_time };
-    let (plain, secure) = (config.listen, config.listen_tls);
-    let certificates = match secure {
-        Some(_) => Some(Certificates::load(config.tls.clone()).context("setting up HTTPS")?),
-        None => None,
-    };
+    let boot_tls = config.listen_tls.map(|_| certificates(&config.tls)).transpose()?;
+    let console_tls = config.console.https.as_ref().map(certificates).transpose()?;
+    let senders: Vec<_> = config.webhooks.iter().map(Sender::new).collect::<Result<_, _>>()?;
     let app = Arc::new(open(config).await.context("opening the database")?);
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let sweeper = tokio::spawn(sweep(Arc::clone(&app), stopped.clone()));
-    let mut tasks = vec![sweeper];
+    // Without HTTPS nobody listens to it, and it must not end the server.
+    let _hangup = signal(SignalKind::hangup())?;
+    let mut running = Running { limits, stopped, tasks: Vec::new() };
+    running.start(sweep(Arc::clone(&app), running.stopped.clone()));
+    for sender in senders {
+        running.start(tell(Arc::clone(&app), sender, running.stopped.clone()));
+    }
     if app.directory().is_some() {
-        tasks.push(tokio::spawn(recheck(Arc::clone(&app), stopped.clone())));
+        running.start(recheck(Arc::clone(&app), running.stopped.clone()));
     }
-    let console = listen(app.config().console.listen).await?;
-    tracing::info!(address = %console.local_addr()?, "console");
-    let (router, stopping) = (api::router(&app), until(stopped.clone()));
-    tasks.push(tokio::spawn(boot::serve(console, Transport::Plain, router, limits, stopping)));
-    let router = boot::router(Arc::clone(&app));
-    if let Some(address) = plain {
-        let listener = listen(address).await?;
-        tracing::info!(address = %listener.local_addr()?, "serving");
-        let stop = until(stopped.clone());
-        tasks.push(tokio::spawn(boot::serve(
-            listener,
-            Transport::Plain,
-            router.clone(),
-            limits,
-            stop,
-        )));
-    }
-    if let Some(address) = app.config().listen_tftp {
-        let tftp = Tftp::listen(address, &app.config().files).await;
-        let tftp = tftp.with_context(|| format!("listening on {address} for TFTP"))?;
-        tracing::info!(address = %tftp.address(), "serving files by TFTP");
-        tasks.push(tokio::spawn(tftp.serve(until(stopped.clone()))));
-    }
-    if let (Some(address), Some(certificates)) = (secure, certificates) {
-        let listener = listen(address).await?;
-        let transport = Transport::Tls(certificates.config()?);
-        tracing::info!(address = %listener.local_addr()?, "serving HTTPS");
-        let stop = until(stopped.clone());
-        tasks.push(tokio::spawn(boot::serve(listener, transport, router, limits, stop)));
-        tasks.push(tokio::spawn(renew(certificates, stopped.clone())));
-    }
+    running.console(&app, console_tls).await?;
+    running.machines(&app, boot_tls).await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -102,7 +82,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping");
     stop.send_replace(true);
     app.close();
-    for task in tasks {
+    for task in running.tasks {
         task.await.context("ending the server")?;
     }
     app.store().close().await;
@@ -110,8 +90,94 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+fn certificates(files: &TlsFiles) -> anyhow::Result<Arc<Certificates>> {
+    Certificates::load(files.clone()).context("setting up HTTPS")
+}
+
+/// What runs until the server is told to stop.
+struct Running {
+    limits: Limits,
+    stopped: watch::Receiver<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.push(tokio::spawn(task));
+    }
+
+    /// Answers people and programs.
+    async fn console(
+        &mut self,
+        app: &Arc<App>,
+        certificates: Option<Arc<Certificates>>,
+    ) -> anyhow::Result<()> {
+        let (address, router) = (app.config().console.listen, api::router(app));
+        match certificates {
+            Some(certificates) => {
+                self.listen_tls("console over HTTPS", address, router, certificates).await
+            }
+            None => {
+                if !address.ip().is_loopback() {
+                    tracing::warn!(
+                        "others reach the console over plain HTTP: set scheme = \"https\" in \
+                         [console], unless a proxy with TLS is all that reaches it"
+                    );
+                }
+                self.listen("console", address, Transport::Plain, router).await
+            }
+        }
+    }
+
+    /// Answers machines.
+    async fn machines(
+        &mut self,
+        app: &Arc<App>,
+        certificates: Option<Arc<Certificates>>,
+    ) -> anyhow::Result<()> {
+        let (config, router) = (app.config(), boot::router(Arc::clone(app)));
+        if let Some(address) = config.listen {
+            self.listen("serving", address, Transport::Plain, router.clone()).await?;
+        }
+        if let Some(address) = config.listen_tftp {
+            let tftp = Tftp::listen(address, &config.files).await;
+            let tftp = tftp.with_context(|| format!("listening on {address} for TFTP"))?;
+            tracing::info!(address = %tftp.address(), "serving files by TFTP");
+            self.start(tftp.serve(until(self.stopped.clone())));
+        }
+        if let (Some(address), Some(certificates)) = (config.listen_tls, certificates) {
+            self.listen_tls("serving HTTPS", address, router, certificates).await?;
+        }
+        Ok(())
+    }
+
+    async fn listen_tls(
+        &mut self,
+        what: &str,
+        address: SocketAddr,
+        router: Router,
+        certificates: Arc<Certificates>,
+    ) -> anyhow::Result<()> {
+        let transport = Transport::Tls(certificates.config()?);
+        self.listen(what, address, transport, router).await?;
+        self.start(renew(certificates, self.stopped.clone()));
+        Ok(())
+    }
+
+    async fn listen(
+        &mut self,
+        what: &str,
+        address: SocketAddr,
+        transport: Transport,
+        router: Router,
+    ) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("listening on {address}"))?;
+        tracing::info!(address = %listener.local_addr()?, "{what}");
+        let stop = until(self.stopped.clone());
+        self.start(boot::serve(listener, transport, router, self.limits, stop));
+        Ok(())
+    }
 }
 
 /// Over when the server stops.
@@ -199,6 +265,30 @@ async fn recheck(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         if let Err(error) = result {
             let error = anyhow::Error::from(error);
             tracing::error!(error = format!("{error:#}"), "people could not be looked up again");
+        }
+    }
+}
+
+/// Tells one webhook, until it is told to stop. Each has a task of its own, so that none waits for
+/// another.
+async fn tell(app: Arc<App>, to: Sender, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(TELL);
+    let name = to.config().name.clone();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => {}
+        }
+        while !*stopped.borrow() {
+            match app.deliver(&to, Timestamp::now()).await {
+                Ok(Delivery::Delivered | Delivery::Passed) => {}
+                Ok(Delivery::Nothing | Delivery::Failed) => break,
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::error!(webhook = %name, error = format!("{error:#}"), "a webhook waits");
+                    break;
+                }
+            }
         }
     }
 }

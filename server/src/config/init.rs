@@ -9,7 +9,6 @@ use crate::{
 use std::{
     fs, io,
     io::Write,
-    net::Ipv4Addr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -24,8 +23,8 @@ const SECRETS: &str = "# Values that only answer files may hold. A password's ha
 /// What the site's first certificate is for.
 #[derive(Clone, Debug, Default)]
 pub struct TlsChoice {
-    /// The names and addresses that machines reach the server by. With none the certificate is
-    /// for this computer alone, and HTTPS stays off.
+    /// The names and addresses that machines and people reach the server by. With none the
+    /// certificate is for this computer alone, and HTTPS stays off.
     pub names: Vec<ServerName>,
     /// The kind of its key, and of the root's.
     pub key: KeyKind,
@@ -89,12 +88,13 @@ pub fn init_with(to: &Path, choice: &TlsChoice) -> Result<Made, InitError> {
         .map_err(failed(parent))?;
     let key = format!("{}\n", random_key()?);
     let root = tls::root(choice.key, Timestamp::now())?;
-    let local = [ServerName::Ip(Ipv4Addr::LOCALHOST.into())];
-    let names = if choice.names.is_empty() { &local[..] } else { &choice.names };
-    let server = tls::server(&root, choice.key, names, Timestamp::now())?;
+    let names = tls::with_loopback(&choice.names);
+    let server = tls::server(&root, choice.key, &names, Timestamp::now())?;
     let config = match choice.names.is_empty() {
         true => CONFIG.to_owned(),
-        false => CONFIG.replace("#listen-tls", "listen-tls"),
+        false => CONFIG
+            .replace("#listen-tls", "listen-tls")
+            .replace("\nscheme = \"http\"\n", "\nscheme = \"https\"\n"),
     };
     let mut files: Vec<(PathBuf, &str)> = vec![
         ("bootmint.toml".into(), &config),

@@ -20,6 +20,7 @@ use crate::{
     machine::Policy,
     time::Seconds,
     tls::TlsFiles,
+    webhook::{RawWebhook, WebhookConfig},
 };
 use bootmint_image_factory::{
     host::Name,
@@ -46,6 +47,17 @@ pub enum Tokenless {
     Discover,
     /// Its MAC address or UUID is taken for its name. Anybody in the network can pretend these.
     Identify,
+}
+
+/// Whether a machine without a token is known by its asset tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AssetLookup {
+    /// It is not.
+    #[default]
+    Refused,
+    /// It is. Anybody in the network can pretend one, and guess it.
+    Allowed,
 }
 
 /// What an arming must pass besides the host's name typed again.
@@ -109,6 +121,8 @@ pub struct Config {
     pub console: Console,
     /// What is done with a machine that comes without a token.
     pub tokenless: Tokenless,
+    /// Whether a machine without a token is known by its asset tag.
+    pub asset_lookup: AssetLookup,
     /// How long a held machine waits before it asks again.
     pub hold: Seconds,
     /// Where the database is.
@@ -135,6 +149,8 @@ pub struct Config {
     pub os: Option<Name>,
     /// What is proposed for machines that nobody knows.
     pub rules: Vec<Rule>,
+    /// Programs that are told of changes.
+    pub webhooks: Vec<WebhookConfig>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
     /// What hosts do unless their profile says otherwise.
@@ -302,16 +318,16 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         return Err(value("boot has neither listen nor listen-tls, so that no machine could ask"));
     }
     let days = u32::from(raw.limits.keep_boots_days.get());
+    let tls =
+        TlsFiles { certificate: folder.join(raw.tls.certificate), key: folder.join(raw.tls.key) };
     Ok(Config {
         listen: raw.boot.listen,
-        console: Console::check(raw.console).map_err(|what| value(&what))?,
+        console: Console::check(raw.console, folder, &tls).map_err(|what| value(&what))?,
         listen_tls: raw.boot.listen_tls,
         listen_tftp: raw.boot.listen_tftp,
-        tls: TlsFiles {
-            certificate: folder.join(raw.tls.certificate),
-            key: folder.join(raw.tls.key),
-        },
+        tls,
         tokenless: raw.boot.tokenless,
+        asset_lookup: raw.boot.asset_lookup,
         hold: raw.boot.hold_seconds,
         database: Address::parse(&raw.database.url, folder)
             .map_err(|source| ConfigError::Database { path: path(), source })?,
@@ -342,6 +358,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .into_iter()
             .map(|rule| rule.check().map_err(|what| value(&what)))
             .collect::<Result<_, _>>()?,
+        webhooks: webhooks(raw.webhooks, file)?,
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
         guard: raw.guard,
@@ -366,6 +383,22 @@ fn directory(
     let password = read_private(&folder.join(raw.service_password_file()))?;
     raw.check(folder, &password)
         .map_err(|error| ConfigError::Value { path: file.to_owned(), what: error.to_string() })
+}
+
+/// Checks the webhooks, whose key files lie beside the configuration `file`.
+fn webhooks(raws: Vec<RawWebhook>, file: &Path) -> Result<Vec<WebhookConfig>, ConfigError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let wrong = |what| ConfigError::Value { path: file.to_owned(), what };
+    let mut all: Vec<WebhookConfig> = Vec::with_capacity(raws.len());
+    for raw in raws {
+        let secret = read_private(&folder.join(raw.secret_file()))?;
+        let webhook = raw.check(&secret, folder).map_err(wrong)?;
+        if all.iter().any(|other| other.name == webhook.name) {
+            return Err(wrong(format!("two webhooks are called \"{}\"", webhook.name)));
+        }
+        all.push(webhook);
+    }
+    Ok(all)
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {

@@ -1,10 +1,11 @@
 //! The configuration as it stands in the file.
 
-use super::{Guard, LogFormat, Tokenless, rules::RawRule};
+use super::{AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
 use crate::{
     auth::ldap::RawDirectory,
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     time::Seconds,
+    webhook::RawWebhook,
 };
 use serde::Deserialize;
 use std::{
@@ -30,6 +31,8 @@ pub(super) struct RawConfig {
     pub(super) policy: RawPolicy,
     #[serde(default, rename = "rule")]
     pub(super) rules: Vec<RawRule>,
+    #[serde(default, rename = "webhook")]
+    pub(super) webhooks: Vec<RawWebhook>,
     #[serde(default)]
     pub(super) guard: Guard,
     pub(super) directory: Option<RawDirectory>,
@@ -47,6 +50,8 @@ pub(super) struct RawBoot {
     pub(super) listen_tftp: Option<SocketAddr>,
     #[serde(default = "discover")]
     pub(super) tokenless: Tokenless,
+    #[serde(default)]
+    pub(super) asset_lookup: AssetLookup,
     #[serde(default = "half_a_minute")]
     pub(super) hold_seconds: Seconds,
 }
@@ -55,6 +60,9 @@ pub(super) struct RawBoot {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawConsole {
     pub(super) listen: SocketAddr,
+    pub(super) scheme: Scheme,
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<String>,
     pub(super) url: Option<String>,
     pub(super) idle_minutes: NonZeroU16,
     pub(super) session_hours: NonZeroU8,
@@ -64,6 +72,9 @@ impl Default for RawConsole {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            scheme: Scheme::Http,
+            certificate: None,
+            key: None,
             url: None,
             idle_minutes: NonZeroU16::MIN.saturating_add(29),
             session_hours: NonZeroU8::MIN.saturating_add(7),

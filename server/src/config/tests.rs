@@ -18,6 +18,7 @@ fn what_init_makes_is_the_default() {
     let config = load(&file, []).unwrap();
     assert_eq!(config.policy, Policy::default());
     assert_eq!(config.tokenless, Tokenless::Discover);
+    assert_eq!(config.asset_lookup, AssetLookup::Refused);
     assert_eq!(config.listen, Some("0.0.0.0:8080".parse().unwrap()));
     let Address::Sqlite(path) = &config.database else { panic!("not SQLite") };
     assert_eq!(path, &file.parent().unwrap().join("bootmint.db"));
@@ -49,12 +50,15 @@ fn a_site_with_names_speaks_https_and_its_keys_are_its_owners() {
     let config = load(&made.config, []).unwrap();
     assert_eq!(config.listen_tls, Some("0.0.0.0:8443".parse().unwrap()));
     crate::tls::Certificates::load(config.tls.clone()).unwrap();
+    assert_eq!(config.console.url(), "https://127.0.0.1:8081");
+    crate::tls::Certificates::load(config.console.https.unwrap()).unwrap();
     for name in ["ca.pem", "ca.key", "server.pem", "server.key"] {
         let meta = std::fs::metadata(made.root.with_file_name(name)).unwrap();
         assert_eq!(meta.permissions().mode() & 0o777, 0o600, "{name}");
     }
     let (_other, plain) = self::made();
-    assert_eq!(load(&plain, []).unwrap().listen_tls, None);
+    let config = load(&plain, []).unwrap();
+    assert!(config.listen_tls.is_none() && config.console.https.is_none());
     let text = std::fs::read_to_string(&plain).unwrap().replace("listen = ", "# listen = ");
     std::fs::write(&plain, text).unwrap();
     let error = load(&plain, []).unwrap_err().to_string();
@@ -87,6 +91,7 @@ fn wrong_values_are_refused_with_their_place() {
         ("level = \"info\"", "level = \"loud\""),
         ("profile = \"kali\"", "profile = \"../kali\""),
         ("connections = 8", "connections = 0"),
+        ("scheme = \"http\"", "scheme = \"https\"\nkey = \"a\""),
     ] {
         assert!(good.contains(from), "{from}");
         std::fs::write(&file, good.replace(from, to)).unwrap();

@@ -45,6 +45,13 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+impl AuditRow {
+    /// Whether it tells what happened to a host.
+    pub fn is_of_host(&self) -> bool {
+        !self.became.is_empty() && !self.host.is_empty() || self.event == "remove"
+    }
+}
+
 /// The columns of [`AuditRow`], in the order in which [`read`] takes them.
 macro_rules! columns {
     () => {

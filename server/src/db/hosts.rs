@@ -13,7 +13,7 @@ use crate::{
     secret::Digest,
     time::Timestamp,
 };
-use bootmint_image_factory::host::{Host, HostName, Mac, Uuid};
+use bootmint_image_factory::host::{Host, HostName, Mac, Text, Uuid};
 
 /// A host as the database holds it.
 #[derive(Clone, Debug)]
@@ -136,6 +136,16 @@ impl Store {
         }
     }
 
+    /// The one host that has this asset tag. What several have is no host's.
+    pub async fn host_by_asset(&self, asset: &Text) -> Result<Option<StoredHost>, DbError> {
+        let sql = select!("WHERE h.asset = $1 LIMIT 2");
+        let mut rows = self.engine.query(sql, [asset.as_str().into()]).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => read(row).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Up to `limit` hosts in the order of their names, from behind `after`.
     pub async fn hosts(
         &self,
@@ -230,6 +240,7 @@ pub(super) async fn import_one(
 ) -> Result<Outcome, DbError> {
     let (name, spec) = (host.name.as_str(), record::write(host)?);
     let token = token.map(|digest| digest.as_str().to_owned());
+    let asset = host.asset.as_ref().map(|asset| asset.as_str().to_owned());
     let taken = |what| DbError::Taken { host: name.to_owned(), what };
     let sql = "SELECT name FROM hosts WHERE token_digest = $1 AND name <> $2";
     if !tx.query(sql, [token.clone().into(), name.into()]).await?.is_empty() {
@@ -240,9 +251,9 @@ pub(super) async fn import_one(
     let (event, state) = match known {
         None => {
             tx.execute(
-                "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed) \
-                 VALUES ($1, $2, $3, 'new', 1, $4, $4)",
-                [name.into(), spec.into(), token.into(), now.as_unix().into()],
+                "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed, \
+                 asset) VALUES ($1, $2, $3, 'new', 1, $4, $4, $5)",
+                [name.into(), spec.into(), token.into(), now.as_unix().into(), asset.into()],
             )
             .await?;
             ("import", "new".to_owned())
@@ -254,8 +265,8 @@ pub(super) async fn import_one(
             }
             tx.execute(
                 "UPDATE hosts SET spec = $1, token_digest = $2, generation = generation + 1, \
-                 changed = $3 WHERE name = $4",
-                [spec.into(), token.into(), now.as_unix().into(), name.into()],
+                 changed = $3, asset = $4 WHERE name = $5",
+                [spec.into(), token.into(), now.as_unix().into(), asset.into(), name.into()],
             )
             .await?;
             ("update", state)

@@ -16,6 +16,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    40 "0040-webhooks-and-assets.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );
@@ -25,6 +26,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    40 "0040-webhooks-and-assets.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );
@@ -34,6 +36,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    40 "0040-webhooks-and-assets.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );

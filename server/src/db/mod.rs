@@ -24,6 +24,7 @@ mod replies;
 mod retry;
 mod sessions;
 mod trail;
+mod webhooks;
 
 #[cfg(test)]
 mod contract;
@@ -44,6 +45,7 @@ pub use log::{BootRow, BootView, Discovered};
 pub use replies::Reply;
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
+pub use webhooks::WebhookPlace;
 
 use bootlog::BootLog;
 use engine::{Engine, Tx};

@@ -32,7 +32,8 @@ pub struct Place {
     pub server: String,
     /// The API token.
     pub token: String,
-    /// The certificate that the server's leads to, where the system does not know it: PEM.
+    /// The one certificate that the server's must lead to, in PEM; without it, those that the
+    /// system trusts.
     pub ca: Option<PathBuf>,
 }
 
@@ -156,7 +157,8 @@ impl Remote {
         if let Some(path) = &place.ca {
             let pem = fs::read(path).map_err(file("reading", path))?;
             let bad = |source| RemoteError::Certificate { path: path.clone(), source };
-            builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(bad)?);
+            // No other authority can then speak for the server.
+            builder = builder.tls_certs_only(Certificate::from_pem_bundle(&pem).map_err(bad)?);
         }
         let client = builder.build();
         let client =

@@ -52,6 +52,18 @@ pub fn local(host: Option<&Host>) -> Script {
     script
 }
 
+/// The same for a machine that may have come without a ticket, as firmware from elsewhere does:
+/// what a ticket would have set is set.
+pub fn without_ticket(script: &Script, host: &Host) -> Script {
+    let (first, rest) = script.0.split_once('\n').unwrap_or((&script.0, ""));
+    let mut whole = Script(String::with_capacity(script.0.len().saturating_add(200)));
+    line!(whole, "{first}");
+    line!(whole, "isset ${{bootmint-url}} || set bootmint-url {}/boot", host.server);
+    line!(whole, "isset ${{bootmint-nic}} || set bootmint-nic net0");
+    whole.0.push_str(rest);
+    whole
+}
+
 /// Waits and asks again, for as long as it takes. The script that answers takes the place of this
 /// one, so that a long wait needs no memory.
 pub fn hold(host: &Host, pause: Seconds) -> Script {
@@ -67,7 +79,7 @@ pub fn hold(host: &Host, pause: Seconds) -> Script {
 fn ask_again(script: &mut Script, host: &Host, more: &str, label: &str) {
     line!(
         script,
-        "chain --replace --autofree --timeout {} ${{bootmint-url}}?ticket=1&host={}&nic=${{bootmint-nic}}&mac=${{${{bootmint-nic}}/mac}}&uuid=${{uuid}}&platform=${{platform}}{more} || goto {label}",
+        "chain --replace --autofree --timeout {} ${{bootmint-url}}?ticket=1&host={}&nic=${{bootmint-nic}}&mac=${{${{bootmint-nic}}/mac}}&uuid=${{uuid}}&asset=${{asset:uristring}}&platform=${{platform}}{more} || goto {label}",
         DOWNLOAD.as_millis(),
         host.name
     );

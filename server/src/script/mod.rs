@@ -17,7 +17,7 @@ mod snapshots;
 mod tests;
 
 pub use context::Release;
-pub use ipxe::{Script, hold, local};
+pub use ipxe::{Script, hold, local, without_ticket};
 pub use lint::check_script;
 pub use profile::{Kind, Profile, ProfileError, Profiles};
 pub use template::TemplateError;

@@ -58,6 +58,18 @@ impl fmt::Display for ServerName {
     }
 }
 
+/// These names, and those by which a computer reaches itself: the console may be on loopback.
+pub fn with_loopback(names: &[ServerName]) -> Vec<ServerName> {
+    let mut all = names.to_vec();
+    let own = ["127.0.0.1", "::1", "localhost"].into_iter().filter_map(|name| name.parse().ok());
+    for name in own {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    all
+}
+
 /// A certificate or key cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
@@ -160,6 +172,9 @@ mod tests {
             "Boot.Example.net".parse::<ServerName>().unwrap().to_string(),
             "boot.example.net"
         );
+        let all = with_loopback(&["localhost".parse().unwrap()]);
+        let all: Vec<_> = all.iter().map(ToString::to_string).collect();
+        assert_eq!(all, ["localhost", "127.0.0.1", "::1"]);
         assert!("a b".parse::<ServerName>().is_err());
         assert!("*.example.net".parse::<ServerName>().is_err());
     }

@@ -3,5 +3,5 @@
 mod authority;
 mod certificates;
 
-pub use authority::{AuthorityError, KeyKind, Pair, ServerName, root, server};
+pub use authority::{AuthorityError, KeyKind, Pair, ServerName, root, server, with_loopback};
 pub use certificates::{Certificates, Loaded, TlsError, TlsFiles};

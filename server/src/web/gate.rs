@@ -3,26 +3,24 @@
 use super::page::{self, Visitor};
 use crate::{
     api::{
-        Access, MAX_BODY, Method, Route,
-        caller::{Caller, Source},
+        MAX_BODY, Method, Route,
+        arrival::{Arrival, asked},
+        caller::Caller,
         gate::write_denial,
         problem::Problem,
     },
     app::App,
-    auth::{Permission, Session, SessionKey},
-    boot::Peer,
+    auth::{Session, SessionKey},
     db::Trace,
-    secret::{hex, random_bytes},
     time::Timestamp,
 };
 use axum::{
     body::{Body, to_bytes},
     extract::{RawPathParams, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use bootmint_image_factory::host::HostName;
 use std::sync::Arc;
 
 /// What the gate of one route needs.
@@ -40,31 +38,22 @@ pub(super) struct Cookie(pub(super) Option<SessionKey>);
 pub(super) async fn pass(
     State(gate): State<Gate>,
     params: RawPathParams,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    let id = match random_bytes::<8>() {
-        Ok(bytes) => hex(&bytes),
-        Err(error) => {
-            let problem = Problem::from(crate::app::AppError::from(error));
-            return page::error(None, &problem);
-        }
+    let arrival = match Arrival::of(&params, &mut request) {
+        Ok(arrival) => arrival,
+        Err(problem) => return page::error(None, &problem),
     };
-    let host = params.iter().find(|(name, _)| *name == "host");
-    let host: Option<HostName> = host.and_then(|(_, text)| text.parse().ok());
     let mut visitor = None;
-    let result = gate.answer(request, next, &id, host.as_ref(), &mut visitor).await;
+    let result = gate.answer(request, next, &arrival, &mut visitor).await;
     let response = result.unwrap_or_else(IntoResponse::into_response);
     // What would be JSON for a program is a page for a person.
     let mut response = match response.extensions().get::<Problem>() {
         Some(problem) => page::error(visitor.as_ref(), problem),
         None => response,
     };
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", value);
-    }
-    let (method, route) = (gate.route.method.name(), gate.route.path);
-    tracing::info!(request = id, method, route, status = response.status().as_u16(), "console");
+    arrival.leave(gate.route, &mut response);
     response
 }
 
@@ -73,26 +62,24 @@ impl Gate {
         &self,
         mut request: Request,
         next: Next,
-        id: &str,
-        host: Option<&HostName>,
+        arrival: &Arrival,
         visitor: &mut Option<Visitor>,
     ) -> Result<Response, Problem> {
-        let peer = request.extensions().get::<Peer>().map(ToString::to_string);
-        let trace =
-            Trace { source: peer.unwrap_or_default(), request: id.to_owned(), ..Trace::default() };
-        request.extensions_mut().insert(Source(trace.clone()));
+        let (trace, host) = (arrival.trace.clone(), arrival.host.as_ref());
         let console = &self.app.config().console;
         let key = page::session_key(request.headers(), console.is_secure());
         request.extensions_mut().insert(Cookie(key.clone()));
         let changes = self.route.method != Method::Get;
         if changes && !from_here(request.headers(), console.origin.as_deref()) {
-            tracing::warn!(request = id, route = self.route.path, "a form of another site");
+            tracing::warn!(
+                request = trace.request,
+                route = self.route.path,
+                "a form of another site"
+            );
             return Err(foreign());
         }
-        let (permission, place) = match self.route.access {
-            Access::Anybody => return Ok(next.run(request).await),
-            Access::Known => (Permission::TokensOwn, None),
-            Access::Needs(permission, reach) => (permission, Some(reach.place())),
+        let Some((permission, place)) = asked(self.route) else {
+            return Ok(next.run(request).await);
         };
         let Some((key, session)) = self.session(key).await? else {
             return self.strangers(&request);

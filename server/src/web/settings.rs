@@ -111,19 +111,24 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
     let limit = |most: Option<std::num::NonZeroU32>| {
         most.map_or_else(|| "none".to_owned(), |most| most.to_string())
     };
+    let webhooks = config.webhooks.iter();
+    let webhooks: Vec<_> =
+        webhooks.map(|webhook| format!("{} ({})", webhook.name, webhook.receiver())).collect();
     let (policy, guard, console) = (&config.policy, &config.guard, &config.console);
     vec![
         ("Machines ask over HTTP at", address(config.listen)),
         ("Machines ask over HTTPS at", address(config.listen_tls)),
-        ("Console and interface", console.listen.to_string()),
+        ("Console and interface", console.url()),
         ("Console's address for browsers", console.origin.clone().unwrap_or("not set".into())),
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
         ("Sign-in by a directory", directory(config)),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
+        ("Machines known by their asset tag", shown(&config.asset_lookup)),
         ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),
         ("Firmware profile of hosts that name none", config.image_profile.to_string()),
+        ("Webhooks", webhooks.join(", ")),
         ("First boot", shown(&policy.first_boot)),
         ("An install is done on", shown(&policy.complete_on)),
         ("After a failure", shown(&policy.on_failure)),

@@ -2,7 +2,11 @@
 //! to a real listener on loopback.
 
 #[cfg(test)]
+mod asset;
+#[cfg(test)]
 mod client;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -18,6 +22,8 @@ mod replica;
 mod servers;
 #[cfg(test)]
 mod site;
+#[cfg(test)]
+mod webhooks;
 
 use bootmint_server::{
     app::Order,
@@ -68,6 +74,17 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
     actions.sort_unstable();
     assert_eq!(actions, [&["install"; 2][..], &["local"; 7]].concat());
     assert!(boots[0].3.contains("\"mac\":\"52:54:00:00:00:01\""), "{}", boots[0].3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_without_https_has_nothing_to_read_again_and_goes_on() {
+    let site = replica::Site::new("sqlite:test.db", &["web-01".to_owned()]).await;
+    let mut replica = site.replica();
+    replica.hang_up();
+    for _ in 0..3 {
+        let answer = client::request(replica.address, "GET", "/readyz", "", "").await;
+        assert_eq!((answer.status, replica.runs()), (200, true));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

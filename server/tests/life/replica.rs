@@ -31,12 +31,17 @@ pub(crate) struct Replica {
 impl Site {
     /// A site with these hosts in the database at `url`.
     pub(crate) async fn new(url: &str, hosts: &[String]) -> Self {
+        Self::with(url, hosts, "").await
+    }
+
+    /// Likewise, with more sections in the configuration.
+    pub(crate) async fn with(url: &str, hosts: &[String], more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = config::init(&folder.path().join("site")).unwrap().config;
         let text = format!(
             "[boot]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\n[paths]\n\
              files = \"files\"\nprofiles = \"profiles\"\nsecrets = \"secrets.toml\"\n\
-             token-key = \"token.key\"\n[install]\nprofile = \"kali\"\n[log]\nlevel = \"error\"\n"
+             token-key = \"token.key\"\n[install]\nprofile = \"kali\"\n[log]\nlevel = \"error\"\n{more}"
         );
         fs::write(&file, text).unwrap();
         let secrets = file.with_file_name("secrets.toml");
@@ -79,6 +84,19 @@ impl Replica {
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Tells the process to read its files again.
+    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
+    pub(crate) fn hang_up(&self) {
+        // The shell's own: small systems have no program of that name.
+        let kill = format!("kill -HUP {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Whether the process runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Starts it again where it was.

@@ -52,6 +52,16 @@ impl Site {
 
     /// Likewise, with more lines in `[boot]`.
     pub(crate) async fn start_with(hosts: &[&str], policy: &str, boot: &str) -> Self {
+        Self::start_full(hosts, policy, boot, &[]).await
+    }
+
+    /// Likewise, with more `files` in its folder: path and content.
+    pub(crate) async fn start_full(
+        hosts: &[&str],
+        policy: &str,
+        boot: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = config::init(&folder.path().join("site")).unwrap().config;
         let text = format!(
@@ -66,6 +76,11 @@ impl Site {
         fs::create_dir(file.with_file_name("files").join("kali")).unwrap();
         fs::write(file.with_file_name("files").join("kali/linux"), "0123456789").unwrap();
 
+        for (path, content) in files {
+            let path = file.with_file_name(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
         let app = Arc::new(App::open(config::load(&file, []).unwrap()).await.unwrap());
         let listener = TcpListener::bind(app.config().listen.unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();

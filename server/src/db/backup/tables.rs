@@ -99,8 +99,8 @@ macro_rules! table {
 /// from `audit`.
 pub(super) const TABLES: &[Table] = &[
     table!(hosts by Text name: name Text, spec Text, token_digest Text, state Text, attempt Text,
-        tries Int, due Int, generation Int, created Int, changed Int
-        => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10"),
+        tries Int, due Int, generation Int, created Int, changed Int, asset Text
+        => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),
     table!(host_ids by (kind, value): kind Text, value Text, host Text => "$1, $2, $3"),
     table!(attempts by Text id: id Text, host Text, secret_digest Text, profile Text, started Int,
         due Int, ended Int, outcome Text => "$1, $2, $3, $4, $5, $6, $7, $8"),
@@ -126,6 +126,8 @@ pub(super) const TABLES: &[Table] = &[
     table!(sign_ins by Text subject: subject Text, tries Int, blocked Int => "$1, $2, $3"),
     table!(replies by Text id: id Text, request Text, at Int, status Int, body Text
         => "$1, $2, $3, $4, $5"),
+    table!(webhooks by Text name: name Text, delivered Int, failures Int, next_try Int, lease Text,
+        lease_until Int => "$1, $2, $3, $4, $5, $6"),
 ];
 
 impl Table {

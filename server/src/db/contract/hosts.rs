@@ -1,0 +1,138 @@
+//! Hosts: import, look-up, edits.
+
+use super::*;
+
+pub(super) async fn hosts_are_imported_once_and_updated<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let mut hosts = vec![testing::host("web-01", 1), testing::full_host()];
+    hosts[1].name = name("web-02");
+    hosts[1].token = Some("another-token-0123456789".parse().unwrap());
+    let first = import(&store, &hosts).await.unwrap();
+    assert_eq!((first.added.len(), first.updated.len(), first.unchanged), (2, 0, 0));
+    let again = import(&store, &hosts).await.unwrap();
+    assert_eq!((again.added.len(), again.updated.len(), again.unchanged), (0, 0, 2));
+    hosts[1].serial = Some("other".parse().unwrap());
+    let third = import(&store, &hosts).await.unwrap();
+    assert_eq!(third.updated, [name("web-02")]);
+    let found = store.host(&name("web-02")).await.unwrap().unwrap();
+    assert_eq!((found.generation, found.host.serial), (2, hosts[1].serial.clone()));
+    let listed = store.hosts(None, 1).await.unwrap();
+    assert_eq!(listed[0].host.name, name("web-01"));
+    let rest = store.hosts(Some(&name("web-01")), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+}
+
+pub(super) async fn an_import_is_all_or_nothing<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let one = testing::host("web-01", 1);
+    let mut same_token = testing::host("web-02", 2);
+    same_token.token = one.token.clone();
+    let error = import(&store, &[one.clone(), same_token]).await.unwrap_err();
+    assert!(matches!(error, DbError::Taken { what: "token", .. }), "{error}");
+    let same_mac = testing::host("web-03", 1);
+    let error = import(&store, &[one, same_mac]).await.unwrap_err();
+    assert!(matches!(error, DbError::Taken { what: "MAC address", .. }), "{error}");
+    assert!(store.hosts(None, 10).await.unwrap().is_empty());
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(0));
+}
+
+pub(super) async fn hosts_are_found_by_what_they_prove<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (one, two) = (testing::host("web-02", 2), testing::full_host());
+    import(&store, &[one.clone(), two.clone()]).await.unwrap();
+    let digest = Digest::of_token(one.token.as_ref().unwrap());
+    let by_token = store.host_by_token(&digest).await.unwrap().unwrap();
+    assert_eq!(by_token.host.name, one.name);
+    assert!(store.host_by_token(&Digest::of(b"other")).await.unwrap().is_none());
+    let by_mac = store.host_by_ids(one.nics[0].mac, None).await.unwrap().unwrap();
+    assert_eq!(by_mac.host.name, one.name);
+    let by_uuid = store.host_by_ids(None, two.uuid).await.unwrap().unwrap();
+    assert_eq!(by_uuid.host.name, two.name);
+    let both = store.host_by_ids(one.nics[0].mac, two.uuid).await.unwrap();
+    assert!(both.is_none(), "a machine that is two hosts is none");
+    assert!(store.host_by_ids(None, None).await.unwrap().is_none());
+}
+
+pub(super) async fn hosts_are_found_by_their_asset_tags_if_one_has_it<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let tag = |text: &str| text.parse().unwrap();
+    let mut hosts: Vec<_> = (1..=3).map(|n| testing::host(&format!("web-0{n}"), n)).collect();
+    (hosts[0].asset, hosts[1].asset) = (Some(tag("A 1")), Some(tag("B-2")));
+    import(&store, &hosts).await.unwrap();
+    let found = async |asset: &str| {
+        let found = store.host_by_asset(&tag(asset)).await.unwrap();
+        found.map(|stored| stored.host.name.to_string())
+    };
+    assert_eq!(found("A 1").await.as_deref(), Some("web-01"));
+    assert_eq!(found("a 1").await, None, "it is another one");
+    hosts[2].asset = hosts[0].asset.clone();
+    import(&store, &hosts).await.unwrap();
+    assert_eq!(found("A 1").await, None, "two have it");
+    hosts[0].asset = None;
+    import(&store, &hosts).await.unwrap();
+    assert_eq!(found("A 1").await.as_deref(), Some("web-03"));
+}
+
+/// What the migration does for hosts that were there before it.
+pub(super) async fn asset_tags_of_older_hosts_are_known<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (mut one, two) = (testing::host("web-01", 1), testing::host("web-02", 2));
+    one.asset = Some("A 1%".parse().unwrap());
+    import(&store, &[one.clone(), two]).await.unwrap();
+    let (_, script) = store.engine.migrations().iter().find(|(version, _)| *version == 40).unwrap();
+    let update = &script[script.find("UPDATE hosts").unwrap()..];
+    let mut tx = store.engine.begin().await.unwrap();
+    tx.execute("UPDATE hosts SET asset = 'x'", []).await.unwrap();
+    tx.script(update).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = store.host_by_asset(one.asset.as_ref().unwrap()).await.unwrap().unwrap();
+    assert_eq!(found.host.name, one.name);
+    assert!(store.host_by_asset(&"x".parse().unwrap()).await.unwrap().is_none());
+}
+
+pub(super) async fn due_hosts_come_in_the_order_of_their_times<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    for (number, late) in [(1, 30), (2, 10), (3, 20)] {
+        let host = testing::host(&format!("web-0{number}"), number);
+        import(&store, std::slice::from_ref(&host)).await.unwrap();
+        let host = store.host(&host.name).await.unwrap().unwrap();
+        let until = NOW.after(Seconds::new(late));
+        store.commit(&change(&host, State::Armed { until })).await.unwrap();
+    }
+    let due = store.due(NOW.after(Seconds::new(20)), 10).await.unwrap();
+    let names: Vec<_> = due.iter().map(|host| host.host.name.as_str()).collect();
+    assert_eq!(names, ["web-02", "web-03"]);
+}
+
+pub(super) async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (root, mut host) = (Actor::person("root"), testing::host("web-01", 1));
+    let token = Digest::of_token(host.token.as_ref().unwrap());
+    store.add_host(&host, &token, &root, NOW).await.unwrap();
+    let taken = store.add_host(&host, &token, &root, NOW).await.unwrap_err();
+    assert!(matches!(taken, DbError::Taken { what: "name", .. }), "{taken}");
+    host.serial = Some("SN1".parse().unwrap());
+    let replace =
+        async |generation| store.replace_host(&host, None, generation, &root, NOW).await.unwrap();
+    assert_eq!(replace(1).await, Committed::Done);
+    assert_eq!(replace(1).await, Committed::Stale);
+    let found = store.host_by_token(&token).await.unwrap().unwrap();
+    assert_eq!((found.generation, &found.host.serial), (2, &host.serial), "the token stays");
+    let id = AttemptId::from_bits(1);
+    let mut begin = change(&found, State::Installing { attempt: id, tries: 1, deadline: NOW });
+    let new = NewAttempt { id, secret: Digest::of(b"s"), profile: "kali".into(), due: NOW };
+    begin.begins = Some(new);
+    store.commit(&begin).await.unwrap();
+    assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+    let times = (NOW, NOW.after(Seconds::new(9)));
+    let asked = store.request_arm(&host.name, &State::Installed, &root, times, &[]).await.unwrap();
+    assert_eq!(asked, None);
+    let remove =
+        async |generation| store.remove_host(&host.name, generation, &root, NOW).await.unwrap();
+    assert_eq!(remove(2).await, Committed::Stale);
+    assert_eq!(remove(3).await, Committed::Done);
+    assert!(store.host(&host.name).await.unwrap().is_none());
+    assert!(store.attempt_by_secret(&Digest::of(b"s")).await.unwrap().is_none());
+    assert_eq!(store.arm_request(&host.name).await.unwrap(), None);
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(5));
+}

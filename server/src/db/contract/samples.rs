@@ -1,0 +1,123 @@
+//! What the tests write, and how they write it.
+
+use super::*;
+
+fn entry(host: &Host) -> (Host, Option<Digest>) {
+    (host.clone(), host.token.as_ref().map(Digest::of_token))
+}
+
+pub(crate) async fn import(store: &Store, hosts: &[Host]) -> Result<Imported, DbError> {
+    let entries: Vec<_> = hosts.iter().map(entry).collect();
+    store.import(&entries, &Actor::person("root"), NOW).await
+}
+
+pub(crate) fn name(text: &str) -> HostName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn change(host: &StoredHost, becomes: State) -> Change<'_> {
+    Change {
+        host: &host.host.name,
+        generation: host.generation,
+        was: host.state,
+        becomes,
+        event: "test",
+        actor: Actor::machine(),
+        at: NOW,
+        begins: None,
+        ends: None,
+        note: String::new(),
+        boot: None,
+    }
+}
+
+/// Imports one host.
+pub(crate) async fn import_one(store: &Store, name: &str) {
+    let mut host = testing::host(name, 200);
+    host.token = None;
+    import(store, &[host]).await.unwrap();
+}
+
+/// Fills a store with something in each table, and in one of them more than a page.
+pub(crate) async fn fill(store: &Store) {
+    let mut full = testing::full_host();
+    full.name = name("full-01");
+    full.token = Some("another-token-0123456789".parse().unwrap());
+    import(store, &[testing::host("web-01", 1), full]).await.unwrap();
+    for number in 1..=3_u8 {
+        let host = store.host(&name("web-01")).await.unwrap().unwrap();
+        let id = AttemptId::from_bits(number.into());
+        let mut change = change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
+        let secret = Digest::of(&[number]);
+        change.begins = Some(NewAttempt { id, secret, profile: "kali".into(), due: NOW });
+        change.ends = Some(Outcome::Superseded);
+        change.note = "no disk".into();
+        store.commit(&change).await.unwrap();
+        assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+        let id = Digest::of(&[number]);
+        assert!(store.record_discovered(&id, NOW, "192.0.2.9", "{}").await.unwrap());
+    }
+    for _ in 0..1100 {
+        store.record_boot(boot(NOW));
+    }
+    store.boots.close().await;
+    fill_accounts(store).await;
+}
+
+async fn fill_accounts(store: &Store) {
+    let root = Actor::person("root");
+    let (times, web) = ((NOW, NOW.after(Seconds::new(9))), name("web-01"));
+    store.request_arm(&web, &State::Installed, &root, times, &[]).await.unwrap();
+    let note = Note {
+        at: NOW,
+        actor: &root,
+        host: "",
+        event: "add",
+        detail: "",
+        result: AuditResult::Done,
+    };
+    let account = Account {
+        name: "alice".parse().unwrap(),
+        password: Some("$argon2id$".into()),
+        one_time: false,
+        disabled: false,
+        grants: "viewer".parse().unwrap(),
+        created: NOW,
+        directory: None,
+        factor: false,
+    };
+    store.save_account(&account, &note).await.unwrap();
+    people::fill(store, &account, &note).await;
+    let token = crate::auth::token::ApiToken::random().unwrap();
+    let stored = StoredToken {
+        id: token.id().clone(),
+        owner: account.name.clone(),
+        label: "ci".into(),
+        grants: account.grants.clone(),
+        created: NOW,
+        expires: NOW,
+    };
+    store.save_token(&stored, &token.digest(), &note).await.unwrap();
+    let session = StoredSession {
+        id: stored.id.clone(),
+        owner: stored.owner.clone(),
+        created: NOW,
+        seen: NOW,
+        expires: NOW,
+    };
+    store.save_session(&session, &Digest::of(b"session")).await.unwrap();
+    store.count_try("user:alice", NOW, |_| None).await.unwrap();
+    let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
+    store.claim_reply(&id, &request, NOW).await.unwrap();
+    store.begin_webhook("chat").await.unwrap();
+}
+
+pub(crate) fn boot(at: Timestamp) -> BootRow {
+    BootRow {
+        at,
+        host: name("web-01"),
+        action: "local",
+        peer: "192.0.2.9".into(),
+        facts: "{}".into(),
+    }
+}

@@ -1,0 +1,466 @@
+//! Webhooks, told to a real receiver on loopback: one that fails at first, one that leads
+//! elsewhere, one that is not there; through servers that are killed, and several at a time.
+
+use crate::{
+    console::bootmint,
+    remote, replica,
+    servers::Server,
+    site::{self, Site},
+};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Redirect, Response},
+    routing::post,
+};
+use bootmint_server::{
+    app::{App, Delivery, Order},
+    boot::{self, Limits, Transport},
+    db::Actor,
+    time::{Seconds, Timestamp},
+    tls::{self, Certificates, KeyKind, TlsFiles},
+    webhook::{Message, Sender, new_key},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::net::TcpListener;
+
+/// How long anything may take before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+struct Heard {
+    id: String,
+    timestamp: String,
+    signature: String,
+    body: String,
+    status: u16,
+}
+
+impl Heard {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The type of the message, and the host that it is about.
+    fn what(&self) -> String {
+        let json = self.json();
+        format!("{} {}", json["type"].as_str().unwrap(), json["data"]["host"].as_str().unwrap())
+    }
+}
+
+#[derive(Default)]
+struct Ear {
+    heard: Vec<Heard>,
+    /// The statuses of the next answers; then all is well.
+    answers: Vec<u16>,
+    /// How long it thinks about each.
+    slow: Duration,
+}
+
+/// A receiver that remembers all it was sent.
+struct Receiver {
+    url: String,
+    key: String,
+    folder: tempfile::TempDir,
+    ear: Arc<Mutex<Ear>>,
+}
+
+async fn hear(State(ear): State<Arc<Mutex<Ear>>>, headers: HeaderMap, body: Bytes) -> Response {
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "application/json");
+    let (status, slow) = {
+        let mut ear = ear.lock().unwrap();
+        let status = if ear.answers.is_empty() { 204 } else { ear.answers.remove(0) };
+        ear.heard.push(Heard {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+            body: String::from_utf8(body.to_vec()).unwrap(),
+            status,
+        });
+        (status, ear.slow)
+    };
+    tokio::time::sleep(slow).await;
+    match status {
+        307 => Redirect::temporary("/elsewhere").into_response(),
+        status => StatusCode::from_u16(status).unwrap().into_response(),
+    }
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        Self::start_over("http", Transport::Plain).await
+    }
+
+    async fn start_over(scheme: &str, transport: Transport) -> Self {
+        let ear = Arc::new(Mutex::new(Ear::default()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let router = Router::new()
+            .route("/hook", post(hear))
+            .route("/elsewhere", post(hear))
+            .with_state(Arc::clone(&ear));
+        let limits = Limits { clients: 100, head: Seconds::new(60) };
+        let stop = std::future::pending();
+        tokio::spawn(boot::serve(listener, transport, router, limits, stop));
+        let folder = tempfile::tempdir().unwrap();
+        let receiver = Self { url, key: new_key().unwrap(), folder, ear };
+        fs::write(receiver.key_file(), format!("{}\n", receiver.key)).unwrap();
+        fs::set_permissions(receiver.key_file(), fs::Permissions::from_mode(0o600)).unwrap();
+        receiver
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.folder.path().join("hook.key")
+    }
+
+    /// A section of the configuration that leads here.
+    fn section(&self, name: &str, url: &str, more: &str) -> String {
+        let key = self.key_file();
+        let key = key.to_str().unwrap();
+        format!(
+            "\n[[webhook]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret-file = \"{key}\"\n{more}\n"
+        )
+    }
+
+    fn hook(&self) -> String {
+        format!("{}/hook", self.url)
+    }
+
+    fn answer(&self, statuses: &[u16]) {
+        self.ear.lock().unwrap().answers = statuses.to_vec();
+    }
+
+    fn heard(&self) -> Vec<Heard> {
+        self.ear.lock().unwrap().heard.clone()
+    }
+
+    fn forget(&self) {
+        self.ear.lock().unwrap().heard.clear();
+    }
+
+    /// Waits until so many requests came that were answered well.
+    async fn until(&self, count: usize) {
+        let start = Instant::now();
+        while self.heard().iter().filter(|heard| heard.status == 204).count() < count {
+            assert!(start.elapsed() < PATIENCE, "{count} of {:?}", self.heard());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Checks a signature as docs/webhooks.md tells receivers to, with code of its own.
+    fn is_signed(&self, heard: &Heard) -> bool {
+        let key = unbase64(self.key.strip_prefix("whsec_").unwrap());
+        let text = format!("{}.{}.{}", heard.id, heard.timestamp, heard.body);
+        let expected = format!("v1,{}", base64(&hmac(&key, text.as_bytes())));
+        heard.signature.split(' ').any(|one| one == expected)
+    }
+}
+
+/// RFC 2104, for keys of one block at most.
+fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let mut block = [0_u8; 64];
+    block[..key.len()].copy_from_slice(key);
+    let pad = |with: u8| block.map(|byte| byte ^ with);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
+    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
+}
+
+const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+fn base64(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for part in bytes.chunks(3) {
+        let bits = part.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - part.len()));
+        for at in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
+            text.push(if at > part.len() { '=' } else { char::from(digit) });
+        }
+    }
+    text
+}
+
+fn unbase64(text: &str) -> Vec<u8> {
+    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
+    for digit in text.trim_end_matches('=').bytes() {
+        bits = bits << 6 | DIGITS.iter().position(|one| *one == digit).unwrap() as u32;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+            bits &= (1 << count) - 1;
+        }
+    }
+    bytes
+}
+
+fn sender(app: &App, at: usize) -> Sender {
+    Sender::new(&app.config().webhooks[at]).unwrap()
+}
+
+/// Tells a webhook all that there is at `now`; what the looks came to.
+async fn tell(app: &App, to: &Sender, now: Timestamp) -> Vec<Delivery> {
+    let mut looks = Vec::new();
+    loop {
+        let look = app.deliver(to, now).await.unwrap();
+        looks.push(look);
+        if matches!(look, Delivery::Nothing | Delivery::Failed) {
+            return looks;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_fails_at_first_is_told_everything_in_order() {
+    use Delivery::{Delivered, Failed, Nothing};
+    let receiver = Receiver::start().await;
+    let more = receiver.section("chat", &receiver.hook(), "");
+    let site = Site::start_with(&["web-01"], "", &more).await;
+    let (to, now) = (sender(&site.app, 0), Timestamp::now());
+    let at = |seconds| now.after(Seconds::new(seconds));
+    assert_eq!(tell(&site.app, &to, now).await, [Nothing], "it begins now");
+
+    site.arm("web-01").await;
+    site.order("web-01", &Order::Hold).await;
+    receiver.answer(&[500, 307, 204]);
+    assert_eq!(tell(&site.app, &to, now).await, [Failed]);
+    assert_eq!(tell(&site.app, &to, now).await, [Nothing], "it waits");
+    assert_eq!(tell(&site.app, &to, at(2)).await, [Failed], "a redirect is not followed");
+    assert_eq!(tell(&site.app, &to, at(5)).await, [Nothing], "it waits longer");
+    assert_eq!(tell(&site.app, &to, at(6)).await, [Delivered, Delivered, Nothing]);
+    let heard = receiver.heard();
+    let told: Vec<_> = heard.iter().map(|one| (one.what(), one.status)).collect();
+    let told: Vec<_> = told.iter().map(|(what, status)| (what.as_str(), *status)).collect();
+    let (arm, hold) = ("host.arm web-01", "host.hold web-01");
+    assert_eq!(told, [(arm, 500), (arm, 307), (arm, 204), (hold, 204)]);
+    assert!(heard.iter().all(|one| receiver.is_signed(one)), "{heard:?}");
+    assert!(heard[..3].iter().all(|one| one.id == heard[0].id), "it is known by its id");
+    assert_ne!(heard[2].id, heard[3].id);
+    assert_eq!(heard[1].timestamp, at(2).as_unix().to_string(), "each try has a time of its own");
+    let mut forged = heard[3].clone();
+    forged.body = forged.body.replace("web-01", "web-02");
+    assert!(!receiver.is_signed(&forged));
+
+    let json = heard[3].json();
+    let data = &json["data"];
+    assert_eq!((&data["was"], &data["became"]), (&"armed".into(), &"held".into()));
+    assert_eq!((&data["actor"], &data["site"]), (&"person:root".into(), &Value::Null));
+    // What is no event of a host is passed.
+    let (user, grants, root) =
+        ("kim".parse().unwrap(), "viewer".parse().unwrap(), Actor::person("root"));
+    site.app.add_account(&user, &grants, true, &root, now).await.unwrap();
+    receiver.forget();
+    assert_eq!(tell(&site.app, &to, at(7)).await, [Delivery::Passed, Nothing]);
+    assert!(receiver.heard().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_webhook_is_told_what_it_asks_for_and_a_dead_one_stops_no_other() {
+    use Delivery::{Delivered, Failed, Nothing, Passed};
+    let receiver = Receiver::start().await;
+    let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
+    let ca = receiver.folder.path().join("ca.pem");
+    fs::write(&ca, root.certificates).unwrap();
+    let ca = ca.display();
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let more = [
+        receiver.section("dead", &format!("http://{closed}/"), ""),
+        receiver.section("holds", &receiver.hook(), "events = [\"hold\"]"),
+        receiver.section("berlin", &receiver.hook(), "sites = [\"berlin\"]"),
+        // It leads to this computer, which a name must not without leave.
+        receiver.section("rebound", "https://localhost:1/", &format!("ca-file = \"{ca}\"")),
+    ];
+    let site = Site::start_with(&["web-01", "web-02"], "", &more.concat()).await;
+    let senders: Vec<_> = (0..4).map(|at| sender(&site.app, at)).collect();
+    let now = Timestamp::now();
+    for to in &senders {
+        assert_eq!(tell(&site.app, to, now).await, [Nothing]);
+    }
+    let mut moved = site::host(&site.url, "web-02", 2);
+    moved.site = Some("berlin".parse().unwrap());
+    site.app.import(&[moved], &Actor::person("root"), now).await.unwrap();
+    site.order("web-01", &Order::Hold).await;
+    assert_eq!(tell(&site.app, &senders[0], now).await, [Failed]);
+    assert_eq!(tell(&site.app, &senders[3], now).await, [Failed]);
+    assert!(receiver.heard().is_empty());
+    assert_eq!(tell(&site.app, &senders[1], now).await, [Delivered, Nothing]);
+    assert_eq!(tell(&site.app, &senders[2], now).await, [Delivered, Passed, Nothing]);
+    let told: Vec<_> = receiver.heard().iter().map(Heard::what).collect();
+    assert_eq!(told, ["host.hold web-01", "host.update web-02"]);
+    assert_eq!(receiver.heard()[1].json()["data"]["site"], "berlin");
+    let place = site.app.store().webhook("dead").await.unwrap().unwrap();
+    assert_eq!((place.failures, place.delivered), (1, 2), "it keeps its place");
+    let (console, token) =
+        (remote::console(&site).await, remote::token(&site, "mo", "admin").await);
+    let plain = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+    let asked = plain.get(format!("{console}/metrics")).bearer_auth(token);
+    let metrics = asked.send().await.unwrap().text().await.unwrap();
+    for line in [
+        "bootmint_webhook_delivered_total{webhook=\"holds\"} 1",
+        "bootmint_webhook_failed_total{webhook=\"dead\"} 1",
+        "bootmint_webhook_failures{webhook=\"dead\"} 1",
+        "bootmint_webhook_failures{webhook=\"holds\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    let lag = |name: &str| {
+        let begin = format!("bootmint_webhook_lag{{webhook=\"{name}\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(begin.as_str()));
+        line.unwrap().parse::<i64>().unwrap()
+    };
+    assert_eq!(lag("dead") - lag("holds"), 2);
+    let error = senders[3].send(&Message::ping("1", now), now).await;
+    let error = format!("{:#}", anyhow::Error::from(error.unwrap_err()));
+    assert!(error.contains("allow-private"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_over_https_shows_the_right_certificate_and_its_name_leads_where_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::now();
+    let roots = [(); 2].map(|()| tls::root(KeyKind::P256, now).unwrap());
+    let pair = tls::server(&roots[0], KeyKind::P256, &tls::with_loopback(&[]), now).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let files = TlsFiles { certificate: path("server.pem"), key: path("server.key") };
+    fs::write(&files.certificate, &pair.certificates).unwrap();
+    fs::write(&files.key, &pair.key).unwrap();
+    fs::set_permissions(&files.key, fs::Permissions::from_mode(0o600)).unwrap();
+    let certificates = Certificates::load(files).unwrap();
+    let transport = Transport::Tls(certificates.config().unwrap());
+    let receiver = Receiver::start_over("https", transport).await;
+    for (root, name) in roots.iter().zip(["ours.pem", "other.pem"]) {
+        fs::write(path(name), &root.certificates).unwrap();
+    }
+    let ca = |name: &str| format!("ca-file = \"{}\"", path(name).display());
+    let (address, named) = (receiver.hook(), receiver.hook().replace("127.0.0.1", "localhost"));
+    let leave = format!("{}\nallow-private = true", ca("ours.pem"));
+    let more = [
+        receiver.section("address", &address, &ca("ours.pem")),
+        receiver.section("stranger", &address, &ca("other.pem")),
+        receiver.section("name", &named, &ca("ours.pem")),
+        receiver.section("allowed", &named, &leave),
+    ];
+    let site = Site::start_with(&["web-01"], "", &more.concat()).await;
+    let mut sent = Vec::new();
+    for at in 0..4 {
+        let (to, message) = (sender(&site.app, at), Message::ping(&at.to_string(), now));
+        sent.push(to.send(&message, now).await.is_ok());
+    }
+    assert_eq!(sent, [true, false, false, true]);
+    let ids: Vec<_> = receiver.heard().into_iter().map(|heard| heard.id).collect();
+    assert_eq!(ids, ["ping_0", "ping_3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_that_are_killed_lose_and_double_nothing() {
+    let start = || {
+        let server = Server::postgres(None)?;
+        let url = server.create("webhooks");
+        Some((server, url))
+    };
+    let Some((_server, url)) = tokio::task::spawn_blocking(start).await.unwrap() else { return };
+    let receiver = Receiver::start().await;
+    receiver.answer(&[500, 503]);
+    // While one server waits for an answer, the other looks what there is to tell.
+    receiver.ear.lock().unwrap().slow = Duration::from_millis(300);
+    let hosts: Vec<_> = (1..=4).map(|number| format!("web-{number:02}")).collect();
+    let section = receiver.section("chat", &receiver.hook(), "");
+    let site = replica::Site::with(&url, &hosts, &section).await;
+    let root = Actor::person("root");
+    let order = async |name: &str, order: &Order| {
+        let name = name.parse().unwrap();
+        site.app.order(&name, order, &root, Timestamp::now()).await.unwrap();
+    };
+    let mut replicas = [site.replica(), site.replica()];
+    let start = Instant::now();
+    while site.app.store().webhook("chat").await.unwrap().is_none() {
+        assert!(start.elapsed() < PATIENCE, "the webhook does not begin");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for host in &hosts {
+        order(host, &Order::Arm { confirm: host.clone() }).await;
+    }
+    let start = Instant::now();
+    while site.app.store().webhook("chat").await.unwrap().unwrap().failures == 0 {
+        assert!(start.elapsed() < PATIENCE, "the receiver is not asked");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for replica in &mut replicas {
+        replica.kill();
+    }
+    for host in &hosts {
+        order(host, &Order::Hold).await;
+    }
+    for replica in &mut replicas {
+        replica.start_again();
+    }
+    receiver.until(8).await;
+    for host in &hosts {
+        order(host, &Order::Release).await;
+    }
+    receiver.until(12).await;
+    let heard = receiver.heard();
+    assert!(heard.iter().all(|one| receiver.is_signed(one)), "{heard:?}");
+    let told: Vec<_> = heard.iter().filter(|one| one.status == 204).map(Heard::what).collect();
+    let each = |event: &str| hosts.iter().map(|host| format!("host.{event} {host}")).collect();
+    let all: [Vec<String>; 3] = ["arm", "hold", "release"].map(each);
+    assert_eq!(told, all.concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_makes_a_key_and_tests_the_way() {
+    let receiver = Receiver::start().await;
+    let folder = receiver.folder.path().join("site");
+    let made = bootmint(&["init", folder.to_str().unwrap()]);
+    assert!(made.status.success(), "{made:?}");
+    let (config, key) = (folder.join("bootmint.toml"), folder.join("chat.key"));
+    let (config_path, key) = (config.to_str().unwrap(), key.to_str().unwrap());
+    assert!(bootmint(&["webhook", "key", key]).status.success());
+    assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(!bootmint(&["webhook", "key", key]).status.success(), "it is left alone");
+    let receiver = Receiver { key: fs::read_to_string(key).unwrap().trim().to_owned(), ..receiver };
+    let text = fs::read_to_string(&config).unwrap();
+    let url = format!("{}?token=T0PSECRET", receiver.hook());
+    let section =
+        format!("\n[[webhook]]\nname = \"chat\"\nurl = \"{url}\"\nsecret-file = \"chat.key\"\n");
+    fs::write(&config, text + &section).unwrap();
+    let run = |args: &[&str]| {
+        let args: Vec<_> = ["--config", config_path].iter().chain(args).copied().collect();
+        // The receiver answers on other threads.
+        tokio::task::block_in_place(|| bootmint(&args))
+    };
+    let tested = run(&["webhook", "test", "chat"]);
+    assert!(tested.status.success(), "{tested:?}");
+    let heard = receiver.heard();
+    assert_eq!((heard.len(), &heard[0].json()["type"]), (1, &"ping".into()));
+    assert!(receiver.is_signed(&heard[0]));
+    receiver.answer(&[401]);
+    let refused = run(&["webhook", "test", "chat"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("401"), "{said}");
+    let listed = run(&["webhook", "list"]);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.contains("chat http://127.0.0.1:") && listed.contains("not begun"), "{listed}");
+    let skipped = run(&["webhook", "skip", "chat"]);
+    assert!(!skipped.status.success(), "there is nothing to skip");
+    let checked = run(&["config", "check"]);
+    assert!(checked.status.success(), "{checked:?}");
+    for output in [said, listed, String::from_utf8(checked.stdout).unwrap()] {
+        assert!(!output.contains("T0PSECRET") && !output.contains("whsec_"), "{output}");
+    }
+    fs::set_permissions(key, fs::Permissions::from_mode(0o640)).unwrap();
+    let exposed = run(&["config", "check"]);
+    assert!(String::from_utf8_lossy(&exposed.stderr).contains("others can read it"));
+}
