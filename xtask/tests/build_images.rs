@@ -8,6 +8,8 @@
 
 #[path = "../../image-factory/tests/common/fake.rs"]
 mod fake;
+#[path = "build_images/refusals.rs"]
+mod refusals;
 
 use bootmint_image_factory::{
     firmware::{Capabilities, Capability, sha256_hex},
@@ -57,7 +59,17 @@ impl Bench {
     }
 
     fn xtask(&self, args: &[&str]) -> Ended {
+        self.run(&Shell::new().unwrap(), args)
+    }
+
+    /// The same where no program is on the search path.
+    fn xtask_without_qemu(&self, args: &[&str]) -> Ended {
         let shell = Shell::new().unwrap();
+        shell.set_var("PATH", self.path("no-programs"));
+        self.run(&shell, args)
+    }
+
+    fn run(&self, shell: &Shell, args: &[&str]) -> Ended {
         shell.change_dir(self.folder.path());
         let program = env!("CARGO_BIN_EXE_xtask");
         let run = cmd!(shell, "{program} {args...}").env("BOOTMINT_CACHE", self.path("cache"));
