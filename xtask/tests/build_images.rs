@@ -177,10 +177,29 @@ fn assert_spdx(document: &Value) {
             assert!(package[field].is_string(), "{field}: {package}");
         }
     }
+    assert_others_read(document);
     for relation in document["relationships"].as_array().unwrap() {
         for end in ["spdxElementId", "relatedSpdxElement"] {
             assert!(ids.contains(&relation[end].as_str().unwrap()), "{relation}");
         }
+    }
+}
+
+/// Somebody else's reader of SPDX takes the document, and none that breaks the specification.
+fn assert_others_read(document: &Value) {
+    let read = |document: &Value| serde_json::from_value::<spdx_rs::models::SPDX>(document.clone());
+    let found = read(document).unwrap();
+    assert_eq!(found.package_information.len(), document["packages"].as_array().unwrap().len());
+    assert_eq!(found.relationships.len(), document["relationships"].as_array().unwrap().len());
+    for (place, bad) in [
+        ("/relationships/0/relationshipType", "MADE_OF"),
+        ("/creationInfo/created", "yesterday"),
+        ("/packages/0/checksums/0/algorithm", "SHA255"),
+        ("/packages/0/licenseConcluded", "GPL AND"),
+    ] {
+        let mut broken = document.clone();
+        *broken.pointer_mut(place).unwrap() = bad.into();
+        assert!(read(&broken).is_err(), "{place}: {bad}");
     }
 }
 
