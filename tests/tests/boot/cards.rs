@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 use xtask::qemu::{Board, Machine, Medium, Model, Nic, Wire};
 
 /// QEMU's cards that some set is for, with their drivers.
-const CARDS: [(Model, &str); 9] = [
+const CARDS: [(Model, &str); 10] = [
     (Model::Virtio, "virtio-net"),
     (Model::E1000, "intel"),
     (Model::E1000e, "intel"),
@@ -23,6 +23,7 @@ const CARDS: [(Model, &str); 9] = [
     (Model::Vmxnet3, "vmxnet3"),
     (Model::Pcnet, "pcnet32"),
     (Model::Tulip, "tulip"),
+    (Model::Ne2k, "undi"),
     (Model::UsbNet, "ecm"),
 ];
 

@@ -258,6 +258,7 @@ fn add_nic(
         Model::Vmxnet3 => "vmxnet3",
         Model::Pcnet => "pcnet",
         Model::Tulip => "tulip",
+        Model::Ne2k => "ne2k_pci",
         Model::UsbNet => "usb-net",
     };
     let device = format!("{model},netdev=net{index},mac={}", nic.mac);
@@ -282,6 +283,9 @@ fn add_nic(
         _ if nic.model == Model::UsbNet => {
             let device = format!("{device},bus=xhci-net{index}.0");
             line.option("-device", format!("qemu-xhci,id=xhci-net{index}"));
+            line.option("-netdev", netdev).option("-device", device);
+        }
+        _ if nic.model == Model::Ne2k => {
             line.option("-netdev", netdev).option("-device", device);
         }
         // Without an option ROM the board's firmware does not bring an iPXE of its own.
@@ -502,14 +506,15 @@ mod tests {
     }
 
     #[test]
-    fn a_usb_adapter_has_a_controller_and_no_rom() {
+    fn cards_have_a_rom_or_a_controller_where_they_need_one() {
         let mac = "52:54:00:00:00:01".parse().unwrap();
         let nic = |model| Nic { mac, model, wire: Wire::Isolated };
-        let nics = vec![nic(Model::Vmxnet3), nic(Model::UsbNet)];
+        let nics = vec![nic(Model::Vmxnet3), nic(Model::Ne2k), nic(Model::UsbNet)];
         let text = text(&Machine { nics, ..Machine::new(Board::Bios) });
         assert!(text.contains("-device vmxnet3,netdev=net0,mac=52:54:00:00:00:01,romfile= "));
-        let usb = "-device qemu-xhci,id=xhci-net1 -netdev hubport,id=net1,hubid=0 \
-                   -device usb-net,netdev=net1,mac=52:54:00:00:00:01,bus=xhci-net1.0";
+        assert!(text.contains("-device ne2k_pci,netdev=net1,mac=52:54:00:00:00:01 "), "{text}");
+        let usb = "-device qemu-xhci,id=xhci-net2 -netdev hubport,id=net2,hubid=0 \
+                   -device usb-net,netdev=net2,mac=52:54:00:00:00:01,bus=xhci-net2.0";
         assert!(text.ends_with(usb), "{text}");
     }
 

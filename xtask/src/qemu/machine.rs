@@ -159,6 +159,8 @@ pub enum Model {
     Pcnet,
     /// DEC 21143, the family of Hyper-V's legacy adapter.
     Tulip,
+    /// Realtek 8029, with the PXE code of its usual ROM.
+    Ne2k,
     /// A USB adapter of the class CDC-ECM, on an xHCI controller of its own.
     UsbNet,
 }
