@@ -214,3 +214,38 @@ fn publish(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     file.persist(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bootmint_image_factory::{
+        feed::parse,
+        firmware::{Capabilities, Capability},
+        format::Platform,
+    };
+
+    fn text(capabilities: Capabilities, payloads: Payloads) -> anyhow::Result<String> {
+        let feed = "name,mac,address,server\na,52:54:00:00:00:01,192.0.2.1/24,http://192.0.2.2\n";
+        let hosts = parse(feed.as_bytes(), FeedFormat::Csv, "t.csv", &Defaults::default())?;
+        let about = BinaryManifest {
+            platform: Platform::Bios,
+            file: "undionly.kpxe".into(),
+            size: 0,
+            sha256: String::new(),
+            capabilities,
+            slot: None,
+        };
+        Content::Hosts(hosts).text(&about, payloads)
+    }
+
+    #[test]
+    fn a_profile_with_signed_payloads_gets_a_ticket_that_demands_them() {
+        let any = text(Capability::ALL.into(), Payloads::Any).unwrap();
+        assert!(any.contains("param host") && !any.contains("imgtrust"), "{any}");
+        let signed = text(Capability::ALL.into(), Payloads::Signed).unwrap();
+        assert!(signed.contains("imgtrust --permanent || goto local"), "{signed}");
+        assert!(!signed.contains("param host"), "{signed}");
+        let error = text([Capability::Ticket].into(), Payloads::Any).unwrap_err().to_string();
+        assert!(error.contains("lacks \"http\""), "{error}");
+    }
+}
