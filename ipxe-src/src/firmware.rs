@@ -28,7 +28,7 @@ pub use capability::LackingCapability;
 pub use choose::{ChooseError, Chosen, Policy, Wish, choose};
 pub use elf::ElfError;
 pub use error::BuildError;
-pub use product::{Product, build_product};
+pub use product::{Product, build_product, check_product};
 pub use signing::Unsignable;
 pub use store::Stored;
 pub use toolchain::MissingTools;

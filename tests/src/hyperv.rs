@@ -6,7 +6,7 @@
 //! for undefined behaviour and with iPXE's assertions, and run under valgrind, whose requests
 //! iPXE's allocator makes: it knows each block of iPXE's heap.
 
-mod build;
+pub(crate) mod build;
 
 use crate::{lab::Lab, run::Background, serial::Serial};
 use anyhow::Context;
@@ -71,7 +71,7 @@ impl Simulator {
     /// Builds the simulator, unless the cache has it; none, told loudly, where the cache has no
     /// source to build it from.
     pub fn open(test: &str) -> anyhow::Result<Option<Self>> {
-        Ok(build::program(test)?.map(|program| Self { program }))
+        Ok(build::program(test, build::HYPERV)?.map(|program| Self { program }))
     }
 
     /// Boots `ticket` to its end. `label` names the log.

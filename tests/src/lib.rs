@@ -17,3 +17,4 @@ pub mod serial;
 pub mod server;
 pub mod tls;
 pub mod vlan;
+pub mod vmware;

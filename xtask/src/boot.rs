@@ -3,6 +3,7 @@
 //! The machine gets the cards and the network that the image's ticket expects, so that a server on
 //! this computer answers it.
 
+mod fit;
 mod shell;
 mod ticket;
 
@@ -14,7 +15,11 @@ use crate::{
     ui::Ui,
 };
 use anyhow::{Context, ensure};
-use bootmint_image_factory::{format::Format, host::Mac, verify};
+use bootmint_image_factory::{
+    format::{Format, Platform},
+    host::Mac,
+    verify,
+};
 use std::{
     fs::File,
     net::Ipv4Addr,
@@ -35,7 +40,7 @@ pub struct Args {
     medium: MediumArgs,
     #[command(flatten)]
     network: NetworkArgs,
-    /// A raw local disk, tried after the image; what the machine writes to it is kept
+    /// A local disk, tried after the image: raw, or .qcow2, .vhd, .vmdk; what is written is kept
     #[arg(long, value_name = "FILE")]
     disk_image: Vec<PathBuf>,
     /// RAM in MiB
@@ -114,6 +119,16 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 
 fn machine(args: &Args, scratch: &Path) -> anyhow::Result<Machine> {
     let about = About::read(&args.image)?;
+    let platform = platform(&args.board, &about);
+    let medium = medium(&args.medium, about.format, platform);
+    let acceleration = if args.kvm { Acceleration::Kvm } else { Acceleration::Emulated };
+    fit::check_board(&args.image, &about.boots, platform)?;
+    fit::check_medium(about.format, medium, platform)?;
+    fit::check_acceleration(acceleration, platform)?;
+    ensure!(
+        !args.serial || platform == Platform::Bios,
+        "--serial is about a BIOS, whose screen is copied to the serial line: leave it away"
+    );
     let mut path = args.image.clone();
     if args.shell {
         let format = about.format.context("--shell needs an image that Bootmint made")?;
@@ -121,22 +136,24 @@ fn machine(args: &Args, scratch: &Path) -> anyhow::Result<Machine> {
     }
     let disks = args.disk_image.iter();
     Ok(Machine {
-        image: Some(Image { path, medium: medium(&args.medium, about.format) }),
+        image: Some(Image { path, medium }),
         disks: disks
             .map(|path| Disk { path: path.clone(), writes: Writes::Kept, bus: Bus::Board })
             .collect(),
         nics: nics(&args.network, about.expected)?,
         memory: args.memory,
-        acceleration: if args.kvm { Acceleration::Kvm } else { Acceleration::Emulated },
+        acceleration,
         screen: if args.serial { Screen::OnGraphicsCard } else { Screen::OnSerialLine },
         operator: Operator::Person,
-        ..Machine::new(board(&args.board, about.format, scratch)?)
+        ..Machine::new(board(platform, scratch)?)
     })
 }
 
 /// What is known of an image: everything of one that Bootmint made, nothing of another's.
 struct About {
     format: Option<Format>,
+    /// The platforms that it boots on; none where that cannot be told.
+    boots: Vec<Platform>,
     expected: ticket::Expected,
 }
 
@@ -145,26 +162,38 @@ impl About {
         let reading = || format!("reading {}", image.display());
         let mut file = File::open(image).with_context(reading)?;
         let format = verify::sniff(&mut file).with_context(reading)?;
-        let contents = format.and_then(|format| verify::contents(&file, format).ok());
-        let ticket = contents.as_ref().and_then(|contents| contents.tickets.first());
+        let contents =
+            format.and_then(|format| Some((format, verify::contents(&file, format).ok()?)));
+        let Some((known, contents)) = contents else {
+            let boots = fit::foreign(format, &file);
+            return Ok(Self { format, boots, expected: ticket::Expected::default() });
+        };
+        let ticket = contents.tickets.first();
         let expected = ticket.map(|(_, script)| ticket::expected(script)).unwrap_or_default();
-        Ok(Self { format, expected })
+        Ok(Self { format, boots: fit::platforms(&contents, known, &file), expected })
     }
 }
 
-fn board(args: &BoardArgs, format: Option<Format>, scratch: &Path) -> anyhow::Result<Board> {
-    let application = format == Some(Format::Efi);
-    if args.arm64 {
-        Ok(Board::UefiArm64(roms::flash(roms::Architecture::Arm64, scratch)?))
-    } else if args.uefi || (application && !args.bios) {
-        Ok(Board::Uefi(roms::flash(roms::Architecture::X64, scratch)?))
-    } else {
-        ensure!(!application, "an EFI application does not start on BIOS");
-        Ok(Board::Bios)
+/// The platform that is asked for; x86-64 UEFI for EFI applications of which nobody says otherwise.
+fn platform(args: &BoardArgs, about: &About) -> Platform {
+    match about.format {
+        _ if args.bios => Platform::Bios,
+        _ if args.uefi => Platform::EfiX64,
+        _ if args.arm64 => Platform::EfiArm64,
+        Some(Format::Efi) => Platform::EfiX64,
+        _ => Platform::Bios,
     }
 }
 
-fn medium(args: &MediumArgs, format: Option<Format>) -> Medium {
+fn board(platform: Platform, scratch: &Path) -> anyhow::Result<Board> {
+    Ok(match platform {
+        Platform::Bios => Board::Bios,
+        Platform::EfiX64 => Board::Uefi(roms::flash(roms::Architecture::X64, scratch)?),
+        Platform::EfiArm64 => Board::UefiArm64(roms::flash(roms::Architecture::Arm64, scratch)?),
+    })
+}
+
+fn medium(args: &MediumArgs, format: Option<Format>, platform: Platform) -> Medium {
     match format {
         _ if args.cd => Medium::Cd,
         _ if args.disk => Medium::Disk,
@@ -172,7 +201,8 @@ fn medium(args: &MediumArgs, format: Option<Format>) -> Medium {
         _ if args.floppy => Medium::Floppy,
         Some(Format::Efi | Format::Lkrn) => Medium::Kernel,
         Some(Format::Iso) => Medium::Cd,
-        Some(Format::Floppy) => Medium::Floppy,
+        Some(Format::Floppy) if platform == Platform::Bios => Medium::Floppy,
+        Some(Format::Floppy) => Medium::Usb, // as from a USB floppy drive
         Some(Format::Vhd) => Medium::Disk,
         Some(Format::Usb) | None => Medium::Usb,
     }

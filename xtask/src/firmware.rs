@@ -3,7 +3,7 @@
 mod export;
 
 use crate::{build_progress::BuildProgress, ui::Ui};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bootmint_drivers::Selection;
 use bootmint_image_factory::firmware::FirmwareManifest;
 use bootmint_ipxe_src::{
@@ -79,6 +79,11 @@ impl FirmwareArgs {
         !matches!(self.firmware, From::Prebuilt)
     }
 
+    /// Whether somebody's ready binaries are asked for, and nothing else.
+    pub fn is_ready_made(&self) -> bool {
+        self.prebuilt.is_some() || !self.may_compile()
+    }
+
     /// How to build.
     fn build_options(&self) -> BuildOptions {
         let default = BuildOptions::default();
@@ -135,6 +140,10 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 
 /// The firmware that `args` ask for: found, compiled or ready-made, with a word about which.
 pub fn choose(cache: &Cache, args: &FirmwareArgs, ui: &Ui) -> anyhow::Result<(Profile, Chosen)> {
+    ensure!(
+        args.firmware != From::Source || args.prebuilt.is_none(),
+        "--firmware source takes no ready binaries: leave --prebuilt away, or take --firmware prebuilt"
+    );
     let profile = profile::load(&args.profile)?;
     let pins = Pins::load(None)?;
     let pin = pins.get(profile.pin())?;

@@ -8,6 +8,8 @@
 
 #[path = "../../image-factory/tests/common/fake.rs"]
 mod fake;
+#[path = "build_images/refusals.rs"]
+mod refusals;
 
 use bootmint_image_factory::{
     firmware::{Capabilities, Capability, sha256_hex},
@@ -57,7 +59,17 @@ impl Bench {
     }
 
     fn xtask(&self, args: &[&str]) -> Ended {
+        self.run(&Shell::new().unwrap(), args)
+    }
+
+    /// The same where no program is on the search path.
+    fn xtask_without_qemu(&self, args: &[&str]) -> Ended {
         let shell = Shell::new().unwrap();
+        shell.set_var("PATH", self.path("no-programs"));
+        self.run(&shell, args)
+    }
+
+    fn run(&self, shell: &Shell, args: &[&str]) -> Ended {
         shell.change_dir(self.folder.path());
         let program = env!("CARGO_BIN_EXE_xtask");
         let run = cmd!(shell, "{program} {args...}").env("BOOTMINT_CACHE", self.path("cache"));
@@ -165,10 +177,29 @@ fn assert_spdx(document: &Value) {
             assert!(package[field].is_string(), "{field}: {package}");
         }
     }
+    assert_others_read(document);
     for relation in document["relationships"].as_array().unwrap() {
         for end in ["spdxElementId", "relatedSpdxElement"] {
             assert!(ids.contains(&relation[end].as_str().unwrap()), "{relation}");
         }
+    }
+}
+
+/// Somebody else's reader of SPDX takes the document, and none that breaks the specification.
+fn assert_others_read(document: &Value) {
+    let read = |document: &Value| serde_json::from_value::<spdx_rs::models::SPDX>(document.clone());
+    let found = read(document).unwrap();
+    assert_eq!(found.package_information.len(), document["packages"].as_array().unwrap().len());
+    assert_eq!(found.relationships.len(), document["relationships"].as_array().unwrap().len());
+    for (place, bad) in [
+        ("/relationships/0/relationshipType", "MADE_OF"),
+        ("/creationInfo/created", "yesterday"),
+        ("/packages/0/checksums/0/algorithm", "SHA255"),
+        ("/packages/0/licenseConcluded", "GPL AND"),
+    ] {
+        let mut broken = document.clone();
+        *broken.pointer_mut(place).unwrap() = bad.into();
+        assert!(read(&broken).is_err(), "{place}: {bad}");
     }
 }
 

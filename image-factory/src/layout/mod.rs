@@ -134,8 +134,8 @@ pub fn data_disk(files: &[(&str, &[u8])], seed: &[u8; 32]) -> Result<Vec<u8>, La
     usb::data_disk(files, seed)
 }
 
-/// Formats that firmware signed for Secure Boot cannot have.
-fn check_signed(format: Format, lane: Lane) -> Result<(), LayoutError> {
+/// Refuses formats that firmware signed for Secure Boot cannot have.
+pub fn check_signed(format: Format, lane: Lane) -> Result<(), LayoutError> {
     let reason = match (format, lane) {
         (Format::Iso | Format::Usb | Format::Vhd, _) => return Ok(()),
         (Format::Lkrn, _) => "it boots on a BIOS, which knows no Secure Boot",

@@ -9,13 +9,36 @@ use crate::{
 
 /// A capability that a host needs and a binary lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}, but the {platform} firmware lacks \"{capability}\": take a profile that has it")]
+#[error("{reason}, but the {platform} firmware lacks \"{capability}\": {remedy}")]
 pub struct Missing {
     /// What is lacking.
     pub capability: Capability,
     /// Which binary lacks it.
     pub platform: Platform,
     reason: &'static str,
+    remedy: &'static str,
+}
+
+/// How to come by a capability that `binary` lacks.
+fn remedy(capability: Capability, binary: &BinaryManifest) -> &'static str {
+    let signed = binary.capabilities.contains(&Capability::SecureBoot);
+    match (capability, binary.platform) {
+        (Capability::FwCfg | Capability::Guestinfo, Platform::EfiArm64) => {
+            "it is for x86 alone; take the identity from smbios"
+        }
+        (Capability::FwCfg, _) if signed => {
+            "its driver is not permitted under Secure Boot; take the identity from smbios"
+        }
+        (Capability::Guestinfo, _) if signed => {
+            "it is not permitted under Secure Boot; take the identity from smbios"
+        }
+        (Capability::FwCfg, _) => "compile a profile with overlays = [\"fw-cfg\"]",
+        (Capability::Smbios, _) => "compile it, or take ready binaries of iPXE 2.0",
+        (Capability::Ticket, _) => {
+            "take a profile whose script hands over to the ticket, or that has no script of its own"
+        }
+        _ => "compile a profile that switches this option on",
+    }
 }
 
 /// The capabilities that a host's ticket uses.
@@ -34,10 +57,12 @@ fn missing(
 ) -> Vec<Missing> {
     reasons
         .flat_map(|(capability, reason)| {
-            binaries
-                .iter()
-                .filter(move |binary| !binary.capabilities.contains(&capability))
-                .map(move |binary| Missing { capability, platform: binary.platform, reason })
+            binaries.iter().filter(move |binary| !binary.capabilities.contains(&capability)).map(
+                move |binary| {
+                    let remedy = remedy(capability, binary);
+                    Missing { capability, platform: binary.platform, reason, remedy }
+                },
+            )
         })
         .collect()
 }

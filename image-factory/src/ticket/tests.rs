@@ -281,7 +281,8 @@ fn what_a_firmware_lacks_is_named_with_the_platform() {
     );
     assert_eq!(
         missing[1].to_string(),
-        "a NIC is in a VLAN, but the bios firmware lacks \"vlan\": take a profile that has it"
+        "a NIC is in a VLAN, but the bios firmware lacks \"vlan\": compile a profile that \
+         switches this option on"
     );
     assert!(check(&one, &[&efi]).is_empty());
 }

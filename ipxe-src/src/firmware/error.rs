@@ -92,6 +92,16 @@ pub enum BuildError {
         /// The binary.
         product: Product,
     },
+    /// A single binary that the profile does not fit.
+    #[error("{product} cannot be had of profile {profile}: {reason}")]
+    ProductUnfit {
+        /// The profile.
+        profile: String,
+        /// The binary.
+        product: Product,
+        /// What does not fit, and what would.
+        reason: String,
+    },
     /// A single binary that nothing was built for.
     #[error("{product} cannot be built: its driver has no name that the source could know")]
     Unnamed {

@@ -5,9 +5,17 @@
 
 use super::{
     BuildError, BuildOptions, SourceId, check_overlays, check_pin, client, make_all,
-    recipe::Inputs, resolve_drivers, target::Target, toolchains,
+    recipe::{Inputs, script},
+    resolve_drivers,
+    target::{Target, hands_over},
+    toolchains,
 };
-use crate::{cache::Cache, profile::Profile, progress::Progress, source::SourceTree};
+use crate::{
+    cache::Cache,
+    profile::{Profile, class},
+    progress::Progress,
+    source::SourceTree,
+};
 use bootmint_drivers::{Choice, DriverName, PciId, Resolved, Selection};
 use bootmint_image_factory::{firmware::BinaryManifest, format::Platform};
 use std::{collections::BTreeSet, fmt};
@@ -83,6 +91,32 @@ impl Product {
     }
 }
 
+/// Refuses what cannot be had of the profile as a single binary; needs no source.
+pub fn check_product(profile: &Profile, product: Product) -> Result<(), BuildError> {
+    if profile.secure_boot().is_some() {
+        let profile = profile.name().to_owned();
+        return Err(BuildError::ProductUnsigned { profile, product });
+    }
+    let platform = product.platform();
+    let unfit = |reason: String| {
+        Err(BuildError::ProductUnfit { profile: profile.name().to_owned(), product, reason })
+    };
+    if let Some(overlay) = profile.overlays().iter().find(|o| !o.works_on(class(platform))) {
+        return unfit(format!(
+            "its out-of-tree driver \"{overlay}\" does not work on {platform}: take a profile \
+             without it"
+        ));
+    }
+    if !hands_over(script(profile)) {
+        return unfit(
+            "its script never runs the ticket inside: take a profile without a script of its own, \
+             or write a line \"imgexec ticket.ipxe\" into it"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
 /// Builds `product` from `source` with everything that `profile` says but its drivers, and with
 /// `ticket` inside, which its first script runs where there is no other.
 ///
@@ -95,10 +129,7 @@ pub fn build_product(
     options: &BuildOptions,
     progress: &mut dyn Progress,
 ) -> Result<(BinaryManifest, Vec<u8>), BuildError> {
-    if profile.secure_boot().is_some() {
-        let profile = profile.name().to_owned();
-        return Err(BuildError::ProductUnsigned { profile, product });
-    }
+    check_product(profile, product)?;
     check_pin(profile, &source.pin)?;
     client::check(profile)?;
     let profile = profile.clone().with_drivers(product.platform(), product.drivers()?);

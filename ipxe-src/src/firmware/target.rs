@@ -299,7 +299,7 @@ impl<'a> Target<'a> {
             .transpose()?;
         let script = script(self.profile);
         let mut capabilities = capabilities(self.platform, &linked.objects, script);
-        if self.product.is_some() && script.lines().any(|line| line.starts_with(INSIDE)) {
+        if self.product.is_some() && hands_over(script) {
             capabilities.insert(Capability::Ticket);
         }
         let about = BinaryManifest {
@@ -315,6 +315,11 @@ impl<'a> Target<'a> {
         };
         Ok((about, bytes))
     }
+}
+
+/// Whether `script` runs the ticket inside its binary.
+pub(super) fn hands_over(script: &str) -> bool {
+    script.lines().any(|line| line.trim_start().starts_with(INSIDE))
 }
 
 /// Where a work tree keeps the list of sources that its slim binary is linked from.

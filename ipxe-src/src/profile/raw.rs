@@ -97,6 +97,7 @@ pub(super) fn parse(text: &str, origin: &str, folder: &Path) -> Result<Profile, 
     check_name(&raw.name).map_err(invalid)?;
     check_slot(raw.slot_capacity).map_err(invalid)?;
     check_payloads(&raw).map_err(invalid)?;
+    check_arm64(&raw).map_err(invalid)?;
     if raw.bios_loader == BiosLoader::Isolinux && !raw.targets.contains(&Platform::Bios) {
         let reason = "bios-loader = \"isolinux\" is for BIOS media, and targets has no \"bios\": \
                       leave one out or add the other";
@@ -238,6 +239,21 @@ fn check_payloads(raw: &RawProfile) -> Result<(), String> {
         Payloads::Signed => return Ok(()),
     };
     Err(format!("for payloads = \"signed\", {reason}"))
+}
+
+/// What AArch64 machines do not have.
+fn check_arm64(raw: &RawProfile) -> Result<(), String> {
+    let reason = if !raw.targets.contains(&Platform::EfiArm64) {
+        return Ok(());
+    } else if raw.serial.is_some() {
+        "has no port com1 or com2: leave [serial] away, and let the machine's own firmware put its \
+         console on the line"
+    } else if raw.options.get("guestinfo") == Some(&Switch::On) {
+        "has none of VMware's GuestInfo: switch the option guestinfo off"
+    } else {
+        return Ok(());
+    };
+    Err(format!("efi-arm64 {reason}; or make a profile of its own for efi-arm64"))
 }
 
 /// What cannot be had under Secure Boot, whoever signs.

@@ -135,6 +135,10 @@ fn faults_name_the_field_and_the_remedy() {
     assert!(error.contains("targets has no \"bios\""), "{error}");
     let error = fault(&format!("{arm}drivers = \"snp\"\noverlays = [\"fw-cfg\"]"));
     assert!(error.contains("\"fw-cfg\" does not work on efi-arm64"), "{error}");
+    let error = fault(&format!("{arm}drivers = \"snp\"\n[serial]\nport = \"com1\""));
+    assert!(error.contains("leave [serial] away"), "{error}");
+    let error = fault(&format!("{arm}drivers = \"snp\"\n[options]\nguestinfo = true"));
+    assert!(error.contains("switch the option guestinfo off"), "{error}");
     let name = HEAD.replace("\"x\"", "\"../x\"");
     assert!(fault(&format!("{name}drivers = \"all\"")).contains("lower-case"));
 }

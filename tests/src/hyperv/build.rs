@@ -1,4 +1,4 @@
-//! Builds the simulator, once for each state of its sources.
+//! Builds the simulators, once for each state of their sources.
 
 use crate::lab;
 use anyhow::Context;
@@ -16,9 +16,15 @@ use std::{
 };
 
 /// Part of the key: to be raised when this file makes another program of the same sources.
-const RECIPE: &[u8] = b"1";
-/// The program, in iPXE's `src` folder.
-const PROGRAM: &str = "bin-x86_64-linux/hvhost.linux";
+const RECIPE: &[u8] = b"2";
+/// Where the programs are built, in iPXE's `src` folder.
+const BIN: &str = "bin-x86_64-linux";
+/// The programs: Hyper-V's host, and VMware's with the same network card.
+pub(crate) const HYPERV: &str = "hvhost.linux";
+/// See [`HYPERV`].
+pub(crate) const VMWARE: &str = "vmhost.linux";
+/// The folders of our files, and which part of each it is.
+const FOLDERS: [(&str, &str); 3] = [("hyperv", ""), ("hyperv", "config"), ("vmware", "")];
 /// Where the host's files go in it.
 const OVERLAY: &str = "drivers/hvhost";
 /// The driver's objects, which get assertions and messages.
@@ -28,8 +34,8 @@ const DRIVER: [&str; 3] = ["vmbus", "netvsc", "rndis"];
 const CHECKS: &str = "-fsanitize=undefined -fsanitize-undefined-trap-on-error \
     -fno-sanitize=alignment,null,nonnull-attribute,pointer-overflow";
 
-/// The simulator; none where the cache has no source for it.
-pub(super) fn program(test: &str) -> anyhow::Result<Option<PathBuf>> {
+/// The simulator called `name`; none where the cache has no source for it.
+pub(crate) fn program(test: &str, name: &str) -> anyhow::Result<Option<PathBuf>> {
     let cache = Cache::open(None)?;
     let pins = Pins::load(None)?;
     let pin = pins.get(None)?;
@@ -44,23 +50,23 @@ pub(super) fn program(test: &str) -> anyhow::Result<Option<PathBuf>> {
     };
     let ours = Ours::read()?;
     let folder = cache.work().join(format!("hyperv-{}", ours.key(&tree)));
-    let program = folder.join("hvhost.linux");
+    let program = folder.join(name);
     let lock = cache.lock("hyperv-simulator", || ())?;
     if !program.is_file() {
         make(&lock, &tree, &ours, &folder)
-            .context("building the simulated Hyper-V host in tests/hyperv")?;
+            .context("building the simulated hosts in tests/hyperv and tests/vmware")?;
     }
     Ok(Some(program))
 }
 
-/// The files in `tests/hyperv`, by their paths there, sorted.
+/// The files in `tests/hyperv` and `tests/vmware`, by their paths there, sorted.
 struct Ours(Vec<(String, Vec<u8>)>);
 
 impl Ours {
     fn read() -> anyhow::Result<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("hyperv");
         let mut files = Vec::new();
-        for part in ["", "config"] {
+        for (folder, part) in FOLDERS {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             let entries = fs::read_dir(folder.join(part))?.collect::<io::Result<Vec<_>>>()?;
             let wanted = |path: &PathBuf| {
                 path.extension().is_some_and(|end| end == "c" || end == "h" || end == "txt")
@@ -88,7 +94,7 @@ impl Ours {
         hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The names of the host's own C files, without their ending.
+    /// The names of the hosts' own C files, without their ending.
     fn objects(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|(name, _)| name.strip_suffix(".c"))
     }
@@ -131,7 +137,8 @@ fn make(lock: &Lock, tree: &SourceTree, ours: &Ours, target: &Path) -> anyhow::R
         // Of a make or cargo that runs the tests; it would take this one for its own.
         .env_remove("MAKEFLAGS")
         .env_remove("MAKELEVEL")
-        .args([format!("-j{jobs}"), PROGRAM.to_owned(), "GITVERSION=".to_owned()])
+        .args([format!("-j{jobs}"), "GITVERSION=".to_owned()])
+        .args([HYPERV, VMWARE].map(|program| format!("{BIN}/{program}")))
         .arg(format!("DEBUG={}", DRIVER.join(",")))
         .arg(format!("SRCS={}", sources.join(" ")))
         .remedy("Tools that are missing: cargo xtask deps --for tests --install");
@@ -141,7 +148,9 @@ fn make(lock: &Lock, tree: &SourceTree, ours: &Ours, target: &Path) -> anyhow::R
     make.stream(&mut |_| ())?;
     let part = stage.path().join("built");
     fs::create_dir(&part)?;
-    fs::rename(src.join(PROGRAM), part.join("hvhost.linux"))?;
+    for program in [HYPERV, VMWARE] {
+        fs::rename(src.join(BIN).join(program), part.join(program))?;
+    }
     Ok(stage.publish(&part, target)?)
 }
 

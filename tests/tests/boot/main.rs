@@ -1,6 +1,7 @@
 //! Boots machines and believes only what they, QEMU and the boot server all say.
 
 mod arm64;
+mod cards;
 mod compiled;
 mod fallback;
 mod isolinux;

@@ -1,11 +1,11 @@
 //! Every format boots as every medium that it is for, on BIOS and UEFI, and is its host.
 
-use crate::scene::{Scene, WEB};
+use crate::scene::{Host, Scene, WEB, feed, url};
 use bootmint_image_factory::{format::Format, ticket::Patience};
-use bootmint_tests::images;
+use bootmint_tests::{boot_server::Reply, guest::SWITCHED_OFF, images};
 use xtask::{
-    images::convert::{Disk, convert_one},
-    qemu::{Board, Medium},
+    images::convert::{Disk as Convert, convert_one},
+    qemu::{Board, Bus, Disk, Machine, Medium, Writes},
 };
 
 fn boots(name: &str, format: Format, medium: Medium, uefi: bool) -> anyhow::Result<()> {
@@ -64,17 +64,60 @@ fn uefi_floppy_as_usb_stick() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Made of a minted disk image, and read by QEMU in its own format.
+/// Disks in the formats of hypervisors, one behind the other in one machine: each but the last is
+/// told to go on to the next, so that one start shows them all.
+fn disks_of_hypervisors(name: &str, formats: &[&'static str], uefi: bool) -> anyhow::Result<()> {
+    let Some(scene) = Scene::open(name)? else { return Ok(()) };
+    let mut disks = Vec::new();
+    for (index, format) in formats.iter().enumerate() {
+        let token = token(format);
+        let feed = feed(Host { name: format, ..WEB }, &url(&scene.server));
+        let feed =
+            feed.replacen('\n', ",token\n", 1).trim_end().to_owned() + &format!(",{token}\n");
+        let minted = if *format == "vhd" { Format::Vhd } else { Format::Usb };
+        let image = scene.image(&feed, minted, &Patience::default())?;
+        disks.push(match *format {
+            "qcow2" => convert_one(&image, Convert::Qcow2, &mut |_| ())?,
+            "vmdk" => convert_one(&image, Convert::Vmdk, &mut |_| ())?,
+            _ => image,
+        });
+        if index + 1 < formats.len() {
+            scene.server.answer(&format!("/boot/{token}"), Reply::ok("#!ipxe\nexit 0\n"));
+        }
+    }
+    let board = if uefi { scene.lab.uefi()? } else { Board::Bios };
+    let machine = scene.machine(board, disks.remove(0), Medium::Disk, WEB)?;
+    let local = |path| Disk { path, writes: Writes::Discarded, bus: Bus::Board };
+    let machine = Machine { disks: disks.into_iter().map(local).collect(), ..machine };
+    let text = scene.lab.start("boot", &machine)?.expect_exit(SWITCHED_OFF)?;
+    let requests = scene.server.requests();
+    let asked = requests.iter().filter_map(|request| request.path.strip_prefix("/boot/"));
+    let expected: Vec<_> = formats.iter().map(|format| token(format)).collect();
+    assert_eq!(asked.collect::<Vec<_>>(), expected, "{text}");
+    Ok(())
+}
+
+fn token(format: &str) -> String {
+    format!("token-of-the-disk-in-{format}")
+}
+
 #[test]
-fn bios_qcow2_as_disk() -> anyhow::Result<()> {
-    let Some(scene) = Scene::open("bios_qcow2_as_disk")? else { return Ok(()) };
+fn bios_boots_vmdk_and_qcow2_as_disks() -> anyhow::Result<()> {
+    disks_of_hypervisors("bios-hypervisor-disks", &["vmdk", "qcow2"], false)
+}
+
+#[test]
+fn uefi_boots_vhd_qcow2_and_vmdk_as_disks() -> anyhow::Result<()> {
+    disks_of_hypervisors("uefi-hypervisor-disks", &["vhd", "qcow2", "vmdk"], true)
+}
+
+/// What is no disk image is not made one.
+#[test]
+fn what_is_converted_is_not_converted_again() -> anyhow::Result<()> {
+    let Some(scene) = Scene::open("convert-twice")? else { return Ok(()) };
     let image = scene.image(&scene.feed(WEB), Format::Usb, &Patience::default())?;
-    let path = convert_one(&image, Disk::Qcow2, &mut |_| ())?;
-    assert!(path.extension().is_some_and(|extension| extension == "qcow2"));
-    convert_one(&image, Disk::Vmdk, &mut |_| ())?;
-    // Converted twice: what is no disk image is refused.
-    let refused = convert_one(&path, Disk::Vmdk, &mut |_| ()).unwrap_err().to_string();
+    let path = convert_one(&image, Convert::Qcow2, &mut |_| ())?;
+    let refused = convert_one(&path, Convert::Vmdk, &mut |_| ()).unwrap_err().to_string();
     assert!(refused.contains("--format usb"), "{refused}");
-    scene.announces("boot", &scene.machine(Board::Bios, path, Medium::Disk, WEB)?, WEB)?;
     Ok(())
 }

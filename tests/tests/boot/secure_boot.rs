@@ -1,10 +1,13 @@
 //! Secure Boot with keys of our own: signed firmware starts, unsigned and altered firmware does not.
 
-use crate::scene::{Scene, WEB, feed, net, url};
+use crate::{
+    own,
+    scene::{Scene, WEB, feed, net, url},
+};
 use bootmint_image_factory::{
     firmware::Firmware,
     format::{Format, Platform},
-    ticket::Patience,
+    ticket::{Common, Patience, Source},
 };
 use bootmint_ipxe_src::{
     cache::Cache,
@@ -110,25 +113,35 @@ fn altered(image: &Path, binary: &[u8]) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
+/// The signed image, which is nobody's: the machine's SMBIOS says who it is.
+fn own_image(scene: &Scene, folder: &str) -> anyhow::Result<PathBuf> {
+    let folder = scene.lab.folder().join(folder);
+    fs::create_dir_all(&folder)?;
+    let common = Common { source: Source::Smbios, server: Some(url(&scene.server).parse()?) };
+    images::mint_own(&folder, scene.firmware(), Format::Usb, &common, &Patience::default())
+}
+
 /// The machine tries an unsigned image, an altered one, and the signed one, in this order.
 #[test]
 fn only_what_our_key_signed_starts() -> anyhow::Result<()> {
     let Some((scene, keys)) = scene("secure-boot-own-key", &tools())? else { return Ok(()) };
-    let signed = image(&scene, scene.firmware(), "signed")?;
+    let signed = own_image(&scene, "signed")?;
     let binary = scene.firmware().binary(Platform::EfiX64).map(|found| found.bytes.clone());
     let altered = altered(&signed, &binary.unwrap_or_default())?;
     let unsigned = image(&scene, &firmware::any()?, "unsigned")?;
     let disk = |path| Disk { path, writes: Writes::Discarded, bus: Bus::Board };
-    let machine = Machine {
+    let mut machine = Machine {
         image: Some(Image { path: unsigned, medium: Medium::Disk }),
         disks: vec![disk(altered), disk(signed)],
         nics: vec![card()?],
         ..Machine::new(scene.lab.uefi_secure(&keys)?)
     };
+    own::define(&mut machine, Source::Smbios, &own::definition(WEB));
     let text = scene.lab.start("boot", &machine)?.expect_exit(SWITCHED_OFF)?;
     assert!(text.contains("RAN-SIGNED"), "{text}");
     assert_eq!(text.matches("Access Denied").count(), 2, "{text}");
     assert_eq!(text.matches("Bootmint: host").count(), 1, "{text}");
+    scene.server.wait_for(&format!("/boot/{}", own::TOKEN), Duration::ZERO)?;
     says_secure(&scene)
 }
 

@@ -8,16 +8,16 @@ use crate::{
 };
 use anyhow::{Context, anyhow, bail};
 use bootmint_image_factory::{
-    firmware::{BinaryManifest, Firmware, FirmwareManifest},
+    firmware::{BinaryManifest, Firmware, FirmwareManifest, Provider},
     format::{Format, Platform},
-    layout::{BiosLoader, CAPACITY_STEP},
+    layout::{self, BiosLoader, CAPACITY_STEP},
     slot::MAX_CAPACITY,
     template::{self, Recipe, Template},
-    ticket::{Facts, Patience},
+    ticket::{Facts, Patience, Source},
 };
 use bootmint_ipxe_src::{
     cache::Cache,
-    profile::{self, Profile},
+    profile::{self, Profile, Switch},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,14 +48,27 @@ impl Lots {
         // All profiles are read before the first is built: a typo shows at once.
         for (name, formats) in &wanted {
             let profile = profile::load(name)?;
+            check_formats(&profile, formats)?;
             if args.may_compile() {
                 check_cards(&profile, formats)?;
+            }
+            if let Some(source) = subjects.source()
+                && !args.is_ready_made()
+            {
+                check_source(&profile, source)?;
             }
         }
         let mut lots = BTreeMap::new();
         for (name, formats) in wanted {
             let (profile, chosen) = firmware::choose(cache, &args.for_profile(name), ui)?;
             let firmware = Firmware::load(&chosen.folder)?;
+            if subjects.ask_by_https(name) && trusts_nobody(&profile, &firmware) {
+                ui.warn(format_args!(
+                    "hosts ask their server by HTTPS, and profile {profile} names no root in \
+                     trust: on a BIOS iPXE refuses every server but its makers'; add \
+                     trust = [\"ca.pem\"] to a profile of your own"
+                ));
+            }
             let needs = |facts| largest_site(subjects, name, facts, patience);
             let lot = Lot::new(firmware, &profile, &formats, needs)
                 .with_context(|| format!("laying out images of profile \"{name}\""))?;
@@ -145,6 +158,69 @@ impl Lot {
         let all: Vec<_> = self.binaries(format).iter().map(|about| &about.capabilities).collect();
         Facts::of_firmware(&all, self.firmware.manifest.security.payloads)
     }
+}
+
+/// Whether a BIOS machine would take no HTTPS server for what it says to be: the makers of ready
+/// binaries may have built other roots in.
+fn trusts_nobody(profile: &Profile, firmware: &Firmware) -> bool {
+    firmware.manifest.provider == Provider::Source
+        && firmware.binary(Platform::Bios).is_some()
+        && profile.trust().is_empty()
+        && profile.cross_signing() == Switch::Off
+}
+
+/// Refuses formats that nothing of the profile boots, before it is compiled.
+fn check_formats(profile: &Profile, formats: &BTreeSet<Format>) -> anyhow::Result<()> {
+    let targets: Vec<_> = profile.targets().collect();
+    let names = || targets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    for &format in formats {
+        if let Some(how) = profile.secure_boot() {
+            layout::check_signed(format, how.lane())
+                .with_context(|| format!("checking profile \"{profile}\""))?;
+        }
+        let platforms = template::platforms(format, &targets);
+        if platforms.is_empty() {
+            let (machine, target) = match format {
+                Format::Efi => ("UEFI", "efi-x86_64"),
+                _ => ("a BIOS", "bios"),
+            };
+            bail!(
+                "profile \"{profile}\": an image of the format {format} boots on {machine} alone, \
+                 and its targets are {}: add \"{target}\" to them, or take iso or usb",
+                names()
+            );
+        }
+        let isolinux = profile.bios_loader() == profile::BiosLoader::Isolinux;
+        if isolinux && format != Format::Iso && platforms.contains(&Platform::Bios) {
+            bail!(
+                "profile \"{profile}\": bios-loader = \"isolinux\" starts ISO images alone, and an \
+                 image of the format {format} would have our own loader: take iso, or a profile \
+                 without it"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a source of identities that firmware of the profile cannot read, before it is compiled.
+fn check_source(profile: &Profile, source: Source) -> anyhow::Result<()> {
+    let switched_on = |name| {
+        let mut options = profile.options().iter();
+        options.any(|(option, switch)| option.name == name && switch == Switch::On)
+    };
+    let remedy = match source {
+        Source::FwCfg if !profile.overlays().iter().any(|o| o.name() == source.name()) => {
+            "add overlays = [\"fw-cfg\"], unless it is for arm64 or Secure Boot"
+        }
+        Source::Guestinfo if !switched_on("guestinfo") => {
+            "switch the option guestinfo on, unless it is for arm64 or Secure Boot"
+        }
+        Source::FwCfg | Source::Guestinfo | Source::Smbios => return Ok(()),
+    };
+    bail!(
+        "firmware of profile \"{profile}\" cannot read an identity from {source}: {remedy}; every \
+         firmware reads smbios"
+    )
 }
 
 /// Refuses drivers that find no card on the media that are wanted, before they are compiled.

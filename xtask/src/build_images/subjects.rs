@@ -7,9 +7,9 @@ use bootmint_image_factory::{
     fault::Faults,
     feed::{Defaults, Feed},
     format::Format,
-    host::{Host, Name},
+    host::{Host, Name, ServerUrl},
     mint::Subject,
-    ticket::{Common, TokenKey},
+    ticket::{Common, Source, TokenKey},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +46,7 @@ pub(super) struct Subjects {
     wants: Vec<Want>,
     list: List,
     tokenless: bool,
+    https: BTreeSet<String>,
 }
 
 enum List {
@@ -69,21 +70,37 @@ impl Subjects {
         let mut gather = Gather::new(unit, usual);
         let feed = input.check(defaults, &mut |host| gather.add(host))?;
         let tokenless = gather.tokenless && key.is_none();
+        let https = std::mem::take(&mut gather.https);
         let (wants, list) = gather.finish();
-        Ok(Self { feed: Some(feed), key, wants, list, tokenless })
+        Ok(Self { feed: Some(feed), key, wants, list, tokenless, https })
     }
 
     /// The one subject of machines that find out who they are, from no feed.
     pub(super) fn own(common: Common, usual: &Usual<'_>) -> Self {
         let formats: BTreeSet<_> = usual.formats.iter().copied().collect();
         let (profile, formats) = (usual.profile.to_owned(), formats.into_iter().collect());
+        let secure = common.server.as_ref().is_some_and(ServerUrl::is_https);
+        let https = secure.then(|| profile.clone()).into_iter().collect();
         let (wants, list) = (vec![Want { profile, formats }], List::Own(common));
-        Self { feed: None, key: None, wants, list, tokenless: false }
+        Self { feed: None, key: None, wants, list, tokenless: false, https }
     }
 
     /// Whether there are hosts without a token, which no key gives them either.
     pub(super) fn some_without_token(&self) -> bool {
         self.tokenless
+    }
+
+    /// Where machines find out who they are, where the images don't tell them.
+    pub(super) fn source(&self) -> Option<Source> {
+        match &self.list {
+            List::Own(common) => Some(common.source),
+            List::Hosts(_) | List::Sites(_) => None,
+        }
+    }
+
+    /// Whether a host that wants `profile` asks its server by HTTPS.
+    pub(super) fn ask_by_https(&self, profile: &str) -> bool {
+        self.https.contains(profile)
     }
 
     /// How many there are.
@@ -155,6 +172,8 @@ struct Gather<'a> {
     sites: BTreeMap<(Option<Name>, Option<Name>), Site>,
     count: u32,
     tokenless: bool,
+    /// The profiles of hosts that ask by HTTPS.
+    https: BTreeSet<String>,
 }
 
 /// A site while it is gathered.
@@ -166,8 +185,8 @@ struct Site {
 
 impl<'a> Gather<'a> {
     fn new(unit: Unit, usual: &'a Usual<'a>) -> Self {
-        let (wants, hosts, sites) = Default::default();
-        Self { usual, unit, wants, hosts, sites, count: 0, tokenless: false }
+        let (wants, hosts, sites, https) = Default::default();
+        Self { usual, unit, wants, hosts, sites, count: 0, tokenless: false, https }
     }
 
     fn add(&mut self, host: &Host) {
@@ -184,6 +203,10 @@ impl<'a> Gather<'a> {
                 site.formats.extend(formats);
                 site.members.push(self.count);
             }
+        }
+        let profile = host.profile.as_ref().map_or(self.usual.profile, Name::as_str);
+        if host.server.is_https() && !self.https.contains(profile) {
+            self.https.insert(profile.to_owned());
         }
         self.count += 1;
         self.tokenless |= host.token.is_none();

@@ -11,14 +11,15 @@ use bootmint_drivers::PciId;
 use bootmint_image_factory::{
     feed::{Defaults, FeedFormat},
     firmware::BinaryManifest,
-    host::ServerUrl,
+    host::{Host, ServerUrl},
+    security::Payloads,
     ticket::{self, Facts, Patience, Ticket},
 };
 use bootmint_ipxe_src::{
     cache::Cache,
     firmware::{self, Product},
     pin::Pins,
-    profile,
+    profile::{self, Profile},
     source::{self, Mirrors},
 };
 use std::{
@@ -85,10 +86,30 @@ impl Args {
         }
     }
 
-    /// The ticket for a binary that can do what `about` says.
-    fn ticket(&self, about: &BinaryManifest) -> anyhow::Result<String> {
+    /// Refuses what a single binary cannot be.
+    fn check(&self, profile: &Profile) -> anyhow::Result<()> {
+        if self.firmware.is_ready_made() {
+            bail!(
+                "a single binary has its ticket compiled in, and ready binaries have room for \
+                 none: leave --firmware prebuilt and --prebuilt away"
+            );
+        }
+        if self.script.is_some() && profile.payloads() == Payloads::Signed {
+            bail!(
+                "profile {profile} boots signed payloads alone, and a script of your own would \
+                 not see to it: give --hosts, whose ticket does"
+            );
+        }
+        Ok(())
+    }
+
+    /// What goes inside, read before anything is compiled.
+    fn content(&self) -> anyhow::Result<Content> {
         if let Some(path) = &self.script {
-            return fs::read_to_string(path).with_context(|| format!("reading {}", path.display()));
+            let text = fs::read_to_string(path);
+            return text
+                .map(Content::Script)
+                .with_context(|| format!("reading {}", path.display()));
         }
         let feed = self.hosts.as_deref().context("--hosts or --script says what goes inside")?;
         let feed = Request::new(feed, self.feed_format, &self.feed).load()?;
@@ -97,18 +118,46 @@ impl Args {
         if let Err(faults) = feed.check(&defaults, &mut |host| hosts.push(host.clone())) {
             bail!("{faults}\n{name} has faults");
         }
+        if hosts.is_empty() {
+            bail!("{name} has no hosts");
+        }
+        let lost = hosts.iter().find(|host| hosts.len() > 1 && !ticket::can_be_picked(host));
+        if let Some(host) = lost {
+            bail!(
+                "host \"{}\": one binary for several hosts cannot tell this one from the others: \
+                 give it a MAC, a UUID or a serial",
+                host.name
+            );
+        }
+        Ok(Content::Hosts(hosts))
+    }
+}
+
+/// What goes inside a binary.
+enum Content {
+    /// A script of the user's own.
+    Script(String),
+    /// The ticket of these hosts; at least one.
+    Hosts(Vec<Host>),
+}
+
+impl Content {
+    /// The text for a binary that can do what `about` says.
+    fn text(self, about: &BinaryManifest, payloads: Payloads) -> anyhow::Result<String> {
+        let hosts = match self {
+            Self::Script(text) => return Ok(text),
+            Self::Hosts(hosts) => hosts,
+        };
         if let Some(missing) = hosts.iter().find_map(|host| ticket::check(host, &[about]).pop()) {
             return Err(missing.into());
         }
-        let facts = Facts::for_capabilities(&[&about.capabilities]);
+        let facts = Facts::of_firmware(&[&about.capabilities], payloads);
         let patience = Patience::default();
-        Ok(match hosts.as_slice() {
-            [] => bail!("{name} has no hosts"),
+        let ticket = match hosts.as_slice() {
             [host] => Ticket::for_host(host, facts, &patience),
             hosts => Ticket::for_site(hosts, facts, &patience),
-        }
-        .as_str()
-        .to_owned())
+        };
+        Ok(ticket.as_str().to_owned())
     }
 }
 
@@ -116,6 +165,9 @@ impl Args {
 pub(super) fn run(cache: &Cache, args: &Args, ui: &Ui) -> anyhow::Result<()> {
     let product = args.product()?;
     let profile = profile::load(args.firmware.profile())?;
+    args.check(&profile)?;
+    firmware::check_product(&profile, product)?;
+    let content = args.content()?;
     let pins = Pins::load(None)?;
     let pin = pins.get(profile.pin())?;
     let mut progress = BuildProgress::new(ui);
@@ -136,7 +188,7 @@ pub(super) fn run(cache: &Cache, args: &Args, ui: &Ui) -> anyhow::Result<()> {
         .with_context(|| format!("building {product} for profile {profile}"))
     };
     let (about, _) = build(BLANK)?;
-    let (about, bytes) = build(&args.ticket(&about)?)?;
+    let (about, bytes) = build(&content.text(&about, profile.payloads())?)?;
     drop(progress);
     let out = args.out.clone().unwrap_or_else(|| about.file.clone().into());
     publish(&out, &bytes)?;
@@ -161,4 +213,39 @@ fn publish(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .with_context(|| format!("writing {}", path.display()))?;
     file.persist(path).with_context(|| format!("writing {}", path.display()))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bootmint_image_factory::{
+        feed::parse,
+        firmware::{Capabilities, Capability},
+        format::Platform,
+    };
+
+    fn text(capabilities: Capabilities, payloads: Payloads) -> anyhow::Result<String> {
+        let feed = "name,mac,address,server\na,52:54:00:00:00:01,192.0.2.1/24,http://192.0.2.2\n";
+        let hosts = parse(feed.as_bytes(), FeedFormat::Csv, "t.csv", &Defaults::default())?;
+        let about = BinaryManifest {
+            platform: Platform::Bios,
+            file: "undionly.kpxe".into(),
+            size: 0,
+            sha256: String::new(),
+            capabilities,
+            slot: None,
+        };
+        Content::Hosts(hosts).text(&about, payloads)
+    }
+
+    #[test]
+    fn a_profile_with_signed_payloads_gets_a_ticket_that_demands_them() {
+        let any = text(Capability::ALL.into(), Payloads::Any).unwrap();
+        assert!(any.contains("param host") && !any.contains("imgtrust"), "{any}");
+        let signed = text(Capability::ALL.into(), Payloads::Signed).unwrap();
+        assert!(signed.contains("imgtrust --permanent || goto local"), "{signed}");
+        assert!(!signed.contains("param host"), "{signed}");
+        let error = text([Capability::Ticket].into(), Payloads::Any).unwrap_err().to_string();
+        assert!(error.contains("lacks \"http\""), "{error}");
+    }
 }

@@ -15,7 +15,7 @@ use std::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
     /// A floppy drive where there is none.
-    #[error("a UEFI machine has no floppy drive: start the floppy on BIOS, or attach it as a disk")]
+    #[error("a UEFI machine has no floppy drive: attach the floppy as a USB stick")]
     FloppyOnUefi,
     /// A serial number or tag that QEMU would take for another option.
     #[error("the SMBIOS value \"{0}\" holds a comma, which QEMU takes for the end of the value")]
@@ -118,7 +118,11 @@ impl Machine {
                 line.option("-device", "virtio-rng-pci")
             }
             Board::UefiArm64(flash) => {
-                line.option("-machine", "virt").option("-cpu", "cortex-a57");
+                let cpu = match self.acceleration {
+                    Acceleration::Emulated => "cortex-a57",
+                    Acceleration::Kvm => "host", // the only one that a processor runs itself
+                };
+                line.option("-machine", "virt").option("-cpu", cpu);
                 add_flash(line, flash);
                 line.option("-device", "virtio-rng-pci")
             }
@@ -207,7 +211,8 @@ impl Machine {
             Writes::Kept => "off",
             Writes::Discarded => "on",
         };
-        let drive = format!("if=none,id=disk{index},format=raw,snapshot={snapshot},file=");
+        let format = disk_format(&disk.path);
+        let drive = format!("if=none,id=disk{index},format={format},snapshot={snapshot},file=");
         line.option("-drive", with_path(&drive, &disk.path));
         // The image is first; firmware numbers and tries the disks in this order.
         let place = index + 1;
@@ -247,6 +252,14 @@ fn add_nic(
     let model = match nic.model {
         Model::Virtio => "virtio-net-pci",
         Model::E1000 => "e1000",
+        Model::E1000e => "e1000e",
+        Model::I82559er => "i82559er",
+        Model::Rtl8139 => "rtl8139",
+        Model::Vmxnet3 => "vmxnet3",
+        Model::Pcnet => "pcnet",
+        Model::Tulip => "tulip",
+        Model::Ne2k => "ne2k_pci",
+        Model::UsbNet => "usb-net",
     };
     let device = format!("{model},netdev=net{index},mac={}", nic.mac);
     match image {
@@ -265,6 +278,15 @@ fn add_nic(
         Some(Image { path, medium: Medium::OptionRom }) => {
             line.option("-netdev", netdev);
             line.option("-device", with_path(&format!("{device},bootindex=0,romfile="), path));
+        }
+        // A USB adapter has none.
+        _ if nic.model == Model::UsbNet => {
+            let device = format!("{device},bus=xhci-net{index}.0");
+            line.option("-device", format!("qemu-xhci,id=xhci-net{index}"));
+            line.option("-netdev", netdev).option("-device", device);
+        }
+        _ if nic.model == Model::Ne2k => {
+            line.option("-netdev", netdev).option("-device", device);
         }
         // Without an option ROM the board's firmware does not bring an iPXE of its own.
         _ => {
@@ -481,6 +503,19 @@ mod tests {
             let text = text(&Machine { image, ..Machine::new(Board::Bios) });
             assert!(text.contains(&format!("format={format},snapshot=on,file={name}")), "{text}");
         }
+    }
+
+    #[test]
+    fn cards_have_a_rom_or_a_controller_where_they_need_one() {
+        let mac = "52:54:00:00:00:01".parse().unwrap();
+        let nic = |model| Nic { mac, model, wire: Wire::Isolated };
+        let nics = vec![nic(Model::Vmxnet3), nic(Model::Ne2k), nic(Model::UsbNet)];
+        let text = text(&Machine { nics, ..Machine::new(Board::Bios) });
+        assert!(text.contains("-device vmxnet3,netdev=net0,mac=52:54:00:00:00:01,romfile= "));
+        assert!(text.contains("-device ne2k_pci,netdev=net1,mac=52:54:00:00:00:01 "), "{text}");
+        let usb = "-device qemu-xhci,id=xhci-net2 -netdev hubport,id=net2,hubid=0 \
+                   -device usb-net,netdev=net2,mac=52:54:00:00:00:01,bus=xhci-net2.0";
+        assert!(text.ends_with(usb), "{text}");
     }
 
     #[test]

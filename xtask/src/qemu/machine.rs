@@ -100,7 +100,7 @@ pub enum Medium {
     OptionRom,
 }
 
-/// A local disk, raw.
+/// A local disk; raw, unless its name ends in another format's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
     /// The file.
@@ -147,6 +147,22 @@ pub enum Model {
     Virtio,
     /// Intel 82540EM.
     E1000,
+    /// Intel 82574L.
+    E1000e,
+    /// Intel 82559ER.
+    I82559er,
+    /// Realtek 8139.
+    Rtl8139,
+    /// VMware's paravirtual card.
+    Vmxnet3,
+    /// AMD PCnet, VMware's oldest.
+    Pcnet,
+    /// DEC 21143, the family of Hyper-V's legacy adapter.
+    Tulip,
+    /// Realtek 8029, with the PXE code of its usual ROM.
+    Ne2k,
+    /// A USB adapter of the class CDC-ECM, on an xHCI controller of its own.
+    UsbNet,
 }
 
 /// What a network card is plugged into.
