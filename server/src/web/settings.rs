@@ -107,7 +107,10 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Signed out at last after", format!("{} s", console.longest.get())),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
-        ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),
+        (
+            "OS profile of hosts that name none",
+            config.os.as_ref().map_or("none".to_owned(), ToString::to_string),
+        ),
         ("Firmware profile of hosts that name none", config.image_profile.to_string()),
         ("First boot", shown(&policy.first_boot)),
         ("An install is done on", shown(&policy.complete_on)),

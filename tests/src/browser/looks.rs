@@ -19,7 +19,7 @@ pub enum Scheme {
 /// How wide the page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
-    /// 1080 pixels.
+    /// 960 pixels.
     Desk,
     /// 375 pixels, the narrowest of common phones.
     Phone,
@@ -29,7 +29,7 @@ impl Width {
     /// Width and height in pixels of a style sheet.
     const fn size(self) -> (u32, u32) {
         match self {
-            Self::Desk => (1080, 680),
+            Self::Desk => (960, 480),
             Self::Phone => (375, 760),
         }
     }
@@ -46,15 +46,19 @@ const AXE: &str = "
         + one.nodes.map((node) => '\\n    ' + node.target.join(' ') + ': '
             + node.failureSummary.replaceAll('\\n', ' ')).join('')));";
 
-/// Elements that reach over the page's edge and are not in a part that scrolls by itself.
+/// Elements that reach over the page's edge, with or by what is in them, and are not in a part
+/// that scrolls by itself; should none be found, the page.
 const WIDER: &str = "
     const most = Number(arguments[0]);
     if (document.documentElement.scrollWidth <= most) return [];
     const scrolls = (item) => item && (getComputedStyle(item).overflowX !== 'visible'
         || scrolls(item.parentElement));
-    return Array.from(document.body.querySelectorAll('*'))
-        .filter((item) => item.getBoundingClientRect().right > most + 1 && !scrolls(item))
-        .map((item) => item.outerHTML.slice(0, 100));";
+    const end = (item) => item.getBoundingClientRect().left
+        + Math.max(item.scrollWidth, item.getBoundingClientRect().width);
+    const found = Array.from(document.querySelectorAll('main *, header *'))
+        .filter((item) => end(item) > most + 1 && !scrolls(item))
+        .map((item) => item.outerHTML.slice(0, 100));
+    return found.length ? found : ['the page'];";
 
 impl Browser {
     /// Shows this tab's pages in these colours and at this width.

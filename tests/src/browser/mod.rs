@@ -247,6 +247,8 @@ fn capabilities(home: &Path, downloads: &Path) -> Value {
         format!("--user-data-dir={}", home.join("profile").display()),
         "--headless=new".to_owned(),
         "--lang=en".to_owned(),
+        // Letters without coloured edges, so that pictures are small.
+        "--disable-lcd-text".to_owned(),
         // It ends with its driver, even if that is killed.
         "--remote-debugging-pipe".to_owned(),
         // Nothing beyond this computer, not even a look-up.

@@ -15,6 +15,7 @@ use bootmint_tests::{
 };
 use clap::Parser;
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -38,26 +39,37 @@ goto wait
 struct Line {
     #[command(flatten)]
     ui: ui::Args,
-    #[command(flatten)]
-    args: build_images::Args,
+    #[command(subcommand)]
+    command: Command,
 }
 
-/// Likewise, to choose firmware.
-#[derive(Parser)]
-struct Choice {
-    #[command(flatten)]
-    ui: ui::Args,
-    #[command(flatten)]
-    firmware: firmware::FirmwareArgs,
-    #[command(flatten)]
-    cache: firmware::CacheArgs,
+#[derive(clap::Subcommand)]
+enum Command {
+    BuildImages(Box<build_images::Args>),
+    Choose {
+        #[command(flatten)]
+        firmware: firmware::FirmwareArgs,
+        #[command(flatten)]
+        cache: firmware::CacheArgs,
+    },
 }
 
-/// The quickest firmware to be had: compiled, else the distribution's.
+/// A command for the quickest firmware to be had: compiled, else the distribution's.
+fn command(name: &str, paths: &[(&str, &Path)]) -> anyhow::Result<(Command, ui::Ui)> {
+    let mut line: Vec<OsString> = ["x", name, "--quiet", "--profile", "kvm"].map(Into::into).into();
+    for (option, path) in paths {
+        line.extend([option.into(), path.as_os_str().to_owned()]);
+    }
+    let line = Line::try_parse_from(line)?;
+    Ok((line.command, ui::Ui::new(&line.ui)))
+}
+
+/// That firmware.
 fn choose_firmware() -> anyhow::Result<(Chosen, Firmware)> {
-    let choice = Choice::try_parse_from(["x", "--quiet", "--profile", "kvm"])?;
-    let ui = ui::Ui::new(&choice.ui);
-    let chosen = firmware::choose(&choice.cache.open()?, &choice.firmware, &ui)?.1;
+    let (Command::Choose { firmware, cache }, ui) = command("choose", &[])? else {
+        anyhow::bail!("another command");
+    };
+    let chosen = firmware::choose(&cache.open()?, &firmware, &ui)?.1;
     let firmware = Firmware::load(&chosen.folder)?;
     Ok((chosen, firmware))
 }
@@ -67,12 +79,9 @@ fn build_images(desk: &Desk, feed: &Path) -> anyhow::Result<PathBuf> {
     let out = desk.lab.folder().join("out");
     let key = desk.site.folder().join("token.key");
     let paths = [("--hosts", feed), ("--token-key", &key), ("--out", &out)];
-    let mut line = vec!["x".into(), "--quiet".into(), "--profile".into(), "kvm".into()];
-    for (name, path) in paths {
-        line.extend([name.into(), path.as_os_str().to_owned()]);
+    if let (Command::BuildImages(args), ui) = command("build-images", &paths)? {
+        build_images::run(*args, &ui)?;
     }
-    let line = Line::try_parse_from(line)?;
-    build_images::run(line.args, &ui::Ui::new(&line.ui))?;
     Ok(out)
 }
 
@@ -272,7 +281,6 @@ fn install(
     browser.reads("main [role=status]", "It is armed")?;
     inspector.inspect("/hosts/web-01, armed")?;
     inspector.picture("host", (Scheme::Light, Width::Desk))?;
-    inspector.picture("host-phone", (Scheme::Dark, Width::Phone))?;
 
     browser.turn_to(&fleet)?;
     browser.reads(&state, "armed")?;
@@ -288,6 +296,7 @@ fn install(
     browser.turn_to(&host)?;
     browser.reads("#standing .state", "installed")?;
     browser.reads("#timeline", "installing → installed")?;
+    assert_eq!(browser.count("main [role=status]")?, 0, "it still says that it is armed");
     inspector.inspect("/hosts/web-01, installed")
 }
 
@@ -313,7 +322,7 @@ fn give_orders(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
 fn look_around(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     inspector.visit("/fleet")?;
     inspector.picture("fleet", (Scheme::Light, Width::Desk))?;
-    inspector.picture("fleet-dark", (Scheme::Dark, Width::Desk))?;
+    inspector.picture("fleet-phone", (Scheme::Dark, Width::Phone))?;
     desk.server.request("POST", "/boot", "mac=52:54:00:aa:00:99&product=Standard+PC")?;
     for path in [
         "/fleet?q=nothing",

@@ -111,7 +111,7 @@ async fn a_feed_shows_its_faults_then_what_it_changes_then_is_imported() {
     let bad = "name,mac,address,server\r\nweb-01,xx,192.0.2.1/24,http://a\r\n";
     let faults = ed.post("/import", &[("format", "csv"), ("feed", bad)]).await;
     assert_eq!(faults.status, 422);
-    assert!(faults.text().contains("<td>2</td><td>8</td>"), "{}", faults.text());
+    assert!(faults.text().contains(">2</td><td data-label=\"Column\">8</td>"), "{}", faults.text());
     assert!(faults.text().contains("web-01,xx"), "what was typed stays");
     let good = "name,mac,address,server,site\r\nweb-09,52:54:00:00:00:09,192.0.2.9/24,,berlin\r\n\
                 db-01,52:54:00:00:00:03,192.0.2.33/24,,paris\r\n";
