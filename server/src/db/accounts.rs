@@ -130,6 +130,7 @@ impl Store {
         let mut tx = self.begin_noted(note).await?;
         tx.execute("DELETE FROM api_tokens WHERE owner = $1", [name.as_str().into()]).await?;
         tx.execute("DELETE FROM sessions WHERE owner = $1", [name.as_str().into()]).await?;
+        tx.execute("DELETE FROM views WHERE owner = $1", [name.as_str().into()]).await?;
         let gone = tx.execute("DELETE FROM users WHERE name = $1", [name.as_str().into()]).await?;
         if gone == 0 {
             return Ok(false);

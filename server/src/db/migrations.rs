@@ -16,6 +16,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    45 "0045-views.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     1 "0001-start.sql",
@@ -23,6 +24,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    45 "0045-views.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     1 "0001-start.sql",
@@ -30,6 +32,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     20 "0020-accounts.sql",
     21 "0021-read-count.sql",
     30 "0030-console.sql",
+    45 "0045-views.sql",
 );
 
 /// Applies the migrations that are missing, each in a transaction of its own.

@@ -22,6 +22,7 @@ mod replies;
 mod retry;
 mod sessions;
 mod trail;
+mod views;
 
 #[cfg(test)]
 mod contract;
@@ -41,6 +42,7 @@ pub use log::{BootRow, BootView, Discovered};
 pub use replies::Reply;
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
+pub use views::KeptView;
 
 use bootlog::BootLog;
 use engine::{Engine, Tx};

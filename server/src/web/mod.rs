@@ -19,6 +19,7 @@ mod routes;
 mod settings;
 mod sign_in;
 mod tokens;
+mod views;
 
 #[cfg(test)]
 mod tests;

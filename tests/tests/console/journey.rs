@@ -308,6 +308,10 @@ fn give_orders(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     browser.click("[formaction='/fleet/hold']")?;
     browser.reads("main", "mail-01 is held")?;
     desk.go("/fleet?site=paris&q=db")?;
+    browser.fill("#view", "databases of Paris")?;
+    browser.click("#keep")?;
+    browser.reads("nav [aria-current=true]", "databases of Paris")?;
+    inspector.inspect("/fleet, a view")?;
     browser.click("[data-mark-all]")?;
     browser.click("[formaction='/fleet/arm']")?;
     browser.reads("main", "wipes its disk")?;

@@ -108,6 +108,7 @@ contract!(
     a_host_is_edited_by_who_saw_its_generation,
     accounts_and_tokens_are_kept_and_end,
     sessions_are_kept_and_end,
+    views_are_their_owners_alone,
     the_audit_log_is_read_by_host_and_by_filter,
     tries_are_counted_until_they_are_blocked,
     a_change_with_a_key_is_claimed_once,
@@ -165,6 +166,8 @@ pub(super) async fn import_one(store: &Store, name: &str) {
 
 /// Fills a store with something in each table, and in one of them more than a page.
 pub(super) async fn fill(store: &Store) {
+    let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
+    store.keep_view(&"alice".parse().unwrap(), &view).await.unwrap();
     let mut full = testing::full_host();
     full.name = name("full-01");
     full.token = Some("another-token-0123456789".parse().unwrap());
@@ -564,6 +567,23 @@ async fn sessions_are_kept_and_end<K>(fresh: &Fresh<K>) {
     assert!(store.session(&digest).await.unwrap().is_none(), "it ended");
     store.save_session(&session, &digest).await.unwrap();
     assert!(store.remove_account(&account.name, &note("remove")).await.unwrap());
+}
+
+async fn views_are_their_owners_alone<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+    let view =
+        |name: &str, query: &str| KeptView { name: name.to_owned(), query: query.to_owned() };
+    store.keep_view(&alice, &view("Übrige", "?state=failed")).await.unwrap();
+    store.keep_view(&alice, &view("broken", "?state=failed")).await.unwrap();
+    store.keep_view(&bob, &view("broken", "?site=paris")).await.unwrap();
+    store.keep_view(&alice, &view("broken", "?state=stalled")).await.unwrap();
+    let mut kept = store.views(&alice).await.unwrap();
+    kept.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(kept, [view("broken", "?state=stalled"), view("Übrige", "?state=failed")]);
+    store.forget_view(&alice, "broken").await.unwrap();
+    assert_eq!(store.views(&alice).await.unwrap().len(), 1);
+    assert_eq!(store.views(&bob).await.unwrap(), [view("broken", "?site=paris")]);
 }
 
 async fn the_audit_log_is_read_by_host_and_by_filter<K>(fresh: &Fresh<K>) {
