@@ -5,11 +5,13 @@
 //! line, how QEMU ended, and what the server saw.
 
 pub mod boot_server;
+pub mod browser;
 pub mod disks;
 pub mod firmware;
 pub mod guest;
 pub mod hyperv;
 pub mod images;
+pub mod installer;
 pub mod iscsi;
 pub mod lab;
 pub mod run;
@@ -18,3 +20,4 @@ pub mod server;
 pub mod tls;
 pub mod vlan;
 pub mod vmware;
+pub mod world;

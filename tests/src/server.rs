@@ -13,6 +13,8 @@ use xtask::qemu::CommandLine;
 
 /// What stands before the address in the line that says that the server listens.
 const LISTENING: &str = "serving address=127.0.0.1:";
+/// Likewise, for the console.
+const CONSOLE: &str = "console address=127.0.0.1:";
 /// Likewise, for HTTPS.
 const LISTENING_TLS: &str = "serving HTTPS address=127.0.0.1:";
 /// How long the server may take until it answers, and to answer.
@@ -23,15 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Site {
     program: PathBuf,
     folder: PathBuf,
+    /// What `init` said.
+    said: String,
 }
 
 impl Site {
     /// Makes the site `folder` with the server's `program`, and more `args` for `init`.
     pub fn init(program: &Path, folder: &Path, args: &[&str]) -> anyhow::Result<Self> {
-        let site = Self { program: program.to_owned(), folder: folder.to_owned() };
-        let words = ["init".as_ref(), folder.as_os_str()];
-        run::tool(site.program()?, words.into_iter().chain(args.iter().map(AsRef::as_ref)))?;
+        let (program, folder) = (program.to_owned(), folder.to_owned());
+        let mut site = Self { program, folder, said: String::new() };
+        let words = ["init".as_ref(), site.folder.as_os_str()];
+        let words = words.into_iter().chain(args.iter().map(AsRef::as_ref));
+        site.said = String::from_utf8(run::tool(site.program()?, words)?)?;
         Ok(site)
+    }
+
+    /// The one-time password of the first account, which `init` printed.
+    pub fn one_time_password(&self) -> anyhow::Result<&str> {
+        let (_, rest) = self.said.split_once("one-time password ").context("it was not printed")?;
+        rest.split_once(',').map(|(password, _)| password).context("it has no end")
     }
 
     /// The folder.
@@ -94,7 +106,7 @@ impl Site {
 }
 
 /// The port in the line with `words`, once it is there.
-fn listening_port(output: &Serial, words: &str) -> anyhow::Result<u16> {
+pub(crate) fn listening_port(output: &Serial, words: &str) -> anyhow::Result<u16> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         output.wait_for(words, deadline).context("starting the server")?;
@@ -110,7 +122,7 @@ fn listening_port(output: &Serial, words: &str) -> anyhow::Result<u16> {
 fn port_after(words: &str, text: &str) -> Option<u16> {
     let (_, rest) = text.split_once(words)?;
     let (port, _) = rest.split_once('\n')?;
-    port.trim().parse().ok()
+    port.trim().trim_end_matches('.').parse().ok()
 }
 
 /// A running server. It is killed when this is dropped, without a chance to put things in order.
@@ -125,6 +137,11 @@ impl RunningServer {
     /// The port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where the console is.
+    pub fn console(&self) -> anyhow::Result<String> {
+        Ok(format!("http://127.0.0.1:{}", listening_port(&self.output, CONSOLE)?))
     }
 
     /// The port of HTTPS on 127.0.0.1.

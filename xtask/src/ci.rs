@@ -1,6 +1,7 @@
 //! What CI runs, step by step.
 
 use crate::{
+    axe,
     deps::{self, Task},
     ui::Ui,
 };
@@ -22,7 +23,8 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     if args.install_deps {
         deps::install(Task::Tests, ui)?;
     }
-    let skipped = skipped()?;
+    let cache = Cache::open(None)?;
+    let uncompiled = uncompiled(&cache)?;
     let shell = Shell::new()?;
     let no_warnings = "-Dwarnings";
     let steps: [(&str, Cmd<'_>); 4] = [
@@ -48,18 +50,26 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         ui.note(format_args!("ci: {name}: passed in {:.0} s", start.elapsed().as_secs_f64()));
     }
     // Last, so that nobody overlooks it: the test runner keeps the output of tests that pass.
-    if let Some(skipped) = skipped {
+    for skipped in [uncompiled, unchecked(&cache)].into_iter().flatten() {
         ui.warn(skipped);
     }
     Ok(())
 }
 
-/// What this machine cannot test, in one sentence.
-fn skipped() -> anyhow::Result<Option<&'static str>> {
+/// What was not tested without iPXE's source, in one sentence.
+fn uncompiled(cache: &Cache) -> anyhow::Result<Option<&'static str>> {
     let pins = Pins::load(None)?;
-    let there = source::locate(&Cache::open(None)?, pins.get(None)?).is_some();
+    let there = source::locate(cache, pins.get(None)?).is_some();
     Ok((!there).then_some(
         "SKIPPED: nothing was compiled, all boots ran on the distribution's iPXE: its source is \
          not in the cache (cargo xtask source fetch, or source import)",
     ))
+}
+
+/// What was not tested without axe-core, which the tests fetch; in one sentence.
+fn unchecked(cache: &Cache) -> Option<&'static str> {
+    (!axe::is_kept(cache)).then_some(
+        "SKIPPED: the console's pages were not checked for accessibility: axe-core could not be \
+         had from the npm registry",
+    )
 }

@@ -160,6 +160,17 @@ const TOOLS: &[Tool] = &[
         "debian-installer-12-netboot-amd64",
         "debian-installer-12-netboot-amd64",
     ),
+    program("chromium", Task::Tests, "chromium", "chromium"),
+    program("chromedriver", Task::Tests, "chromium-driver", "chromedriver"),
+    file(
+        &[
+            "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+            "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",
+        ],
+        Task::Tests,
+        "fonts-dejavu-core",
+        "dejavu-sans-fonts",
+    ),
     program("tgtd", Task::Tests, "tgt", "scsi-target-utils"),
     program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),

@@ -1,6 +1,7 @@
 //! The commands of `cargo xtask`: one module each, with its arguments and its `run`.
 
 pub mod attest;
+pub mod axe;
 pub mod bench;
 pub mod boot;
 pub mod build_images;

@@ -18,7 +18,10 @@ use bootmint_image_factory::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use utoipa::ToSchema;
 
 /// How a feed is imported.
@@ -140,18 +143,42 @@ pub(crate) async fn look(
 }
 
 fn differences(before: &Value, after: &Value) -> Vec<ChangedField> {
-    let fields = |value: &Value| -> BTreeSet<String> {
-        value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
-    };
-    let all = fields(before).into_iter().chain(fields(after)).collect::<BTreeSet<_>>();
+    let (before, after) = (columns(before), columns(after));
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     all.into_iter()
-        .filter(|field| before.get(field) != after.get(field))
+        .filter(|field| before.get(*field) != after.get(*field))
         .map(|field| ChangedField {
-            before: before.get(&field).cloned().unwrap_or(Value::Null),
-            after: after.get(&field).cloned().unwrap_or(Value::Null),
-            field,
+            field: field.clone(),
+            before: before.get(field).cloned().unwrap_or(Value::Null),
+            after: after.get(field).cloned().unwrap_or(Value::Null),
         })
         .collect()
+}
+
+/// The fields of a host, as a CSV feed calls its columns.
+pub(crate) fn columns(spec: &Value) -> BTreeMap<String, Value> {
+    let mut columns = BTreeMap::new();
+    for (name, value) in spec.as_object().into_iter().flatten() {
+        match (name.as_str(), value) {
+            ("nics", Value::Array(nics)) => {
+                for (index, nic) in nics.iter().enumerate() {
+                    let prefix = match index {
+                        0 => String::new(),
+                        _ => format!("nic{}_", index.saturating_add(1)),
+                    };
+                    let fields = nic.as_object().into_iter().flatten();
+                    let fields = fields.map(|(name, value)| (format!("{prefix}{name}"), value));
+                    columns.extend(fields.map(|(name, value)| (name, value.clone())));
+                }
+            }
+            ("vars", Value::Object(vars)) => {
+                let vars = vars.iter().map(|(name, value)| (format!("var.{name}"), value.clone()));
+                columns.extend(vars);
+            }
+            _ => drop(columns.insert(name.clone(), value.clone())),
+        }
+    }
+    columns
 }
 
 #[cfg(test)]
@@ -165,9 +192,11 @@ mod tests {
         assert!(differences(&spec(&one), &spec(&two)).is_empty());
         two.serial = Some("X".parse().unwrap());
         two.dns.clear();
+        two.vars.insert("rack".parse().unwrap(), "r7".parse().unwrap());
+        two.nics[0].mac = Some("52:54:00:00:00:99".parse().unwrap());
         let changes = differences(&spec(&one), &spec(&two));
         let fields: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
-        assert_eq!(fields, ["dns", "serial"]);
-        assert_eq!((&changes[0].after, &changes[1].before), (&Value::Null, &Value::Null));
+        assert_eq!(fields, ["dns", "mac", "serial", "var.rack"]);
+        assert_eq!((&changes[0].after, &changes[2].before), (&Value::Null, &Value::Null));
     }
 }

@@ -205,6 +205,7 @@ impl Store {
         tx.execute("DELETE FROM sessions WHERE owner = $1", [name.as_str().into()]).await?;
         tx.execute("DELETE FROM directory_people WHERE owner = $1", [name.as_str().into()]).await?;
         tx.execute("DELETE FROM second_factors WHERE owner = $1", [name.as_str().into()]).await?;
+        tx.execute("DELETE FROM views WHERE owner = $1", [name.as_str().into()]).await?;
         let gone = tx.execute("DELETE FROM users WHERE name = $1", [name.as_str().into()]).await?;
         if gone == 0 {
             return Ok(false);

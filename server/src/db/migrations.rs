@@ -17,6 +17,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     21 "0021-read-count.sql",
     30 "0030-console.sql",
     40 "0040-webhooks-and-assets.sql",
+    45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );
@@ -27,6 +28,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     21 "0021-read-count.sql",
     30 "0030-console.sql",
     40 "0040-webhooks-and-assets.sql",
+    45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );
@@ -37,6 +39,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     21 "0021-read-count.sql",
     30 "0030-console.sql",
     40 "0040-webhooks-and-assets.sql",
+    45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
 );

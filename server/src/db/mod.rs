@@ -24,6 +24,7 @@ mod replies;
 mod retry;
 mod sessions;
 mod trail;
+mod views;
 mod webhooks;
 
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use log::{BootRow, BootView, Discovered};
 pub use replies::Reply;
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
+pub use views::KeptView;
 pub use webhooks::WebhookPlace;
 
 use bootlog::BootLog;

@@ -4,7 +4,7 @@
 use super::page::{self, Fields, Frame, Visitor};
 use crate::{
     api::{
-        import::{ImportView, apply, look, parse},
+        import::{self, ImportView, apply, look, parse},
         problem::Problem,
         view::spec,
     },
@@ -20,7 +20,10 @@ use axum::{
 };
 use bootmint_image_factory::{feed::FeedFormat, host::HostName};
 use serde_json::Value;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 const FORMATS: [&str; 4] = ["csv", "json", "ndjson", "toml"];
 
@@ -148,56 +151,25 @@ pub(super) async fn export(
     Ok((headers, table(&rows)).into_response())
 }
 
-type Columns = Vec<(String, String)>;
+type Columns = BTreeMap<String, String>;
 
-/// The columns of a record, named as a CSV feed names them.
+/// The columns of a record, with their values as a CSV feed writes them.
 fn columns(spec: &Value) -> Columns {
-    let mut columns = Columns::new();
-    let Some(fields) = spec.as_object() else { return columns };
-    let mut nested = Columns::new();
-    for (name, value) in fields {
-        match (name.as_str(), value) {
-            ("nics", Value::Array(nics)) => {
-                for (index, nic) in nics.iter().enumerate() {
-                    let prefix = match index {
-                        0 => String::new(),
-                        _ => format!("nic{}_", index.saturating_add(1)),
-                    };
-                    for (name, value) in nic.as_object().into_iter().flatten() {
-                        nested.push((format!("{prefix}{name}"), shown(value)));
-                    }
-                }
-            }
-            ("vars", Value::Object(vars)) => {
-                for (name, value) in vars {
-                    nested.push((format!("var.{name}"), shown(value)));
-                }
-            }
-            (_, Value::Array(list)) => {
-                let words: Vec<String> = list.iter().map(shown).collect();
-                columns.push((name.clone(), words.join(" ")));
-            }
-            (_, value) => columns.push((name.clone(), shown(value))),
-        }
-    }
-    columns.extend(nested);
-    columns
+    let text = |value: &Value| match value {
+        Value::Array(list) => list.iter().map(shown).collect::<Vec<_>>().join(" "),
+        value => shown(value),
+    };
+    import::columns(spec).iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
 /// A table of all columns that some row has; the name comes first.
 fn table(rows: &[Columns]) -> String {
-    let names: BTreeSet<&str> = rows
-        .iter()
-        .flatten()
-        .map(|(name, _)| name.as_str())
-        .filter(|name| *name != "name")
-        .collect();
+    let names = rows.iter().flat_map(Columns::keys).map(String::as_str);
+    let names: BTreeSet<&str> = names.filter(|name| *name != "name").collect();
     let header: Vec<&str> = std::iter::once("name").chain(names).collect();
     let mut text = line(header.iter().copied());
     for row in rows {
-        let value = |column: &&str| {
-            row.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str())
-        };
+        let value = |column: &&str| row.get(*column).map_or("", String::as_str);
         text.push_str(&line(header.iter().map(value)));
     }
     text

@@ -14,7 +14,7 @@ use crate::{
         problem::Problem,
     },
     app::{App, Order},
-    db::StoredHost,
+    db::{KeptView, StoredHost},
     time::{Seconds, Timestamp},
 };
 use askama::Template;
@@ -76,18 +76,29 @@ impl FleetQuery {
             || host.vars.values().any(|value| has(value.as_str()))
     }
 
+    /// The first page of the hosts that these filters leave.
+    pub(super) fn filtered([q, state, site, os]: [&str; 4]) -> Self {
+        let [q, state, site, os] = [q, state, site, os].map(ToOwned::to_owned);
+        Self { q, state, site, os, page: 0 }
+    }
+
+    /// The query that leads to the first page of these hosts; nothing if they are all.
+    pub(super) fn address(&self) -> String {
+        let filters =
+            [("q", &self.q), ("state", &self.state), ("site", &self.site), ("os", &self.os)];
+        let mut query = String::new();
+        for (name, value) in filters.iter().filter(|(_, value)| !value.is_empty()) {
+            let before = if query.is_empty() { '?' } else { '&' };
+            query.push_str(&format!("{before}{name}={}", page::encode(value)));
+        }
+        query
+    }
+
     /// The query of another page of the same hosts.
     fn at(&self, page: usize) -> String {
-        let mut query = String::from("?");
-        for (name, value) in
-            [("q", &self.q), ("state", &self.state), ("site", &self.site), ("os", &self.os)]
-        {
-            if !value.is_empty() {
-                query.push_str(&format!("{name}={}&", page::encode(value)));
-            }
-        }
-        query.push_str(&format!("page={page}"));
-        query
+        let query = self.address();
+        let before = if query.is_empty() { '?' } else { '&' };
+        format!("{query}{before}page={page}")
     }
 }
 
@@ -177,10 +188,21 @@ struct FleetPage {
     pages: usize,
     before: Option<String>,
     next: Option<String>,
+    views: Vec<KeptView>,
+    /// What leads to what is shown, whichever page; nothing if all hosts are.
+    address: String,
     may_import: bool,
     may_arm: bool,
     may_hold: bool,
     may_fetch: bool,
+}
+
+impl FleetPage {
+    /// The name under which its reader keeps what is shown.
+    fn kept(&self) -> Option<&str> {
+        let here = self.views.iter().find(|view| view.query == self.address);
+        here.map(|view| view.name.as_str())
+    }
 }
 
 /// `GET /fleet`.
@@ -206,6 +228,8 @@ pub(super) async fn show(
         pages,
         before: query.page.checked_sub(1).map(|page| query.at(page)),
         next: (next < pages).then(|| query.at(next)),
+        views: app.store().views(who.user()).await?,
+        address: query.address(),
         may_import: passes(who, Method::Get, "/import"),
         may_arm: passes(who, Method::Post, "/fleet/arm"),
         may_hold: passes(who, Method::Post, "/fleet/hold"),

@@ -20,6 +20,7 @@ mod routes;
 mod settings;
 mod sign_in;
 mod tokens;
+mod views;
 mod workshop;
 
 #[cfg(test)]

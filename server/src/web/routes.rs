@@ -1,7 +1,7 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, factor, feed, fleet, host, settings, sign_in, tokens, workshop,
+    accounts, assets, audit, factor, feed, fleet, host, settings, sign_in, tokens, views, workshop,
 };
 use crate::{
     api::{
@@ -44,6 +44,10 @@ pub static TABLE: &[Route] = &[
     route(Post, "/fleet/release", on_hosts(P::HostsHold), "Release the marked hosts", || {
         post(fleet::release)
     }),
+    route(Post, "/fleet/views", on_hosts(P::HostsRead), "Keep a view of one's own", || {
+        post(views::keep)
+    }),
+    route(Post, "/fleet/views/forget", on_hosts(P::HostsRead), "Forget it", || post(views::forget)),
     route(Get, "/hosts/{host}", on_hosts(P::HostsRead), "A host", || get(host::show)),
     route(
         Get,

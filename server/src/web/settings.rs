@@ -126,7 +126,10 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
         ("Machines known by their asset tag", shown(&config.asset_lookup)),
-        ("OS profile of hosts that name none", shown(&config.os.as_ref().map(|n| n.as_str()))),
+        (
+            "OS profile of hosts that name none",
+            config.os.as_ref().map_or("none".to_owned(), ToString::to_string),
+        ),
         ("Firmware profile of hosts that name none", config.image_profile.to_string()),
         ("Webhooks", webhooks.join(", ")),
         ("First boot", shown(&policy.first_boot)),

@@ -3,13 +3,11 @@
 
 use crate::world::{self, HERE, HOST, MAC};
 use anyhow::Context;
-use bootmint_image_factory::{
-    firmware::{Capability, Firmware},
-    format::Platform,
-};
+use bootmint_image_factory::{firmware::Firmware, format::Platform};
 use bootmint_tests::{
     disks, firmware,
     guest::SWITCHED_OFF,
+    installer::Installer,
     lab::{self, Lab},
     server::{RunningServer, Site},
 };
@@ -27,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Life {
     lab: Lab,
     site: Site,
-    reports_itself: bool,
+    installer: Installer,
     machine: Machine,
 }
 
@@ -39,21 +37,7 @@ impl Life {
         platform: Platform,
     ) -> anyhow::Result<(Self, RunningServer)> {
         let site = Site::init(world::program(), &lab.folder().join("site"), &[])?;
-        let bios = firmware.binary(Platform::Bios).context("firmware for BIOS")?;
-        let efi = firmware.binary(Platform::EfiX64).context("firmware for UEFI")?;
-        let start = include_str!("../../fixtures/installer/start.ipxe");
-        let install = include_str!("../../fixtures/installer/install.ipxe");
-        let autoexec = include_str!("../../fixtures/installer/autoexec.ipxe");
-        let (installer, profile) = match platform {
-            Platform::Bios => (bios, include_str!("../../fixtures/installer/profile.toml")),
-            _ => (efi, include_str!("../../fixtures/installer/profile-efi.toml")),
-        };
-        site.put("files/tiny/ipxe.lkrn", &bios.bytes)?;
-        site.put("files/tiny/ipxe.efi", &efi.bytes)?;
-        site.put("files/tiny/start.ipxe", start)?;
-        site.put("profiles/tiny/profile.toml", profile)?;
-        site.put("profiles/tiny/install.ipxe", install)?;
-        site.put("profiles/tiny/autoexec.ipxe", autoexec)?;
+        let installer = Installer::put(&site, firmware, platform)?;
         let server = site.serve(None, &[], &lab.log("server"))?;
         let url = format!("http://{HERE}:{}", server.port());
         let host = world::known(&site, &url, &[("os", "tiny")])?;
@@ -64,8 +48,7 @@ impl Life {
         };
         let disk = lab.local_disk("inner")?;
         let machine = Machine { disks: vec![disk], ..world::machine(board, &image)? };
-        let reports_itself = installer.about.capabilities.contains(&Capability::Params);
-        Ok((Self { lab, site, reports_itself, machine }, server))
+        Ok((Self { lab, site, installer, machine }, server))
     }
 
     /// A boot that installs, up to the report. A machine that can't POST is helped with what it
@@ -76,18 +59,10 @@ impl Life {
         let text = guest.expect_exit(SWITCHED_OFF)?;
         assert!(text.contains("installing a tiny installer on web-01"), "{text}");
         assert!(!text.contains("LOCAL-DISK"), "{text}");
-        if self.reports_itself {
-            assert!(text.contains("INSTALLER reported that it is done"), "{text}");
-        } else {
+        if !self.installer.reports_itself {
             assert_eq!(self.site.state(HOST)?, "installing");
-            let word = |key: &str| text.lines().find_map(|line| line.trim().strip_prefix(key));
-            let report = word("REPORT ").context("no REPORT on the console")?;
-            let secret = word("SECRET ").context("no SECRET on the console")?;
-            let base = format!("http://{HERE}:{}", server.port());
-            let path = report.strip_prefix(&base).context("the report goes to the server")?;
-            let done = server.request("POST", &format!("{path}/done"), &format!("secret={secret}"));
-            assert_eq!(done?.0, 200);
         }
+        self.installer.has_reported(&text, server)?;
         assert_eq!(self.site.state(HOST)?, "installed");
         Ok(())
     }

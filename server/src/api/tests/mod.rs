@@ -79,7 +79,7 @@ async fn a_feed_is_told_all_its_faults_and_what_it_would_change() {
         .iter()
         .map(|c| c["field"].clone())
         .collect();
-    assert_eq!(fields, [json!("nics"), json!("serial")]);
+    assert_eq!(fields, [json!("gateway"), json!("serial")]);
     assert_eq!(desk.get("/api/v1/hosts/web-09", &token).await.status, S::NOT_FOUND);
     let done = desk.ask("POST /api/v1/import", &token, &csv, good.as_str()).await.json();
     assert_eq!((&done["applied"], &done["added"]), (&json!(true), &json!(["web-09"])));

@@ -123,6 +123,7 @@ pub(super) const TABLES: &[Table] = &[
         created Int, expires Int => "$1, $2, $3, $4, $5, $6, $7"),
     table!(sessions by Text id: id Text, digest Text, owner Text, created Int, seen Int,
         expires Int => "$1, $2, $3, $4, $5, $6"),
+    table!(views by (owner, name): owner Text, name Text, query Text => "$1, $2, $3"),
     table!(sign_ins by Text subject: subject Text, tries Int, blocked Int => "$1, $2, $3"),
     table!(replies by Text id: id Text, request Text, at Int, status Int, body Text
         => "$1, $2, $3, $4, $5"),

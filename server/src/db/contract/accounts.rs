@@ -122,3 +122,20 @@ pub(super) async fn tries_are_counted_until_they_are_blocked<K>(fresh: &Fresh<K>
     let passed = racers.join_all().await.into_iter().filter(|free| *free).count();
     assert_eq!(passed, 3, "no two read the same count");
 }
+
+pub(super) async fn views_are_their_owners_alone<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (alice, bob) = ("alice".parse().unwrap(), "bob".parse().unwrap());
+    let view =
+        |name: &str, query: &str| KeptView { name: name.to_owned(), query: query.to_owned() };
+    store.keep_view(&alice, &view("Übrige", "?state=failed")).await.unwrap();
+    store.keep_view(&alice, &view("broken", "?state=failed")).await.unwrap();
+    store.keep_view(&bob, &view("broken", "?site=paris")).await.unwrap();
+    store.keep_view(&alice, &view("broken", "?state=stalled")).await.unwrap();
+    let mut kept = store.views(&alice).await.unwrap();
+    kept.sort_by(|one, other| one.name.cmp(&other.name));
+    assert_eq!(kept, [view("broken", "?state=stalled"), view("Übrige", "?state=failed")]);
+    store.forget_view(&alice, "broken").await.unwrap();
+    assert_eq!(store.views(&alice).await.unwrap().len(), 1);
+    assert_eq!(store.views(&bob).await.unwrap(), [view("broken", "?site=paris")]);
+}

@@ -89,6 +89,7 @@ contract!(
     accounts:
         accounts_and_tokens_are_kept_and_end,
         sessions_are_kept_and_end,
+        views_are_their_owners_alone,
         tries_are_counted_until_they_are_blocked;
     people:
         people_of_a_directory_are_found_and_looked_up_again,

@@ -110,6 +110,8 @@ async fn fill_accounts(store: &Store) {
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();
     store.begin_webhook("chat").await.unwrap();
+    let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
+    store.keep_view(&account.name, &view).await.unwrap();
 }
 
 pub(crate) fn boot(at: Timestamp) -> BootRow {

@@ -16,7 +16,10 @@ function refresh() {
       const page = new DOMParser().parseFromString(text, "text/html");
       for (const old of all("[data-live]")) {
         const fresh = page.getElementById(old.id);
-        if (fresh && fresh.innerHTML !== old.innerHTML) replace(old, fresh);
+        if (!fresh || fresh.innerHTML === old.innerHTML) continue;
+        replace(old, fresh);
+        // What was said of an order is over when something came of it.
+        for (const said of all("[data-passing]")) said.remove();
       }
       const seen = page.querySelector("[data-generation]");
       for (const field of all("[data-generation]")) if (seen) field.value = seen.value;

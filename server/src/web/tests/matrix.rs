@@ -64,7 +64,8 @@ async fn every_page_lets_in_who_may_and_nobody_else() {
                 Access::Needs(permission, reach) => {
                     let own = route.path.starts_with("/tokens");
                     let list = ["/fleet", "/fleet.csv", "/fleet/events", "/workshop"]
-                        .contains(&route.path);
+                        .contains(&route.path)
+                        || route.path.starts_with("/fleet/views");
                     let form = route.path == "/import" && route.method == Method::Get;
                     let may = role.may(permission);
                     (may, may && reach == Reach::Hosts && (own || list || form))

@@ -73,6 +73,34 @@ async fn hosts_are_found_filtered_exported_and_shown() {
 }
 
 #[tokio::test]
+async fn a_view_is_kept_shown_and_forgotten_by_its_owner() {
+    let desk = Desk::open().await;
+    let alice = Browser::of(&desk, "alice", "viewer").await;
+    let bob = Browser::of(&desk, "bob", "viewer").await;
+    let plain = alice.get("/fleet").await.text();
+    assert!(!plain.contains("id=\"view\""), "there is nothing to keep");
+    let fields = [("name", "web <b>"), ("q", "web & co"), ("site", "berlin")];
+    let kept = alice.post("/fleet/views", &fields).await;
+    let address = "/fleet?q=web%20%26%20co&site=berlin";
+    assert_eq!((kept.status.as_u16(), kept.header("location")), (303, address));
+    let link = "href=\"/fleet?q=web%20%26%20co&#38;site=berlin\"";
+    let page = alice.get("/fleet").await.text();
+    assert!(page.contains(link) && page.contains("web &#60;b&#62;</a>"), "{page}");
+    assert!(!bob.get("/fleet").await.text().contains(link));
+    let there = alice.get(address).await.text();
+    assert!(there.contains("aria-current=\"true\"") && there.contains("Forget the view web"));
+    bob.post("/fleet/views/forget", &[("name", "web <b>")]).await;
+    assert!(alice.get("/fleet").await.text().contains(link), "it is not bob's");
+    alice.post("/fleet/views/forget", &[("name", "web <b>")]).await;
+    assert!(!alice.get("/fleet").await.text().contains(link));
+    let long = "x".repeat(61);
+    for name in ["", long.as_str(), "a\nb"] {
+        let refused = alice.post("/fleet/views", &[("name", name), ("site", "berlin")]).await;
+        assert_eq!(refused.status, 400, "{name:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_order_needs_the_name_and_leaves_the_row_that_the_interface_leaves() {
     let desk = Desk::open().await;
     let alice = Browser::of(&desk, "alice", "reimager@site:berlin").await;
@@ -118,7 +146,7 @@ async fn a_feed_shows_its_faults_then_what_it_changes_then_is_imported() {
     let bad = "name,mac,address,server\r\nweb-01,xx,192.0.2.1/24,http://a\r\n";
     let faults = ed.post("/import", &[("format", "csv"), ("feed", bad)]).await;
     assert_eq!(faults.status, 422);
-    assert!(faults.text().contains("<td>2</td><td>8</td>"), "{}", faults.text());
+    assert!(faults.text().contains(">2</td><td data-label=\"Column\">8</td>"), "{}", faults.text());
     assert!(faults.text().contains("web-01,xx"), "what was typed stays");
     let good = "name,mac,address,server,site\r\nweb-09,52:54:00:00:00:09,192.0.2.9/24,,berlin\r\n\
                 db-01,52:54:00:00:00:03,192.0.2.33/24,,paris\r\n";
