@@ -238,8 +238,13 @@ impl Drop for Browser {
     }
 }
 
+/// Whether another try may succeed. While a page gives way to the next one, the driver calls a
+/// stale element an unknown error.
 fn may_pass(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Refusal>().is_some_and(|refusal| MAY_PASS.contains(&refusal.kind.as_str()))
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| {
+        MAY_PASS.contains(&refusal.kind.as_str())
+            || refusal.message.contains("does not belong to the document")
+    })
 }
 
 fn capabilities(home: &Path, downloads: &Path) -> Value {

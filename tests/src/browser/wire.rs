@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Refusal {
     /// The kind, a word of the protocol.
     pub(super) kind: String,
-    message: String,
+    pub(super) message: String,
 }
 
 impl fmt::Display for Refusal {

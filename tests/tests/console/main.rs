@@ -1,8 +1,22 @@
 //! The console in a real browser, from the first sign-in to an installed machine; whether people
-//! with a keyboard, a phone or a screen reader can use it; and what hostile texts do in it.
+//! with a keyboard, a phone or a screen reader can use it; what hostile texts do in it; and people
+//! of a real domain.
 
 mod desk;
+mod directory;
 mod hostile;
 mod journey;
 mod keyboard;
 mod pages;
+
+// The domain controller is that of the server's own tests, which use more of it.
+#[allow(dead_code, reason = "shared with server/tests/directory")]
+#[path = "../../../server/tests/directory/admin.rs"]
+mod admin;
+#[path = "../../../server/tests/directory/authority.rs"]
+mod authority;
+#[path = "../../../server/tests/directory/run.rs"]
+mod run;
+#[allow(dead_code, reason = "shared with server/tests/directory")]
+#[path = "../../../server/tests/directory/samba.rs"]
+mod samba;
