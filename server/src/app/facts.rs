@@ -83,8 +83,8 @@ impl Facts {
 
     /// A JSON object.
     pub fn to_json(&self) -> String {
-        serde_json::Value::from_iter(self.0.iter().map(|(key, value)| (*key, value.as_str())))
-            .to_string()
+        // A map of texts is always an object.
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 
     /// What tells this machine from others, as far as it says; else where it asks from.

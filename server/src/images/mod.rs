@@ -49,7 +49,7 @@ impl Image {
     /// An image that is nobody's: it runs `script`, and asks no server unless that does.
     pub fn of_script(die: &Arc<Die>, script: &Ticket) -> Result<Self, ImageError> {
         let same = |read: &str| read == script.as_str();
-        Self::stamp(die, script, same).map_err(|fault| ImageError::Script(fault))
+        Self::stamp(die, script, same).map_err(ImageError::Script)
     }
 
     /// Stamps `ticket` and reads it back: what iPXE would run must be `right`.

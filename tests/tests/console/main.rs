@@ -3,6 +3,7 @@
 //! of a real domain.
 
 mod desk;
+#[cfg(test)]
 mod directory;
 mod hostile;
 mod journey;
@@ -10,13 +11,17 @@ mod keyboard;
 mod pages;
 
 // The domain controller is that of the server's own tests, which use more of it.
+#[cfg(test)]
 #[allow(dead_code, reason = "shared with server/tests/directory")]
 #[path = "../../../server/tests/directory/admin.rs"]
 mod admin;
+#[cfg(test)]
 #[path = "../../../server/tests/directory/authority.rs"]
 mod authority;
+#[cfg(test)]
 #[path = "../../../server/tests/directory/run.rs"]
 mod run;
+#[cfg(test)]
 #[allow(dead_code, reason = "shared with server/tests/directory")]
 #[path = "../../../server/tests/directory/samba.rs"]
 mod samba;
