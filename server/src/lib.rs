@@ -14,6 +14,7 @@ pub mod record;
 pub mod remote;
 pub mod script;
 pub mod secret;
+pub mod syslog;
 pub mod time;
 pub mod tls;
 pub mod web;

@@ -120,10 +120,13 @@ impl Ticket {
     /// What a person wrote, for an image that is nobody's. Whether it makes sense is theirs to
     /// know; line ends of other systems are made plain.
     pub fn of_script(script: &str) -> Result<Self, NotAScript> {
-        let mut text = script.replace("\r\n", "\n");
-        if !text.ends_with('\n') {
-            text.push('\n');
+        let plain = script.replace("\r\n", "\n");
+        let mut lines: Vec<&str> = plain.lines().collect();
+        // What fills a slot behind a script looks like comments at its end.
+        while lines.len() > 1 && lines.last().is_some_and(|l| l.is_empty() || l.starts_with('#')) {
+            lines.pop();
         }
+        let text = lines.join("\n") + "\n";
         if text.len() > MAX_SCRIPT {
             return Err(NotAScript::Long);
         }

@@ -373,6 +373,7 @@ impl From<ImageError> for Problem {
             }
             ImageError::Token(_)
             | ImageError::Missing { .. }
+            | ImageError::Unverified
             | ImageError::Stamp { source: StampFault::Slot(_), .. }
             | ImageError::Script(StampFault::Slot(_))
             | ImageError::LongName(_) => StatusCode::CONFLICT,

@@ -1,13 +1,13 @@
 //! What can go wrong between a request and its answer.
 
 use crate::{
-    auth::ldap::TrustError,
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
     script::{ProfileError, ScriptError},
     secret::NoRandom,
     time::Timestamp,
+    tls::TrustError,
 };
 use bootmint_image_factory::{host::HostName, ticket::TokenKeyError};
 

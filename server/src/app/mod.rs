@@ -9,6 +9,7 @@ mod guard;
 mod images;
 mod import;
 mod orders;
+mod ship;
 mod sweep;
 mod webhooks;
 

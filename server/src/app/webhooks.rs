@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// How long one replica alone may take for one event: longer than sending lasts.
-const LEASE: Seconds = Seconds::new(30);
+pub(super) const LEASE: Seconds = Seconds::new(30);
 /// How many rows of the audit log are looked through at a time.
-const PAGE: i64 = 200;
+pub(super) const PAGE: i64 = 200;
 /// The longest pause between two tries.
 const LONGEST: u32 = 600;
 /// The longest pause that a receiver may ask for.
@@ -111,7 +111,7 @@ fn put_off(place: &mut WebhookPlace, error: &SendError, now: Timestamp) {
 }
 
 /// How long to wait after so many failures, in seconds: twice as long each time.
-fn pause(failures: i64) -> u32 {
+pub(super) fn pause(failures: i64) -> u32 {
     let shift = u32::try_from(failures).unwrap_or(u32::MAX);
     1_u32.checked_shl(shift).filter(|pause| *pause != 0).unwrap_or(LONGEST).min(LONGEST)
 }

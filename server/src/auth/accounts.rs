@@ -159,6 +159,16 @@ impl App {
         self.give_token(&account, actor, now).await
     }
 
+    /// Whether somebody knows the password of their account; counted and written down as a sign-in.
+    pub async fn prove(
+        &self,
+        shown: &Credentials<'_>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        self.authenticate(shown, actor, now).await.map(drop)
+    }
+
     /// The account of somebody who knows its password.
     pub(super) async fn authenticate(
         &self,
@@ -239,6 +249,8 @@ impl App {
             Some(directory) => self.try_directory(directory, name, password, actor, now).await?,
             None => Self::try_local(account, password).await?,
         };
+        Self::check_renewal(&account, shown.new_password)?;
+        // A code counts once, so that it comes after all that may be wrong.
         self.check_code(&account, shown.code, now).await?;
         let account = self.renew_password(account, shown.new_password, actor, now).await?;
         for (subject, ..) in &subjects {
@@ -256,7 +268,19 @@ impl App {
         account.filter(|account| right && !account.disabled).ok_or(AuthError::Wrong)
     }
 
-    /// Changes the password of somebody who came in, if they wish or must.
+    /// Whether somebody who knows the password may keep it, or change it to that one.
+    fn check_renewal(account: &Account, new: Option<&Password>) -> Result<(), AuthError> {
+        match new {
+            None if account.one_time => Err(AuthError::MustChange),
+            None => Ok(()),
+            Some(_) if account.directory.is_some() => {
+                Err(AuthError::OfDirectory(account.name.clone()))
+            }
+            Some(new) => Ok(new.check(account.name.as_str())?),
+        }
+    }
+
+    /// Changes the password of somebody who came in, if they wish.
     async fn renew_password(
         &self,
         mut account: Account,
@@ -264,13 +288,7 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let Some(new) = new else {
-            return if account.one_time { Err(AuthError::MustChange) } else { Ok(account) };
-        };
-        if account.directory.is_some() {
-            return Err(AuthError::OfDirectory(account.name));
-        }
-        new.check(account.name.as_str())?;
+        let Some(new) = new else { return Ok(account) };
         account.password = Some(new.hash().await?);
         account.one_time = false;
         self.store().save_account(&account, &note("change-password", "", actor, now)).await?;

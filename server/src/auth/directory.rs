@@ -4,7 +4,7 @@
 use super::{
     AuthError, Password, UserName,
     accounts::note,
-    ldap::{Directory, Person, Refusal, SignInError, Standing},
+    ldap::{Directory, DirectoryError, Person, Refusal, SignInError, Standing},
 };
 use crate::{
     app::App,
@@ -24,7 +24,10 @@ impl App {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(person), Some(directory)) => {
-                now < person.checked.after(directory.config().offline)
+                let config = directory.config();
+                // A clock that was wrong once must not keep anybody in.
+                let sane = person.checked <= now.after(config.recheck);
+                sane && now < person.checked.after(config.offline) && !account.grants.is_empty()
             }
         };
         fresh && !account.disabled
@@ -61,6 +64,8 @@ impl App {
         let name: UserName =
             person.name.parse().map_err(|_| AuthError::Refused(Refusal::NotAName))?;
         let before = self.store().account_in_directory(&person.id).await?;
+        // A lock is the person's, whatever they are called.
+        let disabled = before.as_ref().is_some_and(|account| account.disabled);
         let before = match before {
             Some(old) if old.name != name => {
                 // Tokens and sessions go with it: they are an account's, and its name is new.
@@ -80,12 +85,17 @@ impl App {
                 self.store().mark_checked(&person.id, now).await?;
                 return Ok(Account { directory: place, ..same });
             }
-            Some(other) => Account { directory: place, grants, ..other },
+            Some(other) => {
+                let detail = format!("account {name}: {grants}");
+                let note = note(EVENT, &detail, actor, now);
+                self.store().regrant(&person.id, &grants, now, &note).await?;
+                return Ok(Account { directory: place, grants, ..other });
+            }
             None => Account {
                 name: name.clone(),
                 password: None,
                 one_time: false,
-                disabled: false,
+                disabled,
                 grants,
                 created: now,
                 directory: place,
@@ -106,7 +116,8 @@ impl App {
     ) -> Result<(), AuthError> {
         match self.store().account(name).await? {
             None => Ok(()),
-            Some(other) if other.directory.is_some() => {
+            // Its lock would be gone with it: an administrator decides.
+            Some(other) if other.directory.is_some() && !other.disabled => {
                 let detail = format!("account {name}: the name is somebody else's now");
                 self.store().remove_account(name, &note(EVENT, &detail, actor, now)).await?;
                 Ok(())
@@ -121,10 +132,17 @@ impl App {
         let Some(directory) = self.directory() else { return Ok(0) };
         let before = now.before(directory.config().recheck);
         let mut changed = 0_usize;
-        for account in self.store().unchecked(before, BATCH).await? {
+        for account in self.store().unchecked(before, now, BATCH).await? {
             let Some(person) = &account.directory else { continue };
-            let standing =
-                directory.recheck(&person.id, now).await.map_err(AuthError::Directory)?;
+            let standing = match directory.recheck(&person.id, now).await {
+                Ok(standing) => standing,
+                // One person's trouble is not everybody's.
+                Err(error @ DirectoryError::Refused { .. }) => {
+                    tracing::error!(account = %account.name, %error, "not looked up again");
+                    continue;
+                }
+                Err(error) => return Err(AuthError::Directory(error)),
+            };
             let different = match standing {
                 Standing::Good(person) if person.name == account.name.as_str() => {
                     let different = person.grants != account.grants;
@@ -149,18 +167,18 @@ impl App {
         why: &str,
         now: Timestamp,
     ) -> Result<bool, AuthError> {
-        let directory = account.directory.map(|person| InDirectory { checked: now, ..person });
+        let Some(person) = &account.directory else { return Ok(false) };
         let had = !account.grants.is_empty();
-        let ended = Account { grants: super::Grants::default(), directory, ..account };
         if had {
-            let detail = format!("account {}: may nothing any more ({why})", ended.name);
-            let actor = Actor::clock();
-            self.store().save_account(&ended, &note(EVENT, &detail, &actor, now)).await?;
-            tracing::info!(account = %ended.name, why, "somebody of the directory may nothing now");
-        } else if let Some(person) = &ended.directory {
+            let detail = format!("account {}: may nothing any more ({why})", account.name);
+            let (nothing, actor) = (super::Grants::default(), Actor::clock());
+            let note = note(EVENT, &detail, &actor, now);
+            self.store().regrant(&person.id, &nothing, now, &note).await?;
+            tracing::info!(account = %account.name, why, "somebody of the directory may nothing now");
+        } else {
             self.store().mark_checked(&person.id, now).await?;
         }
-        self.store().remove_sessions_of(&ended.name).await?;
+        self.store().remove_sessions_of(&account.name).await?;
         Ok(had)
     }
 }

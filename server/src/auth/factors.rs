@@ -95,7 +95,12 @@ impl App {
         let factor = offered.ok_or_else(|| AuthError::NoFactor(owner.clone()))?;
         self.take_code(owner, &factor.number, code, now, factor.step).await?;
         let detail = format!("account {owner}: set up");
-        Ok(self.store().confirm_factor(owner, &note(EVENT, &detail, actor, now)).await?)
+        let note = note(EVENT, &detail, actor, now);
+        if !self.store().confirm_factor(owner, &factor.number, &note).await? {
+            return Err(AuthError::NoFactor(owner.clone()));
+        }
+        // Whoever was signed in without it shows a code, too.
+        Ok(self.store().remove_sessions_of(owner).await?)
     }
 
     /// Removes an account's factor: an administrator does, for who lost their telephone.

@@ -5,6 +5,7 @@ use crate::{
     app::{App, AppError, Delivery},
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
+    syslog::Collector,
     time::Timestamp,
     tls::{Certificates, Loaded, TlsFiles},
     webhook::Sender,
@@ -59,6 +60,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let boot_tls = config.listen_tls.map(|_| certificates(&config.tls)).transpose()?;
     let console_tls = config.console.https.as_ref().map(certificates).transpose()?;
     let senders: Vec<_> = config.webhooks.iter().map(Sender::new).collect::<Result<_, _>>()?;
+    let collector = config.syslog.as_ref().map(Collector::new).transpose()?;
     let app = Arc::new(open(config).await.context("opening the database")?);
     let (stop, stopped) = watch::channel(false);
     let mut terminate = signal(SignalKind::terminate())?;
@@ -69,6 +71,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     running.start(sweep(Arc::clone(&app), running.stopped.clone()));
     for sender in senders {
         running.start(tell(Arc::clone(&app), sender, running.stopped.clone()));
+    }
+    if let Some(collector) = collector {
+        running.start(ship(Arc::clone(&app), collector, running.stopped.clone()));
     }
     if app.directory().is_some() {
         running.start(recheck(Arc::clone(&app), running.stopped.clone()));
@@ -286,6 +291,28 @@ async fn tell(app: Arc<App>, to: Sender, mut stopped: watch::Receiver<bool>) {
                 Err(error) => {
                     let error = anyhow::Error::from(error);
                     tracing::error!(webhook = %name, error = format!("{error:#}"), "a webhook waits");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Sends the audit log to its collector, until it is told to stop.
+async fn ship(app: Arc<App>, to: Collector, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(TELL);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => {}
+        }
+        while !*stopped.borrow() {
+            match app.ship(&to, Timestamp::now()).await {
+                Ok(Delivery::Delivered) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::error!(error = format!("{error:#}"), "the audit log waits");
                     break;
                 }
             }

@@ -18,6 +18,7 @@ use crate::{
     db::{Address, NoAddress},
     images::LinkKey,
     machine::Policy,
+    syslog::SyslogConfig,
     time::Seconds,
     tls::TlsFiles,
     webhook::{RawWebhook, WebhookConfig},
@@ -151,6 +152,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Programs that are told of changes.
     pub webhooks: Vec<WebhookConfig>,
+    /// Where the audit log is sent as it grows.
+    pub syslog: Option<SyslogConfig>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
     /// What hosts do unless their profile says otherwise.
@@ -359,6 +362,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .map(|rule| rule.check().map_err(|what| value(&what)))
             .collect::<Result<_, _>>()?,
         webhooks: webhooks(raw.webhooks, file)?,
+        syslog: raw.syslog.map(|raw| raw.check(folder).map_err(|what| value(&what))).transpose()?,
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
         guard: raw.guard,

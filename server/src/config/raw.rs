@@ -4,6 +4,7 @@ use super::{AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::Ra
 use crate::{
     auth::ldap::RawDirectory,
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
+    syslog::RawSyslog,
     time::Seconds,
     webhook::RawWebhook,
 };
@@ -33,6 +34,7 @@ pub(super) struct RawConfig {
     pub(super) rules: Vec<RawRule>,
     #[serde(default, rename = "webhook")]
     pub(super) webhooks: Vec<RawWebhook>,
+    pub(super) syslog: Option<RawSyslog>,
     #[serde(default)]
     pub(super) guard: Guard,
     pub(super) directory: Option<RawDirectory>,

@@ -180,14 +180,39 @@ impl Store {
 
     /// Accounts of the directory that it was not asked about since `before`, and that have a
     /// session or a token: no more than `limit`, the longest ago first.
-    pub async fn unchecked(&self, before: Timestamp, limit: i64) -> Result<Vec<Account>, DbError> {
+    pub async fn unchecked(
+        &self,
+        before: Timestamp,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Account>, DbError> {
+        // What was asked later than now was asked by a clock that was wrong.
         let sql = select!(
-            "WHERE d.checked < $1 AND (EXISTS (SELECT 1 FROM sessions s WHERE s.owner = u.name) \
+            "WHERE (d.checked < $1 OR d.checked > $2) AND (EXISTS (SELECT 1 FROM sessions s WHERE s.owner = u.name) \
              OR EXISTS (SELECT 1 FROM api_tokens t WHERE t.owner = u.name)) \
-             ORDER BY d.checked, u.name LIMIT $2"
+             ORDER BY d.checked, u.name LIMIT $3"
         );
-        let rows = self.engine.query(sql, [before.as_unix().into(), limit.into()]).await?;
+        let binds = [before.as_unix().into(), now.as_unix().into(), limit.into()];
+        let rows = self.engine.query(sql, binds).await?;
         rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
+    /// Writes down what the directory says somebody may, and nothing else of the account: others
+    /// may have changed it meanwhile.
+    pub async fn regrant(
+        &self,
+        id: &PersonId,
+        grants: &Grants,
+        now: Timestamp,
+        note: &Note<'_>,
+    ) -> Result<(), DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        let sql = "UPDATE users SET grants = $1 \
+                   WHERE name IN (SELECT owner FROM directory_people WHERE id = $2)";
+        tx.execute(sql, [grants.to_string().into(), id.as_str().into()]).await?;
+        let sql = "UPDATE directory_people SET checked = $1 WHERE id = $2";
+        tx.execute(sql, [now.as_unix().into(), id.as_str().into()]).await?;
+        tx.commit().await
     }
 
     /// Writes down that the directory was asked, and nothing changed.

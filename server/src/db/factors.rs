@@ -68,11 +68,22 @@ impl Store {
     }
 
     /// Makes sure that the factor is asked for from now on.
-    pub async fn confirm_factor(&self, owner: &UserName, note: &Note<'_>) -> Result<(), DbError> {
+    /// Says whether it was still the one of that number.
+    pub async fn confirm_factor(
+        &self,
+        owner: &UserName,
+        number: &FactorNumber,
+        note: &Note<'_>,
+    ) -> Result<bool, DbError> {
         let mut tx = self.begin_noted(note).await?;
-        let sql = "UPDATE second_factors SET confirmed = 1 WHERE owner = $1";
-        tx.execute(sql, [owner.as_str().into()]).await?;
-        tx.commit().await
+        let sql = "UPDATE second_factors SET confirmed = 1 \
+                   WHERE owner = $1 AND number = $2 AND confirmed = 0";
+        let binds = [owner.as_str().into(), number.as_str().into()];
+        if tx.execute(sql, binds).await? == 0 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Removes the factor; says whether there was one.

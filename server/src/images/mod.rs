@@ -21,7 +21,7 @@ use bootmint_image_factory::{
     layout::read_back::read_back,
     manifest::HostEntry,
     slot,
-    ticket::{self, Patience, Ticket, identities},
+    ticket::{self, Facts, Patience, Ticket, identities},
 };
 use std::sync::Arc;
 
@@ -48,6 +48,9 @@ impl Image {
 
     /// An image that is nobody's: it runs `script`, and asks no server unless that does.
     pub fn of_script(die: &Arc<Die>, script: &Ticket) -> Result<Self, ImageError> {
+        if die.facts() == Facts::Unsent {
+            return Err(ImageError::Unverified);
+        }
         let same = |read: &str| read == script.as_str();
         Self::stamp(die, script, same).map_err(ImageError::Script)
     }

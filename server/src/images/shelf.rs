@@ -72,6 +72,12 @@ pub enum ImageError {
         /// Why.
         source: StampFault,
     },
+    /// A firmware demands signatures, which a person's script would not see to.
+    #[error(
+        "this firmware runs signed files alone, and a script of your own would not see to that: \
+         choose another firmware"
+    )]
+    Unverified,
     /// A person's script is none.
     #[error(transparent)]
     NoScript(#[from] NotAScript),

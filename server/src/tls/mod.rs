@@ -2,6 +2,9 @@
 
 mod authority;
 mod certificates;
+mod trust;
 
 pub use authority::{AuthorityError, KeyKind, Pair, ServerName, root, server, with_loopback};
 pub use certificates::{Certificates, Loaded, TlsError, TlsFiles};
+pub(crate) use trust::client;
+pub use trust::{Trust, TrustError};

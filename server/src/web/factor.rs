@@ -2,9 +2,9 @@
 
 use super::page::{self, Fields, Frame, Notice, Visitor};
 use crate::{
-    api::problem::Problem,
+    api::{caller::Source, problem::Problem},
     app::App,
-    auth::{UserName, factor::FactorSecret},
+    auth::{Credentials, Password, UserName, factor::FactorSecret},
     time::Timestamp,
 };
 use askama::Template;
@@ -66,12 +66,22 @@ fn render(
     })
 }
 
-/// `POST /me/factor`: a secret for the app.
+/// `POST /me/factor`: a secret for the app of who knows the password; whoever finds a browser open
+/// does not.
 pub(super) async fn offer(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
+    Extension(source): Extension<Source>,
+    fields: Fields,
 ) -> Result<Response, Problem> {
     let owner = visitor.caller.principal.user();
+    let password = Password::new(fields.raw("password"));
+    let shown = Credentials::new(owner.as_str(), &password);
+    if let Err(error) = app.prove(&shown, &source.claims(owner.as_str()), Timestamp::now()).await {
+        // The session goes on.
+        let problem = Problem::from(error);
+        return Err(if problem.status == 401 { Problem::bad(problem.detail) } else { problem });
+    }
     let secret = app.offer_factor(owner).await?;
     page::show(&render(&visitor, owner, &secret)?)
 }
@@ -87,7 +97,8 @@ pub(super) async fn confirm(
         return Ok(Redirect::to("/me").into_response());
     };
     match app.confirm_factor(owner, fields.get("code"), &actor, Timestamp::now()).await {
-        Ok(()) => Ok(Redirect::to("/me").into_response()),
+        // All sessions have ended.
+        Ok(()) => Ok(Redirect::to("/sign-in?next=/me").into_response()),
         Err(error) => {
             // Nobody is signed out by a wrong digit.
             let problem = Problem::bad(Problem::from(error).detail);

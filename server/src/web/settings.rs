@@ -132,6 +132,10 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ),
         ("Firmware profile of hosts that name none", config.image_profile.to_string()),
         ("Webhooks", webhooks.join(", ")),
+        (
+            "The audit log goes to",
+            config.syslog.as_ref().map_or("nowhere else".to_owned(), ToString::to_string),
+        ),
         ("First boot", shown(&policy.first_boot)),
         ("An install is done on", shown(&policy.complete_on)),
         ("After a failure", shown(&policy.on_failure)),

@@ -75,6 +75,7 @@ pub(super) async fn run(
     if new.is_some() && fields.raw("new-password") != fields.raw("again") {
         let mut form = SignInPage::new(&app, next).await?;
         (form.name, form.renew) = (name.to_owned(), true);
+        form.coded = !fields.get("code").is_empty();
         form.wrong = "the new password and its repetition differ".to_owned();
         return page::refuse(&form, &Problem::bad(""));
     }
@@ -89,8 +90,11 @@ pub(super) async fn run(
             Ok(page::with_cookie(to, Some(&key), console.is_secure(), life))
         }
         Err(error) => {
-            let renew = matches!(error, AuthError::MustChange | AuthError::Password(_));
-            let coded = matches!(error, AuthError::NeedsCode | AuthError::WrongCode);
+            // What the form had it has again.
+            let renew =
+                new.is_some() || matches!(error, AuthError::MustChange | AuthError::Password(_));
+            let coded = !fields.get("code").is_empty()
+                || matches!(error, AuthError::NeedsCode | AuthError::WrongCode);
             let problem = Problem::from(error);
             let mut form = SignInPage::new(&app, next).await?;
             (form.name, form.renew, form.coded) = (name.to_owned(), renew, coded);

@@ -1,7 +1,10 @@
 //! From the first sign-in to an installed machine, all in the browser: a feed with faults and one
 //! without, an image, an order, the machine's boot seen live, and what the auditor sees of it.
 
-use crate::{desk::Desk, pages::Inspector};
+use crate::{
+    desk::{Desk, PASSWORD},
+    pages::Inspector,
+};
 use anyhow::Context;
 use bootmint_image_factory::{firmware::Firmware, format::Platform};
 use bootmint_ipxe_src::firmware::Chosen;
@@ -341,6 +344,7 @@ fn look_around(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
         inspector.visit(path)?;
     }
     desk.go("/me")?;
+    desk.browser.fill("#own", PASSWORD)?;
     desk.browser.click("[action='/me/factor'] button")?;
     inspector.inspect("/me/factor")
 }

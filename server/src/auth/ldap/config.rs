@@ -1,12 +1,13 @@
 //! The section `[directory]` of the configuration.
 
 use super::login::{Domains, is_dns_name};
-use crate::{auth::Grant, time::Seconds};
-use serde::Deserialize;
-use std::{
-    fmt,
-    path::{Path, PathBuf},
+use crate::{
+    auth::{Grant, Grants},
+    time::Seconds,
+    tls::Trust,
 };
+use serde::Deserialize;
+use std::{fmt, path::Path};
 
 /// The most controllers and groups that are read.
 const MAX_CONTROLLERS: usize = 16;
@@ -33,15 +34,6 @@ pub enum Encryption {
     Ldaps,
     /// TLS before anything is asked, port 389.
     Starttls,
-}
-
-/// Which authorities may sign the controllers' certificates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Those of a PEM file, and no other.
-    Pinned(PathBuf),
-    /// Those that this system trusts.
-    System,
 }
 
 /// A directory server: its name or IPv4 address, and its port.
@@ -193,6 +185,11 @@ impl RawDirectory {
         if self.service_user.is_empty() {
             return Err(wrong("service-user", "is empty"));
         }
+        let recheck = self.recheck_seconds.unwrap_or(Seconds::new(120));
+        let offline = self.offline_seconds.unwrap_or(Seconds::new(900));
+        if offline.get() <= recheck.get() {
+            return Err(wrong("offline-seconds", "must be longer than recheck-seconds"));
+        }
         Ok(DirectoryConfig {
             kind: self.kind,
             controllers: controllers(&self.controllers, self.encryption)?,
@@ -204,8 +201,8 @@ impl RawDirectory {
             service: Service { user: self.service_user, password: password.to_owned() },
             connect: self.connect_seconds.unwrap_or(Seconds::new(3)),
             answer: self.answer_seconds.unwrap_or(Seconds::new(5)),
-            recheck: self.recheck_seconds.unwrap_or(Seconds::new(120)),
-            offline: self.offline_seconds.unwrap_or(Seconds::new(900)),
+            recheck,
+            offline,
             groups: groups(self.groups)?,
         })
     }
@@ -252,7 +249,11 @@ fn groups(raw: Vec<RawGroup>) -> Result<Vec<GroupGrants>, NoDirectory> {
         }
         Ok(GroupGrants { group: dn("groups.group", raw.group)?, grants })
     };
-    raw.into_iter().map(one).collect()
+    let groups: Vec<GroupGrants> = raw.into_iter().map(one).collect::<Result<_, _>>()?;
+    let all = groups.iter().flat_map(|group| group.grants.iter().cloned()).collect();
+    // Somebody may be in all of them.
+    Grants::new(all).map_err(|error| wrong("groups.grants", format!("together: {error}")))?;
+    Ok(groups)
 }
 
 fn dn(key: &'static str, text: String) -> Result<String, NoDirectory> {

@@ -12,14 +12,17 @@ mod refusal;
 mod tls;
 
 pub use config::{
-    Controller, DirectoryConfig, Encryption, GroupGrants, Kind, NoDirectory, RawDirectory, Trust,
+    Controller, DirectoryConfig, Encryption, GroupGrants, Kind, NoDirectory, RawDirectory,
 };
 pub use entry::PersonId;
 pub use login::Domains;
 pub use refusal::Refusal;
-pub use tls::TrustError;
 
-use crate::{auth::Grants, time::Timestamp};
+use crate::{
+    auth::Grants,
+    time::Timestamp,
+    tls::{TrustError, client},
+};
 use ask::{Session, Trouble};
 use ldap3::dn_escape;
 use login::Login;
@@ -27,11 +30,14 @@ use rustls::ClientConfig;
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
+/// How long the service account rests after it was refused.
+const REST: Duration = Duration::from_secs(60);
 /// The longest password that is sent, in bytes.
 const MAX_PASSWORD: usize = 512;
 
@@ -110,13 +116,15 @@ pub struct Directory {
     client: Arc<ClientConfig>,
     /// The controller that answered last is asked first.
     first: Arc<AtomicUsize>,
+    /// Until when the service account is not tried again, since it was refused, and by whom.
+    shut: Arc<Mutex<Option<(Instant, String, String)>>>,
 }
 
 impl Directory {
     /// Reads the authorities that are trusted. No controller is asked yet.
     pub fn new(config: DirectoryConfig) -> Result<Self, TrustError> {
-        let client = tls::client(&config.trust)?;
-        Ok(Self { config: Arc::new(config), client, first: Arc::default() })
+        let client = client(&config.trust)?;
+        Ok(Self { config: Arc::new(config), client, first: Arc::default(), shut: Arc::default() })
     }
 
     /// Its configuration.
@@ -191,16 +199,32 @@ impl Directory {
     ) -> Result<Result<Person, Refusal>, Trouble> {
         let entry = match session.by_login(login, now).await? {
             Ok(entry) => entry,
-            Err(refusal) => {
-                // As long as for somebody who is there. Whatever it says, nobody is let in.
-                let nobody = format!("CN={},{}", dn_escape("nobody"), self.config.base);
-                let _ = session.prove(&nobody, password).await;
-                return Ok(Err(refusal));
-            }
+            Err(refusal) => return self.turn_away(session, password, refusal).await,
         };
         let grants = session.grants(&entry).await?;
+        // Wrong passwords lock accounts of a directory. Whoever could not come in with the right
+        // one is not tried, or a stranger could lock anybody's account, the service account too.
+        if let Some(fault) = entry.fault() {
+            return self.turn_away(session, password, fault).await;
+        }
+        if grants.is_empty() {
+            return self.turn_away(session, password, Refusal::NoGroup).await;
+        }
         let proof = session.prove(&entry.dn, password).await?;
         Ok(proof.and_then(|()| self.person(entry, grants)))
+    }
+
+    /// Says no, after a bind that takes its time as one with the right name would.
+    async fn turn_away(
+        &self,
+        session: Session<'_>,
+        password: &str,
+        refusal: Refusal,
+    ) -> Result<Result<Person, Refusal>, Trouble> {
+        let nobody = format!("CN={},{}", dn_escape("nobody"), self.config.base);
+        // Whatever it says, nobody is let in.
+        let _ = session.prove(&nobody, password).await;
+        Ok(Err(refusal))
     }
 
     /// The person, unless the account may not be used or grants nothing.
@@ -215,12 +239,32 @@ impl Directory {
         Ok(Person { id: entry.id, name, shown: entry.shown, grants })
     }
 
+    /// Remembers that the service account is refused: each try counts, and an administrator who
+    /// unlocks it must not find it locked again.
+    fn shut(&self, controller: String, why: String) -> DirectoryError {
+        let until = Instant::now().checked_add(REST);
+        *self.shut.lock().unwrap_or_else(PoisonError::into_inner) =
+            until.map(|until| (until, controller.clone(), why.clone()));
+        DirectoryError::Refused { controller, why }
+    }
+
+    fn is_open(&self) -> Result<(), DirectoryError> {
+        match &*self.shut.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((until, controller, why)) if Instant::now() < *until => {
+                let (controller, why) = (controller.clone(), why.clone());
+                Err(DirectoryError::Refused { controller, why })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Asks one controller after the other, until one gives an answer.
     async fn ask(
         &self,
         question: &Question<'_>,
         now: Timestamp,
     ) -> Result<Result<Person, Refusal>, DirectoryError> {
+        self.is_open()?;
         let controllers = &self.config.controllers;
         let first = self.first.load(Ordering::Relaxed);
         let mut tried = Vec::new();
@@ -228,6 +272,7 @@ impl Directory {
             let controller = &controllers[index];
             let answer = match Session::open(&self.config, controller, &self.client).await {
                 Ok(session) => self.ask_at(session, question, now).await,
+                Err(Trouble::Final(why)) => return Err(self.shut(controller.to_string(), why)),
                 Err(trouble) => Err(trouble),
             };
             match answer {

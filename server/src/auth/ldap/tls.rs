@@ -1,57 +1,8 @@
-//! Whom a controller's certificate must come from, and what to do when it does not fit.
+//! What to do when a controller's certificate does not fit.
 
-use super::config::{Controller, Trust};
-use rustls::{
-    CertificateError, ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use std::{error::Error, path::PathBuf, sync::Arc};
-
-/// The authorities cannot be had.
-#[derive(Debug, thiserror::Error)]
-pub enum TrustError {
-    /// The file cannot be read, or holds no certificate.
-    #[error("{}: no certificate can be read from it; directory.ca-file wants a PEM file", .0.display())]
-    File(PathBuf),
-    /// The system has none.
-    #[error(
-        "this system trusts no authority: install ca-certificates, or name a directory.ca-file"
-    )]
-    System,
-    /// TLS cannot be set up.
-    #[error("TLS cannot be set up")]
-    Tls(#[source] rustls::Error),
-}
-
-/// What connections are made with.
-pub(super) fn client(trust: &Trust) -> Result<Arc<ClientConfig>, TrustError> {
-    let mut roots = RootCertStore::empty();
-    match trust {
-        Trust::Pinned(file) => {
-            let broken = || TrustError::File(file.clone());
-            let certificates = CertificateDer::pem_file_iter(file).map_err(|_| broken())?;
-            for certificate in certificates {
-                roots.add(certificate.map_err(|_| broken())?).map_err(|_| broken())?;
-            }
-            if roots.is_empty() {
-                return Err(broken());
-            }
-        }
-        Trust::System => {
-            let found = rustls_native_certs::load_native_certs();
-            if roots.add_parsable_certificates(found.certs).0 == 0 {
-                return Err(TrustError::System);
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TrustError::Tls)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
+use super::config::Controller;
+use rustls::CertificateError;
+use std::error::Error;
 
 /// What is wrong with the certificate, if the connection failed by that.
 pub(super) fn explain(error: &(dyn Error + 'static), controller: &Controller) -> Option<String> {

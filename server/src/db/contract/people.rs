@@ -49,7 +49,7 @@ pub(super) async fn people_of_a_directory_are_found_and_looked_up_again<K>(fresh
     assert!(store.account_in_directory(&id("b")).await.unwrap().is_none());
     // Nobody is looked up who can do nothing anyway.
     let later = NOW.after(Seconds::new(10));
-    assert!(store.unchecked(later, 10).await.unwrap().is_empty());
+    assert!(store.unchecked(later, later, 10).await.unwrap().is_empty());
     let session = StoredSession {
         id: crate::auth::token::TokenId::parse("0123456789abcdef").unwrap(),
         owner: carol.name.clone(),
@@ -58,12 +58,20 @@ pub(super) async fn people_of_a_directory_are_found_and_looked_up_again<K>(fresh
         expires: later,
     };
     store.save_session(&session, &Digest::of(b"s")).await.unwrap();
-    assert_eq!(store.unchecked(later, 10).await.unwrap()[0].name, carol.name);
-    assert!(store.unchecked(NOW, 10).await.unwrap().is_empty(), "it was asked then");
+    assert_eq!(store.unchecked(later, later, 10).await.unwrap()[0].name, carol.name);
+    assert!(store.unchecked(NOW, NOW, 10).await.unwrap().is_empty(), "it was asked then");
     store.mark_checked(&id("a"), later).await.unwrap();
-    assert!(store.unchecked(later, 10).await.unwrap().is_empty());
+    assert!(store.unchecked(later, later, 10).await.unwrap().is_empty());
     let (_, owner) = store.session(&Digest::of(b"s")).await.unwrap().unwrap();
     assert_eq!(owner.directory.unwrap().checked, later);
+    assert_eq!(store.unchecked(NOW, NOW, 10).await.unwrap().len(), 1, "a clock was wrong");
+    let mut locked = carol.clone();
+    locked.disabled = true;
+    store.save_account(&locked, &note).await.unwrap();
+    let grants = "editor".parse().unwrap();
+    store.regrant(&id("a"), &grants, later, &note).await.unwrap();
+    let found = store.account(&carol.name).await.unwrap().unwrap();
+    assert_eq!((found.disabled, found.grants), (true, grants), "a lock stays");
     // The id is one account's.
     let second = Account { name: "eve@ad.test".parse().unwrap(), ..carol.clone() };
     assert!(store.save_account(&second, &note).await.is_err());
@@ -86,7 +94,8 @@ pub(super) async fn a_code_of_a_second_factor_is_taken_once<K>(fresh: &Fresh<K>)
     assert!(store.use_factor(&alice, &number("2"), 7).await.unwrap());
     assert!(!store.use_factor(&alice, &number("2"), 7).await.unwrap(), "once");
     assert!(!store.use_factor(&alice, &number("2"), 6).await.unwrap(), "nor an older one");
-    store.confirm_factor(&alice, &note).await.unwrap();
+    assert!(!store.confirm_factor(&alice, &number("1"), &note).await.unwrap());
+    assert!(store.confirm_factor(&alice, &number("2"), &note).await.unwrap());
     assert!(!store.offer_factor(&alice, &number("3")).await.unwrap(), "it counts");
     let stored = store.factor(&alice).await.unwrap().unwrap();
     assert_eq!((stored.confirmed, stored.step, stored.number), (true, 7, number("2")));

@@ -41,6 +41,7 @@ fn what_cannot_be_used_is_refused_with_its_key() {
         ("\"dc1.ad.test\"", "\"dc1 x\"", "directory.controllers"),
         ("[\"dc1.ad.test\", \"192.0.2.7:3269\"]", "[]", "directory.controllers"),
         ("ca-file = \"ca.pem\"", "", "directory.ca-file"),
+        ("ca-file", "offline-seconds = 60\nca-file", "directory.offline-seconds"),
         ("ca-file", "trust = \"system\"\nca-file", "directory.trust"),
         ("ca-file", "encryption = \"none\"\nca-file", "encryption"),
         ("ca-file", "tls = \"off\"\nca-file", "unknown field"),
