@@ -44,7 +44,8 @@ pub(super) struct Downloads {
     image_bytes: u64,
     connections: usize,
     ways: Vec<Both>,
-    /// The server's resident memory before the first run, and after each.
+    /// The server's resident memory before the first run, after each, and after whole downloads
+    /// once more.
     memory_kib: Vec<u64>,
     /// Rows of the audit log: whole downloads, and what came before.
     audit_rows: u64,
@@ -71,8 +72,9 @@ struct Sent {
 }
 
 impl Sent {
-    fn new(run: Run, cpu: Duration, wrk: Wrk) -> Self {
-        let gigabytes = run.mb_per_second * wrk.seconds as f64 / 1e3;
+    fn new(run: Run, cpu: Duration) -> Self {
+        let seconds = run.requests as f64 / run.per_second;
+        let gigabytes = run.mb_per_second * seconds / 1e3;
         Self { run, cpu_seconds_per_gb: cpu.as_secs_f64() / gigabytes }
     }
 }
@@ -107,17 +109,20 @@ pub(super) fn measure(source: &Source<'_>, wrk: Wrk, ui: &Ui) -> anyhow::Result<
         let script = script(way.range);
         let before = nginx.cpu_time()?;
         let run = wrk.run(&script, &lua, &file)?;
-        let theirs = Sent::new(run, nginx.cpu_time()?.saturating_sub(before), wrk);
+        let theirs = Sent::new(run, nginx.cpu_time()?.saturating_sub(before));
         show(&format!("nginx, {}", way.name), &theirs, ui);
         let before = served.cpu_time()?;
         let run = wrk.run(&script, &lua, &link)?;
-        let ours = Sent::new(run, served.cpu_time()?.saturating_sub(before), wrk);
+        let ours = Sent::new(run, served.cpu_time()?.saturating_sub(before));
         show(&format!("bootmint, {}", way.name), &ours, ui);
         let ratio = ours.run.mb_per_second / theirs.run.mb_per_second;
         memory_kib.push(served.memory_kib()?);
         ui.result(format_args!("  {ratio:.2} of nginx"));
         ways.push(Both { way: way.name, nginx: theirs, bootmint: ours, ratio });
     }
+    // Once more, to see whether memory stays where it is.
+    wrk.run(&script(None), &lua, &link)?;
+    memory_kib.push(served.memory_kib()?);
     let audit_rows = served.verify_audit()?;
     let memory: Vec<_> = memory_kib.iter().map(|kib| (kib / 1024).to_string()).collect();
     ui.result(format_args!("  memory {} MiB; {audit_rows} audit rows hold", memory.join(" -> ")));
@@ -220,15 +225,20 @@ mod tests {
     #[test]
     fn processor_time_is_told_for_what_was_sent() {
         let run = Run {
-            requests: 1,
-            per_second: 1.0,
+            requests: 800,
+            per_second: 200.0,
             mb_per_second: 500.0,
             p50_ms: 1.0,
             p99_ms: 1.0,
             errors: 0,
         };
-        let wrk = Wrk { connections: 1, seconds: 4 };
-        let sent = Sent::new(run, Duration::from_secs(3), wrk);
+        let sent = Sent::new(run, Duration::from_secs(3));
         assert!((sent.cpu_seconds_per_gb - 1.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn each_way_is_asked_for_as_it_says() {
+        let scripts = WAYS.map(|way| script(way.range));
+        assert_eq!(scripts, ["", "wrk.headers[\"Range\"] = \"bytes=0-\"\n"]);
     }
 }

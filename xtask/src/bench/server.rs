@@ -83,22 +83,17 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     let scratch = scratch.path().canonicalize()?;
     let has = |part| args.part.is_empty() || args.part.contains(&part);
     let seconds = args.seconds.get();
-    let boots = match has(Part::Boots) {
-        true => {
-            let wrk = Wrk { connections: args.connections.get(), seconds };
-            Some(boots::measure(&program, &scratch, args.hosts.get(), wrk, ui)?)
-        }
-        false => None,
-    };
-    let images = match has(Part::Images) {
-        true => {
-            let (firmware, cache) = (&args.firmware, &args.cache);
-            let source = Source { program: &program, firmware, cache, scratch: &scratch };
-            let wrk = Wrk { connections: args.downloads.get(), seconds };
-            Some(downloads::measure(&source, wrk, ui)?)
-        }
-        false => None,
-    };
+    let boots = has(Part::Boots).then(|| {
+        let wrk = Wrk { connections: args.connections.get(), seconds };
+        boots::measure(&program, &scratch, args.hosts.get(), wrk, ui)
+    });
+    let images = has(Part::Images).then(|| {
+        let (firmware, cache) = (&args.firmware, &args.cache);
+        let source = Source { program: &program, firmware, cache, scratch: &scratch };
+        let wrk = Wrk { connections: args.downloads.get(), seconds };
+        downloads::measure(&source, wrk, ui)
+    });
+    let (boots, images) = (boots.transpose()?, images.transpose()?);
     let cpus = std::thread::available_parallelism().map_or(0, NonZeroUsize::get);
     let report = Report { cpus, seconds, boots, images };
     std::fs::write(&args.report, serde_json::to_string_pretty(&report)?)
