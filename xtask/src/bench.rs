@@ -1,13 +1,16 @@
 //! `cargo xtask bench`: what is fast, measured beside its peers in the same run.
 
+mod boots;
 mod disk;
+mod downloads;
 mod firmware;
 mod mint;
 mod peers;
 mod server;
-mod storm;
+mod servers;
 mod upstream;
 mod upstream_make;
+mod wrk;
 
 use crate::ui::Ui;
 
@@ -24,7 +27,7 @@ enum Command {
     Firmware(firmware::Args),
     /// Minting against cp, iPXE's own image script, a relink, and genisoimage with mtools
     Mint(mint::Args),
-    /// A storm of booting machines against nginx with a static script
+    /// A storm of booting machines, and images on demand, against nginx with static files
     Server(server::Args),
 }
 

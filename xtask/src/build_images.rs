@@ -112,6 +112,11 @@ impl Args {
         let args = <Line as clap::Parser>::try_parse_from(line)?.args;
         Ok(Self { firmware: firmware.clone(), cache: cache.clone(), ..args })
     }
+
+    /// The same with the tokens of a site's key.
+    pub(crate) fn with_token_key(self, key: &Path) -> Self {
+        Self { token_key: Some(key.to_owned()), ..self }
+    }
 }
 
 /// Runs `cargo xtask build-images`.

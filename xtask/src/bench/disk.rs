@@ -56,11 +56,26 @@ pub(super) fn peak_memory() -> anyhow::Result<u64> {
 
 /// The processor time of this process and of all it has waited for: proc(5), `stat`.
 pub(super) fn cpu_time() -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
+    cpu_time_in(&fs::read_to_string("/proc/self/stat")?)
+}
+
+/// The processor time of a process, of its children, and of all they have waited for.
+pub(super) fn cpu_time_of(process: u32) -> anyhow::Result<Duration> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"))
+        .context("looking for the processes that a server has started")?;
+    let own = process.to_string();
+    let mut total = Duration::ZERO;
+    for process in children.split_whitespace().chain([own.as_str()]) {
+        total += cpu_time_in(&fs::read_to_string(format!("/proc/{process}/stat"))?)?;
+    }
+    Ok(total)
+}
+
+fn cpu_time_in(stat: &str) -> anyhow::Result<Duration> {
     // The program's name, in parentheses, may hold anything.
-    let (_, rest) = stat.rsplit_once(')').context("no name in /proc/self/stat")?;
+    let (_, rest) = stat.rsplit_once(')').context("no name in a process's stat")?;
     let fields: Vec<_> = rest.split_whitespace().collect();
-    let times = fields.get(11..15).context("too few fields in /proc/self/stat")?;
+    let times = fields.get(11..15).context("too few fields in a process's stat")?;
     let ticks: u64 = times.iter().map(|field| field.parse::<u64>()).sum::<Result<_, _>>()?;
     Ok(Duration::from_millis(ticks * 10)) // Linux tells it in hundredths of a second
 }
@@ -78,6 +93,14 @@ mod tests {
             .run()
             .unwrap();
         assert!(cpu_time().unwrap() > before);
+    }
+
+    #[test]
+    fn processor_time_is_read_whatever_the_program_is_called() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 2 3 4 100 20 3 1 20 0 1 0 99";
+        assert_eq!(cpu_time_in(stat).unwrap(), Duration::from_millis(1240));
+        assert!(cpu_time_in("7 (a) S 1 7").is_err());
+        assert!(cpu_time_of(std::process::id()).unwrap() >= cpu_time().unwrap() / 2);
     }
 
     #[test]

@@ -1,8 +1,16 @@
-//! `cargo xtask bench server`: a boot storm at the real server, and the same requests at nginx,
-//! which sends one static script.
+//! `cargo xtask bench server`: the real server under load, beside nginx in the same run: a boot
+//! storm against one static script, images on demand against the same image as a file.
 
-use super::storm::{self, Nginx, Postgres, Served};
-use crate::{deps::on_path, ui::Ui};
+use super::{
+    boots::{self, Boots},
+    downloads::{self, Downloads, Source},
+    wrk::Wrk,
+};
+use crate::{
+    deps::on_path,
+    firmware::{CacheArgs, FirmwareArgs},
+    ui::Ui,
+};
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::{
@@ -14,12 +22,18 @@ use xshell::{Shell, cmd};
 /// Arguments of `cargo xtask bench server`.
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// How many hosts
+    /// What to measure; all of it unless given
+    #[arg(long, value_enum, value_delimiter = ',')]
+    part: Vec<Part>,
+    /// How many hosts boot
     #[arg(long, value_name = "N", default_value = "10000")]
     hosts: NonZeroUsize,
-    /// How many connections at a time
+    /// How many connections boot at a time
     #[arg(long, value_name = "N", default_value = "1000")]
     connections: NonZeroUsize,
+    /// How many images are sent at a time
+    #[arg(long, value_name = "N", default_value = "16")]
+    downloads: NonZeroUsize,
     /// How long each run takes, in seconds
     #[arg(long, value_name = "S", default_value = "10")]
     seconds: NonZeroUsize,
@@ -29,45 +43,30 @@ pub(super) struct Args {
     /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE", default_value = "target/bench-server.json")]
     report: PathBuf,
+    #[command(flatten)]
+    firmware: FirmwareArgs,
+    #[command(flatten)]
+    cache: CacheArgs,
 }
 
-/// What one run of the client measured.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) struct Run {
-    pub(super) requests: u64,
-    pub(super) per_second: f64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    /// Answers that were no success, and connections that broke.
-    pub(super) errors: u64,
-}
-
-/// The server on one database.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct OnDatabase {
-    database: &'static str,
-    /// While each host boots for the first time, which changes its state.
-    first_boots: Run,
-    /// Once all boot their local disk.
-    local_boots: Run,
-    /// Local boots per second, of nginx's.
-    ratio: f64,
-    /// Resident memory after the start, after the first run, after the last.
-    memory_kib: [u64; 3],
-    /// Rows of the audit log: imports and first boots.
-    audit_rows: u64,
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// A boot storm, on SQLite and PostgreSQL
+    Boots,
+    /// Images that are minted while they are sent
+    Images,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Report {
-    hosts: usize,
-    connections: usize,
     cpus: usize,
-    nginx: Run,
-    bootmint: Vec<OnDatabase>,
+    seconds: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    boots: Option<Boots>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<Downloads>,
 }
 
 /// Runs `cargo xtask bench server`.
@@ -82,72 +81,24 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     std::fs::create_dir_all("target")?;
     let scratch = tempfile::Builder::new().prefix("bench-server-").tempdir_in("target")?;
     let scratch = scratch.path().canonicalize()?;
-    let storm =
-        storm::Client::new(&scratch, args.hosts.get(), args.connections.get(), args.seconds.get())?;
-    ui.note("nginx sends a static script");
-    let nginx = {
-        let server = Nginx::start(&scratch)?;
-        storm.run(&server.url)?
-    };
-    show("nginx, static script", &nginx, ui);
-    let mut bootmint = Vec::new();
-    for database in ["sqlite", "postgresql"] {
-        let folder = scratch.join(database);
-        let postgres = match database {
-            "postgresql" => match Postgres::start(&scratch.join("pg"))? {
-                Some(server) => Some(server),
-                None => {
-                    ui.warn("PostgreSQL is not installed: it is left out");
-                    continue;
-                }
-            },
-            _ => None,
-        };
-        let url = postgres.as_ref().map_or("sqlite:bootmint.db", |server| server.url.as_str());
-        ui.note(format_args!("bootmint on {database}: importing {} hosts", args.hosts));
-        let served = Served::start(&program, &folder, url, &storm)?;
-        let on = measure(database, &served, &storm, &nginx)?;
-        show(&format!("bootmint on {database}, first boots"), &on.first_boots, ui);
-        show(&format!("bootmint on {database}, local boots"), &on.local_boots, ui);
-        let [start, middle, end] = on.memory_kib.map(|kib| kib / 1024);
-        ui.result(format_args!(
-            "  {:.2} of nginx; memory {start} -> {middle} -> {end} MiB; {} audit rows hold",
-            on.ratio, on.audit_rows
-        ));
-        bootmint.push(on);
-    }
+    let has = |part| args.part.is_empty() || args.part.contains(&part);
+    let seconds = args.seconds.get();
+    let boots = has(Part::Boots).then(|| {
+        let wrk = Wrk { connections: args.connections.get(), seconds };
+        boots::measure(&program, &scratch, args.hosts.get(), wrk, ui)
+    });
+    let images = has(Part::Images).then(|| {
+        let (firmware, cache) = (&args.firmware, &args.cache);
+        let source = Source { program: &program, firmware, cache, scratch: &scratch };
+        let wrk = Wrk { connections: args.downloads.get(), seconds };
+        downloads::measure(&source, wrk, ui)
+    });
+    let (boots, images) = (boots.transpose()?, images.transpose()?);
     let cpus = std::thread::available_parallelism().map_or(0, NonZeroUsize::get);
-    let (hosts, connections) = (args.hosts.get(), args.connections.get());
-    let report = Report { hosts, connections, cpus, nginx, bootmint };
+    let report = Report { cpus, seconds, boots, images };
     std::fs::write(&args.report, serde_json::to_string_pretty(&report)?)
         .with_context(|| format!("writing {}", args.report.display()))?;
     ui.json(&report)
-}
-
-fn measure(
-    database: &'static str,
-    served: &Served,
-    storm: &storm::Client,
-    nginx: &Run,
-) -> anyhow::Result<OnDatabase> {
-    let before = served.memory_kib()?;
-    let first_boots = storm.run(&served.url)?;
-    let middle = served.memory_kib()?;
-    // Whoever did not come in the first run boots for the first time now.
-    storm.run(&served.url)?;
-    let local_boots = storm.run(&served.url)?;
-    let after = served.memory_kib()?;
-    let ratio = local_boots.per_second / nginx.per_second;
-    let audit_rows = served.verify_audit()?;
-    let memory_kib = [before, middle, after];
-    Ok(OnDatabase { database, first_boots, local_boots, ratio, memory_kib, audit_rows })
-}
-
-fn show(what: &str, run: &Run, ui: &Ui) {
-    ui.result(format_args!(
-        "{what:<36} {:>8.0} requests/s, p50 {:>6.1} ms, p99 {:>6.1} ms, {} errors",
-        run.per_second, run.p50_ms, run.p99_ms, run.errors
-    ));
 }
 
 /// The server's program: the one given, or a fresh one.

@@ -1,0 +1,167 @@
+//! The boot storm: every host asks what to do, thousands at a time.
+
+use super::{
+    servers::{Nginx, Postgres, Served, Site},
+    wrk::{Run, Wrk},
+};
+use crate::ui::Ui;
+use anyhow::Context;
+use serde::Serialize;
+use std::{fmt::Write as _, fs, path::Path};
+
+/// What a machine sends of itself, as its ticket does.
+const FACTS: &str = "ticket=1&nic=net0&mac=52%3A54%3A00%3A00%3A00%3A01&manufacturer=QEMU\
+                     &product=Standard+PC&platform=pcbios&arch=i386&version=2.0.0";
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Boots {
+    hosts: usize,
+    connections: usize,
+    nginx: Run,
+    bootmint: Vec<OnDatabase>,
+}
+
+/// The server on one database.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct OnDatabase {
+    database: &'static str,
+    /// While each host boots for the first time, which changes its state.
+    first_boots: Run,
+    /// Once all boot their local disk.
+    local_boots: Run,
+    /// Local boots per second, of nginx's.
+    ratio: f64,
+    /// Resident memory after the start, after the first run, after the last.
+    memory_kib: [u64; 3],
+    /// Rows of the audit log: imports and first boots.
+    audit_rows: u64,
+}
+
+/// Measures nginx with a static script, then the server on each database that there is.
+pub(super) fn measure(
+    program: &Path,
+    scratch: &Path,
+    hosts: usize,
+    wrk: Wrk,
+    ui: &Ui,
+) -> anyhow::Result<Boots> {
+    let storm = Storm { wrk, script: script(hosts), scratch };
+    let feed = scratch.join("hosts.csv");
+    fs::write(&feed, host_feed(hosts)?)?;
+    ui.note("nginx sends a static script");
+    let nginx = storm.run(&static_script(&scratch.join("nginx"))?.url)?;
+    show("nginx, static script", &nginx, ui);
+    let mut bootmint = Vec::new();
+    for database in ["sqlite", "postgresql"] {
+        let postgres = match database {
+            "postgresql" => match Postgres::start(&scratch.join("pg"))? {
+                Some(server) => Some(server),
+                None => {
+                    ui.warn("PostgreSQL is not installed: it is left out");
+                    continue;
+                }
+            },
+            _ => None,
+        };
+        let url = postgres.as_ref().map_or("sqlite:bootmint.db", |server| server.url.as_str());
+        ui.note(format_args!("bootmint on {database}: importing {hosts} hosts"));
+        let site = Site::make(program, &scratch.join(database), url)?;
+        site.run(&["hosts", "import", feed.to_str().context("the folder's name is no UTF-8")?])?;
+        let on = storm.on(database, &site.serve()?, &nginx)?;
+        show(&format!("bootmint on {database}, first boots"), &on.first_boots, ui);
+        show(&format!("bootmint on {database}, local boots"), &on.local_boots, ui);
+        let [start, middle, end] = on.memory_kib.map(|kib| kib / 1024);
+        ui.result(format_args!(
+            "  {:.2} of nginx; memory {start} -> {middle} -> {end} MiB; {} audit rows hold",
+            on.ratio, on.audit_rows
+        ));
+        bootmint.push(on);
+    }
+    Ok(Boots { hosts, connections: wrk.connections, nginx, bootmint })
+}
+
+/// nginx, which answers every request with one file.
+fn static_script(folder: &Path) -> anyhow::Result<Nginx> {
+    fs::create_dir(folder)?;
+    let script = "#!ipxe\necho Bootmint: host-1 boots its local disk\nexit 0\n";
+    fs::write(folder.join("script"), script)?;
+    // A static file takes no POST: the answer that says so is replaced by the file.
+    Nginx::start(folder, "error_page 405 =200 $uri; location / { try_files /script =404; }")
+}
+
+fn show(what: &str, run: &Run, ui: &Ui) {
+    ui.result(format_args!(
+        "{what:<36} {:>8.0} requests/s, p50 {:>6.1} ms, p99 {:>6.1} ms, {} errors",
+        run.per_second, run.p50_ms, run.p99_ms, run.errors
+    ));
+}
+
+/// The client, which asks for one host after the other on each of its threads.
+struct Storm<'a> {
+    wrk: Wrk,
+    script: String,
+    scratch: &'a Path,
+}
+
+impl Storm<'_> {
+    fn run(&self, url: &str) -> anyhow::Result<Run> {
+        self.wrk.run(&self.script, &self.scratch.join("storm.lua"), url)
+    }
+
+    fn on(
+        &self,
+        database: &'static str,
+        served: &Served,
+        nginx: &Run,
+    ) -> anyhow::Result<OnDatabase> {
+        let before = served.memory_kib()?;
+        let first_boots = self.run(&served.url)?;
+        let middle = served.memory_kib()?;
+        // Whoever did not come in the first run boots for the first time now.
+        self.run(&served.url)?;
+        let local_boots = self.run(&served.url)?;
+        let after = served.memory_kib()?;
+        let ratio = local_boots.per_second / nginx.per_second;
+        let audit_rows = served.verify_audit()?;
+        let memory_kib = [before, middle, after];
+        Ok(OnDatabase { database, first_boots, local_boots, ratio, memory_kib, audit_rows })
+    }
+}
+
+fn host_feed(hosts: usize) -> anyhow::Result<String> {
+    let mut feed = "name,mac,address,gateway,server,token\n".to_owned();
+    for host in 0..hosts {
+        let (high, low) = (host / 250, host % 250 + 2);
+        writeln!(
+            feed,
+            "host-{host},52:54:00:{:02x}:{:02x}:{:02x},10.{}.{}.{low}/24,10.{}.{}.1,\
+             http://127.0.0.1:8080,token-of-host-{host:08}",
+            host >> 16,
+            (host >> 8) & 255,
+            host & 255,
+            high / 250,
+            high % 250,
+            high / 250,
+            high % 250,
+        )?;
+    }
+    Ok(feed)
+}
+
+fn script(hosts: usize) -> String {
+    format!(
+        r#"
+local hosts, threads, facts = {hosts}, 0, "{FACTS}"
+function setup(thread) thread:set("first", threads); threads = threads + 1 end
+function init() next_host = first * math.floor(hosts / 2) end
+function request()
+  next_host = (next_host + 1) % hosts
+  return wrk.format("POST", string.format("/boot/token-of-host-%08d", next_host),
+    {{["Content-Type"] = "application/x-www-form-urlencoded"}}, facts)
+end
+"#
+    )
+}
