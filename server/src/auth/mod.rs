@@ -13,11 +13,13 @@ mod accounts;
 mod directory;
 mod factors;
 mod sessions;
+mod sign_in;
 
-pub use accounts::{AuthError, Credentials, NewToken, SignedIn};
+pub use accounts::{AuthError, NewToken};
 pub use grant::{Grant, Grants, Place, Scope};
 pub use password::Password;
 pub use principal::Principal;
 pub use roles::{Permission, Role};
 pub use sessions::{Session, SessionKey};
+pub use sign_in::{Credentials, SignedIn};
 pub use user::UserName;

@@ -1,7 +1,7 @@
 //! Signing in, tokens, and the last administrator.
 
 use super::*;
-use crate::{config, db::Trace};
+use crate::{auth::Credentials, config, db::Trace};
 
 const NOW: Timestamp = Timestamp::from_unix(1_000_000);
 
