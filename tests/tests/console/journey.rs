@@ -226,6 +226,7 @@ fn import(desk: &Desk, inspector: &Inspector<'_>, good: &str) -> anyhow::Result<
     // What changes of hosts that are there stands beside what was.
     browser.fill("#feed", &good.replace(",r7\n", ",r9\n"))?;
     browser.click("#check")?;
+    browser.reads("[aria-label=Changes]", "r9")?;
     let changes = browser.rows("[aria-label=Changes]")?;
     assert!(changes.iter().any(|row| row.contains("var.rack | r7 | r9")), "{changes:?}");
     inspector.inspect("/import, changes")
