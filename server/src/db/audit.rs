@@ -2,8 +2,9 @@
 //! changed or removed without breaking those that follow.
 
 use super::engine::{Bind, Row};
-use super::{Actor, AuditResult, DbError, Store, Tx, retry::until_over};
+use super::{Actor, AuditResult, DbError, Store, Tx};
 use crate::{secret::Digest, time::Timestamp};
+use std::sync::LazyLock;
 
 /// How many rows are read at a time.
 const PAGE: i64 = 1000;
@@ -103,38 +104,6 @@ pub(super) struct Entry<'a> {
     pub(super) result: AuditResult,
 }
 
-/// What is written down although no host changed.
-#[derive(Clone, Debug)]
-pub struct Note<'a> {
-    /// When.
-    pub at: Timestamp,
-    /// Who.
-    pub actor: &'a Actor,
-    /// The host that it is about, or nothing.
-    pub host: &'a str,
-    /// What.
-    pub event: &'a str,
-    /// More.
-    pub detail: &'a str,
-    /// How it ended.
-    pub result: AuditResult,
-}
-
-impl<'a> Note<'a> {
-    pub(super) fn entry(&self) -> Entry<'a> {
-        Entry {
-            at: self.at,
-            actor: self.actor,
-            host: self.host,
-            event: self.event,
-            was: "",
-            became: "",
-            detail: self.detail,
-            result: self.result,
-        }
-    }
-}
-
 /// The digest of a row: over each value with its length before it, so that no two rows that
 /// differ are the same text.
 fn digest(seq: i64, at: Timestamp, previous: &str, parts: [&str; 6], request: [&str; 6]) -> Digest {
@@ -158,49 +127,71 @@ pub(super) async fn lock(tx: &mut Tx) -> Result<(), DbError> {
     tx.execute("UPDATE audit_head SET seq = seq WHERE id = 1", []).await.map(drop)
 }
 
+/// How many values a row has.
+const COLUMNS: usize = 16;
+/// How many rows one statement appends, as long as there are so many.
+const ROWS: usize = 16;
+
+/// A statement that appends `ROWS` rows.
+static MANY: LazyLock<String> = LazyLock::new(|| statement(ROWS));
+/// A statement that appends one row.
+static ONE: LazyLock<String> = LazyLock::new(|| statement(1));
+
+fn statement(rows: usize) -> String {
+    let row = |row: usize| {
+        let first = row * COLUMNS + 1;
+        let values: Vec<_> = (first..first + COLUMNS).map(|value| format!("${value}")).collect();
+        format!("({})", values.join(", "))
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    format!(concat!("INSERT INTO audit (", columns!(), ") VALUES {}"), rows.join(", "))
+}
+
 /// Appends a row.
 pub(super) async fn append(tx: &mut Tx, entry: &Entry<'_>) -> Result<(), DbError> {
+    append_all(tx, std::slice::from_ref(entry)).await
+}
+
+/// Appends rows in their order.
+pub(super) async fn append_all(tx: &mut Tx, entries: &[Entry<'_>]) -> Result<(), DbError> {
     let mut rows = tx.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
     let head = rows.first_mut().ok_or(DbError::Shape)?;
-    let (seq, previous) = (head.int()?.saturating_add(1), head.text()?);
+    let (mut seq, mut hash) = (head.int()?, head.text()?);
+    let mut link = |entry: &Entry<'_>| {
+        seq = seq.saturating_add(1);
+        let (binds, next) = linked(entry, seq, &hash);
+        next.as_str().clone_into(&mut hash);
+        binds
+    };
+    let chunks = entries.chunks_exact(ROWS);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        tx.execute(MANY.as_str(), chunk.iter().flat_map(&mut link).collect::<Vec<_>>()).await?;
+    }
+    for entry in rest {
+        tx.execute(ONE.as_str(), link(entry)).await?;
+    }
+    let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
+    tx.execute(sql, [seq.into(), hash.into()]).await.map(drop)
+}
+
+/// The values of row number `seq`, which follows the one whose digest is `previous`, and its
+/// digest.
+fn linked(entry: &Entry<'_>, seq: i64, previous: &str) -> (Vec<Bind>, Digest) {
     let trace = entry.actor.trace();
     let result = if entry.actor.is_request() { entry.result.name() } else { "" };
     let parts =
         [entry.actor.as_str(), entry.host, entry.event, entry.was, entry.became, entry.detail];
     let request =
         [&*trace.role, &*trace.token, &*trace.source, &*trace.request, &*trace.reason, result];
-    let hash = digest(seq, entry.at, &previous, parts, request);
+    let hash = digest(seq, entry.at, previous, parts, request);
     let mut binds = vec![Bind::from(seq), entry.at.as_unix().into()];
     binds.extend(parts.into_iter().chain(request).map(Bind::from));
     binds.extend([previous.into(), hash.as_str().into()]);
-    tx.execute(
-        "INSERT INTO audit (seq, at, actor, host, event, was, became, detail, role, token, \
-         source, request, reason, result, previous, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-        binds,
-    )
-    .await?;
-    tx.execute(
-        "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1",
-        [seq.into(), hash.as_str().into()],
-    )
-    .await?;
-    Ok(())
+    (binds, hash)
 }
 
 impl Store {
-    /// Writes down what changed no host: a sign-in, a denial, a download.
-    pub async fn note(&self, note: &Note<'_>) -> Result<(), DbError> {
-        until_over!(self.try_note(note))
-    }
-
-    async fn try_note(&self, note: &Note<'_>) -> Result<(), DbError> {
-        let mut tx = self.engine.begin().await?;
-        lock(&mut tx).await?;
-        append(&mut tx, &note.entry()).await?;
-        tx.commit().await
-    }
-
     /// The rows after number `after`, the oldest first, `limit` at most.
     pub async fn audit(&self, after: i64, limit: i64) -> Result<Vec<AuditRow>, DbError> {
         let sql =

@@ -105,7 +105,7 @@ impl Store {
 
     /// The host whose token has that digest.
     pub async fn host_by_token(&self, digest: &Digest) -> Result<Option<StoredHost>, DbError> {
-        if let Ok(found) = self.lookups.find(digest).await {
+        if let Ok(found) = self.lookups.ask(digest.clone()).await {
             return found.map(read).transpose();
         }
         let sql = select!("WHERE h.token_digest = $1");

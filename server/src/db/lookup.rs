@@ -4,17 +4,15 @@
 use super::{
     DbError,
     engine::{Bind, Engine, Row},
+    together::{Ask, Together},
 };
 use crate::secret::Digest;
 use std::{
     collections::{HashMap, hash_map::Entry},
     fmt::Write,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
-use tokio::sync::{Mutex, mpsc, oneshot};
 
-/// How many look-ups wait at most; further ones wait to wait.
-const WAITING: usize = 4096;
 /// How many queries run at a time.
 const WORKERS: usize = 2;
 /// How many look-ups share one query at most.
@@ -46,50 +44,22 @@ fn query(size: usize) -> String {
     sql
 }
 
-struct Ask {
-    digest: Digest,
-    answer: oneshot::Sender<Option<Row>>,
+/// Look-ups of digests.
+pub(super) type Lookups = Together<Digest, Option<Row>>;
+
+/// Starts the workers.
+pub(super) fn start(engine: &Engine) -> Lookups {
+    let engine = engine.clone();
+    Together::start(WORKERS, MANY, move |batch| answer(engine.clone(), batch))
 }
 
-/// The queue and its workers, which end with it.
-#[derive(Debug)]
-pub(super) struct Lookups(mpsc::Sender<Ask>);
-
-impl Lookups {
-    /// Starts the workers.
-    pub(super) fn start(engine: &Engine) -> Self {
-        let (queue, asks) = mpsc::channel(WAITING);
-        let asks = Arc::new(Mutex::new(asks));
-        for _ in 0..WORKERS {
-            tokio::spawn(work(engine.clone(), Arc::clone(&asks)));
-        }
-        Self(queue)
-    }
-
-    /// The columns of the host whose token has that digest. An error means that it must be asked
-    /// for alone.
-    pub(super) async fn find(&self, digest: &Digest) -> Result<Option<Row>, ()> {
-        let (answer, answered) = oneshot::channel();
-        self.0.send(Ask { digest: digest.clone(), answer }).await.map_err(|_| ())?;
-        answered.await.map_err(|_| ())
-    }
-}
-
-async fn work(engine: Engine, asks: Arc<Mutex<mpsc::Receiver<Ask>>>) {
-    let mut batch = Vec::with_capacity(MANY);
-    while asks.lock().await.recv_many(&mut batch, MANY).await > 0 {
-        answer(&engine, &mut batch).await;
-        // Whoever was not answered asks alone, and sees what is wrong.
-        batch.clear();
-    }
-}
-
-async fn answer(engine: &Engine, batch: &mut Vec<Ask>) {
-    let Ok(mut found) = find(engine, batch).await else { return };
+async fn answer(engine: Engine, batch: Vec<Ask<Digest, Option<Row>>>) {
+    let digests = batch.iter().map(|ask| ask.question.as_str());
+    let Ok(mut found) = find(&engine, digests).await else { return };
     let mut answered = HashMap::with_capacity(batch.len());
-    for ask in batch.drain(..) {
+    for ask in batch {
         // A machine that asks twice at once: the second one asks alone.
-        if let Entry::Vacant(first) = answered.entry(ask.digest.as_str().to_owned()) {
+        if let Entry::Vacant(first) = answered.entry(ask.question.as_str().to_owned()) {
             let row = found.remove(first.key());
             first.insert(());
             // Whoever asked may be gone.
@@ -98,12 +68,15 @@ async fn answer(engine: &Engine, batch: &mut Vec<Ask>) {
     }
 }
 
-async fn find(engine: &Engine, batch: &[Ask]) -> Result<HashMap<String, Row>, DbError> {
-    let fits = QUERIES.iter().find(|(size, _)| *size >= batch.len());
+async fn find(
+    engine: &Engine,
+    digests: impl ExactSizeIterator<Item = &str>,
+) -> Result<HashMap<String, Row>, DbError> {
+    let fits = QUERIES.iter().find(|(size, _)| *size >= digests.len());
     let (size, sql) = fits.ok_or(DbError::Shape)?;
-    let digests = batch.iter().map(|ask| Bind::from(ask.digest.as_str()));
     // No digest is empty.
-    let padded = digests.chain(std::iter::repeat_with(|| Bind::from(""))).take(*size);
+    let padded =
+        digests.map(Bind::from).chain(std::iter::repeat_with(|| Bind::from(""))).take(*size);
     let rows = engine.query(sql, padded).await?;
     rows.into_iter().map(|mut row| Ok((row.text()?, row))).collect()
 }

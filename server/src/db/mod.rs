@@ -20,9 +20,11 @@ mod hosts;
 mod log;
 mod lookup;
 mod migrations;
+mod notes;
 mod replies;
 mod retry;
 mod sessions;
+mod together;
 mod trail;
 mod views;
 mod webhooks;
@@ -33,7 +35,7 @@ mod contract;
 pub use accounts::{Account, InDirectory, StoredToken};
 pub use actor::{Actor, AuditResult, Trace};
 pub use attempts::{Attempt, Outcome};
-pub use audit::{AuditRow, Broken, Note};
+pub use audit::{AuditRow, Broken};
 pub use backup::{BackupError, RestoreError};
 pub use change::{Change, Committed, NewAttempt};
 pub use engine::{Address, NoAddress};
@@ -43,6 +45,7 @@ pub use foreign::{ForeignError, foreign_feed};
 pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::{Imported, StoredHost};
 pub use log::{BootRow, BootView, Discovered};
+pub use notes::Note;
 pub use replies::Reply;
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
@@ -52,6 +55,7 @@ pub use webhooks::WebhookPlace;
 use bootlog::BootLog;
 use engine::{Engine, Tx};
 use lookup::Lookups;
+use notes::Notes;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 /// The database. It holds no state of its own beside the connections.
@@ -60,6 +64,7 @@ pub struct Store {
     engine: Engine,
     boots: BootLog,
     lookups: Lookups,
+    notes: Notes,
     discovered: AtomicI64,
 }
 
@@ -69,8 +74,9 @@ impl Store {
         let engine = Engine::open(address, connections).await?;
         migrations::apply(&engine).await?;
         let boots = BootLog::start(engine.clone());
-        let lookups = Lookups::start(&engine);
-        let store = Self { engine, boots, lookups, discovered: AtomicI64::new(0) };
+        let lookups = lookup::start(&engine);
+        let notes = notes::start(&engine);
+        let store = Self { engine, boots, lookups, notes, discovered: AtomicI64::new(0) };
         store.discovered.store(store.count_discovered().await?, Ordering::Relaxed);
         Ok(store)
     }

@@ -1,6 +1,8 @@
 //! The audit chain, and the logs beside it.
 
 use super::*;
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::task::JoinSet;
 
 pub(super) async fn logs_are_kept_and_forgotten<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
@@ -111,4 +113,34 @@ pub(super) async fn a_row_with_a_request_is_part_of_the_chain<K>(fresh: &Fresh<K
     tx.execute("UPDATE audit SET result = 'done' WHERE seq = 2", []).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.verify_audit().await.unwrap().unwrap_err().seq, 2);
+}
+
+/// So many that they share transactions, and statements of many rows and of one.
+pub(super) async fn notes_that_come_together_are_all_in_the_chain<K>(fresh: &Fresh<K>) {
+    const NOTES: usize = 99;
+    let store = fresh.open().await;
+    let store = Arc::new(store);
+    let mut tasks = JoinSet::new();
+    for n in 0..NOTES {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let (actor, detail) = (Actor::person("alice"), n.to_string());
+            let note = Note {
+                at: NOW,
+                actor: &actor,
+                host: "",
+                event: "note",
+                detail: &detail,
+                result: AuditResult::Done,
+            };
+            store.note(&note).await
+        });
+    }
+    while let Some(written) = tasks.join_next().await {
+        written.unwrap().unwrap();
+    }
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(99));
+    let rows = store.audit(0, 1000).await.unwrap();
+    let told: BTreeSet<_> = rows.into_iter().map(|row| row.detail).collect();
+    assert_eq!(told, (0..NOTES).map(|n| n.to_string()).collect());
 }

@@ -85,7 +85,8 @@ contract!(
         logs_are_kept_and_forgotten,
         the_audit_chain_shows_what_was_touched,
         the_audit_log_is_read_by_host_and_by_filter,
-        a_row_with_a_request_is_part_of_the_chain;
+        a_row_with_a_request_is_part_of_the_chain,
+        notes_that_come_together_are_all_in_the_chain;
     accounts:
         accounts_and_tokens_are_kept_and_end,
         sessions_are_kept_and_end,
