@@ -28,13 +28,17 @@ impl App {
         if known.is_none_or(|known| known.host.name != host.name) {
             return Err(ImageError::Token(host.name).into());
         }
-        host.token = Some(token);
         let profile = host.profile.clone().unwrap_or_else(|| self.config.image_profile.clone());
+        let made_of = [record_digest(&host)?.as_str(), token.as_str(), profile.as_str()].join("\n");
+        let key = Digest::of(format!("{made_of}\n{format}").as_bytes());
+        host.token = Some(token);
         let shelf = Arc::clone(&self.shelf);
         let minted = beside(move || {
             let set = shelf.set(&profile)?;
-            let die = set.die(format).ok_or(ImageError::NoFormat { profile, format })?;
-            Image::mint(die, &host, &set.patience)
+            shelf.minted(key, &set, || {
+                let die = set.die(format).ok_or(ImageError::NoFormat { profile, format })?;
+                Image::mint(die, &host, &set.patience)
+            })
         });
         Ok(minted.await?)
     }

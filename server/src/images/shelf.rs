@@ -1,6 +1,7 @@
 //! The shelf: what was published, laid out when it is first wanted and again when it changes.
 
 use super::{
+    Image,
     body::Counter,
     publish::{PublishError, Published},
 };
@@ -27,6 +28,8 @@ use std::{
 
 /// How long a download in many parts counts as one.
 const ONE_DOWNLOAD: Seconds = Seconds::new(600);
+/// How many minted images are remembered: their tickets, that is, a few KiB each.
+const MAX_MINTED: usize = 1024;
 /// How many downloads are remembered to that end.
 const MAX_DOWNLOADS: usize = 10_000;
 
@@ -194,6 +197,7 @@ type Stamp = (SystemTime, u64);
 pub struct Shelf {
     folder: PathBuf,
     sets: Mutex<BTreeMap<Name, (Stamp, Arc<Set>)>>,
+    minted: Mutex<HashMap<Digest, Image>>,
     downloads: Mutex<HashMap<Digest, Timestamp>>,
     sent: Counter,
 }
@@ -204,6 +208,7 @@ impl Shelf {
         Self {
             folder: folder.to_owned(),
             sets: Mutex::default(),
+            minted: Mutex::default(),
             downloads: Mutex::default(),
             sent: Counter::default(),
         }
@@ -237,7 +242,34 @@ impl Shelf {
         }
         let set = Arc::new(Published::load(&self.folder, profile)?.lay_out(&self.folder)?);
         sets.insert(profile.clone(), (stamp, Arc::clone(&set)));
+        // They were minted from what was published before.
+        self.minted.lock().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(set)
+    }
+
+    /// The image that `key` stands for: all that it is minted from but what was published for its
+    /// profile. A download in parts mints it once.
+    pub fn minted(
+        &self,
+        key: Digest,
+        set: &Arc<Set>,
+        mint: impl FnOnce() -> Result<Image, ImageError>,
+    ) -> Result<Image, ImageError> {
+        let minted = || self.minted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(image) = minted().get(&key) {
+            return Ok(image.clone());
+        }
+        let image = mint()?;
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        // Something else may have been published meanwhile.
+        if sets.values().any(|(_, current)| Arc::ptr_eq(current, set)) {
+            let mut minted = minted();
+            if minted.len() >= MAX_MINTED {
+                minted.clear();
+            }
+            minted.insert(key, image.clone());
+        }
+        Ok(image)
     }
 
     /// Whether this is a download's first part: virtual media are read in thousands of them.

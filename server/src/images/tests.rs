@@ -130,6 +130,43 @@ fn what_is_minted_on_demand_is_what_a_batch_writes() {
 }
 
 #[test]
+fn an_image_is_minted_once_until_something_else_is_published() {
+    let work = tempfile::tempdir().unwrap();
+    let host = crate::testing::host("web-01", 1);
+    let patient =
+        |attempts: u8| Patience { attempts: attempts.try_into().unwrap(), ..Patience::default() };
+    let folder = work.path().join("shelf");
+    let shelf = Shelf::new(&folder);
+    let mut minted = 0;
+    let mut tag = |shelf: &Shelf| {
+        let set = shelf.set(&"default".parse().unwrap()).unwrap();
+        let key = crate::secret::Digest::of(b"web-01");
+        let image = shelf.minted(key, &set, || {
+            minted += 1;
+            Image::mint(set.die(Format::Iso).unwrap(), &host, &set.patience)
+        });
+        (image.unwrap().etag().to_owned(), minted)
+    };
+    let publish_with = |attempts: u8| {
+        let out = work.path().join(attempts.to_string());
+        fs::create_dir_all(&out).unwrap();
+        let (firmware, out) = build(&out, std::slice::from_ref(&host), &patient(attempts));
+        publish(&out, &[firmware], &patient(attempts), &folder).unwrap();
+        let newer = std::time::SystemTime::now() + std::time::Duration::from_secs(attempts.into());
+        for file in fs::read_dir(&folder).unwrap().flatten().filter(|f| f.path().is_file()) {
+            fs::File::open(file.path()).unwrap().set_modified(newer).unwrap();
+        }
+    };
+    publish_with(7);
+    let (first, _) = tag(&shelf);
+    assert_eq!(tag(&shelf), (first.clone(), 1));
+    publish_with(8);
+    let (second, times) = tag(&shelf);
+    assert_ne!(second, first);
+    assert_eq!((tag(&shelf), times), ((second, 2), 2));
+}
+
+#[test]
 fn what_cannot_be_right_is_not_published() {
     let work = tempfile::tempdir().unwrap();
     let (firmware, out) =
