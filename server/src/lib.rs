@@ -13,6 +13,7 @@ pub mod metrics;
 pub mod record;
 pub mod remote;
 pub mod script;
+pub mod seal;
 pub mod secret;
 pub mod syslog;
 pub mod time;

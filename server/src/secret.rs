@@ -109,6 +109,20 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// What [`hex`] wrote; nothing else.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2).map(|pair| match *pair {
+        [high, low] => Some(digit(high)? << 4 | digit(low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +133,14 @@ mod tests {
         assert!(one != other && one.reveal().len() == 32);
         assert_eq!(format!("{one:?}"), "Secret(hidden)");
         assert_ne!(new_attempt().unwrap(), new_attempt().unwrap());
+    }
+
+    #[test]
+    fn hexadecimal_reads_back_and_nothing_else_does() {
+        assert_eq!(unhex(&hex(&[0, 9, 10, 255])), Some(vec![0, 9, 10, 255]));
+        for bad in ["0", "0g", "+f", "AA", "é"] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -202,7 +202,7 @@ pub(crate) async fn render(
     Named(name): Named,
 ) -> Result<Json<Texts>, Problem> {
     let stored = seen(&app, &name, &caller).await?;
-    let texts = app.preview_without_secrets(&stored.host)?;
+    let texts = app.preview_without_secrets(&stored.host).await?;
     let view = |text: crate::app::Text| TextView { title: text.title, text: text.text };
     Ok(Json(Texts { items: texts.into_iter().map(view).collect() }))
 }

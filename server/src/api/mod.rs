@@ -21,6 +21,7 @@ mod openapi;
 pub(crate) mod orders;
 pub(crate) mod problem;
 pub(crate) mod routes;
+pub(crate) mod secrets;
 pub(crate) mod view;
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::{
     auth::{AuthError, Permission},
     boot::{chain, status},
     db::DbError,
+    seal::SealError,
 };
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -119,8 +120,10 @@ impl From<AppError> for Problem {
             error => error,
         };
         let status = match &error {
-            // A host's record or profile is to blame, which its editors can mend.
+            AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
+            // A host's record, profile or secret is to blame, which its editors can mend.
             AppError::Db(DbError::Taken { .. })
+            | AppError::Seal(_)
             | AppError::NoProfile(_)
             | AppError::NoScript { .. }
             | AppError::InstallerAsBoot { .. }

@@ -3,7 +3,7 @@
 use super::{
     accounts as acc, audit, events, hosts, images, import, inventory, metrics, openapi,
     openapi::{Content, Shape},
-    orders,
+    orders, secrets,
 };
 use crate::{
     app::App,
@@ -142,6 +142,8 @@ use Method::{Delete, Get, Patch, Post, Put};
 
 const LIMIT: (&str, &str) = ("limit", "how many at most, 1000 at most; 100 unless given");
 const AFTER: (&str, &str) = ("after", "the `next` of the page before");
+
+const PLACE: (&str, &str) = ("place", "site:NAME or host:NAME; everywhere without it");
 
 /// All routes.
 pub static TABLE: &[Route] = &[
@@ -371,6 +373,24 @@ pub static TABLE: &[Route] = &[
         || routing::get(audit::verify),
     )
     .gives(Shape::of::<audit::Verified>()),
+    route(
+        Get,
+        "/api/v1/secrets",
+        on_hosts(P::SecretsWrite),
+        "The secrets of a place, without their values",
+        || routing::get(secrets::list),
+    )
+    .query(&[PLACE])
+    .gives(Shape::of::<secrets::SecretList>()),
+    route(Put, "/api/v1/secrets/{secret}", on_hosts(P::SecretsWrite), "Set a secret", || {
+        routing::put(secrets::set)
+    })
+    .query(&[PLACE])
+    .takes(Shape::of::<secrets::SecretBody>()),
+    route(Delete, "/api/v1/secrets/{secret}", on_hosts(P::SecretsWrite), "Remove a secret", || {
+        routing::delete(secrets::remove)
+    })
+    .query(&[PLACE]),
     route(
         Get,
         "/api/v1/tokens",

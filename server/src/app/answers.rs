@@ -2,7 +2,7 @@
 
 use super::{App, AppError, RACES, facts::printable};
 use crate::{
-    db::{Actor, Attempt, Change, Committed, Outcome},
+    db::{Actor, Attempt, AuditResult, Change, Committed, Note, Outcome},
     machine::{self, AttemptId, CompleteOn, Event, State},
     script::{self, Profile, Release},
     secret::{Digest, Secret},
@@ -104,10 +104,19 @@ impl App {
             return Err(AppError::Closed);
         }
         let secret = Secret::sent(secret);
-        let secrets = &self.config.secrets;
-        let release = Release { attempt: attempt.id, secret: &secret, secrets };
+        let secrets = self.secrets_of(&stored.host).await?;
+        let release = Release { attempt: attempt.id, secret: &secret, secrets: &secrets };
         let text = script::answer(profile, file, &stored.host, &release)?;
-        if !self.store.release_answer(attempt.id, file, self.config.answer_reads).await? {
+        let note = Note {
+            at: now,
+            actor: &Actor::machine(),
+            host: attempt.host.as_str(),
+            event: "answer",
+            detail: &format!("{file} for attempt {}", attempt.id),
+            result: AuditResult::Done,
+        };
+        let most = self.config.answer_reads;
+        if !self.store.release_answer(attempt.id, file, most, &note).await? {
             return Err(AppError::Released);
         }
         tracing::info!(host = %attempt.host, file, "answer file released");

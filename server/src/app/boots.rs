@@ -132,7 +132,12 @@ impl App {
         };
         let (next, action) = machine::step(stored.state, event, &policy, now)
             .map_err(|source| AppError::Refused { host: host.name.clone(), source })?;
-        let decision = self.decide(host, action, chosen)?;
+        let plain = !matches!(action, Action::Install { .. })
+            && chosen.is_none()
+            && !host.vars.keys().any(|name| name.as_str() == BOOT);
+        // What boots the disk holds none: the many boots ask the database for nothing more.
+        let secrets = if plain { Secrets::default() } else { self.secrets_of(host).await? };
+        let decision = self.decide(host, action, chosen, &secrets)?;
         let boot = boot(decision.action);
         if next == stored.state {
             self.store.record_boot(boot);
@@ -165,19 +170,20 @@ impl App {
         host: &Host,
         action: Action,
         chosen: Option<&Profile>,
+        secrets: &Secrets,
     ) -> Result<Decision, AppError> {
         match action {
             Action::Local if let Some(profile) = chosen => Ok(Decision {
                 script: match profile.kind() {
                     Kind::Install(_) => script::unarmed(host, profile),
-                    _ => self.run(host, profile, &self.config.secrets)?,
+                    _ => self.run(host, profile, secrets)?,
                 },
                 action: "choice",
                 begins: None,
             }),
             // Of the state machine every boot is told something; if it were not, this is safe.
             Action::Local | Action::Nothing => Ok(Decision {
-                script: self.ordinary(host, &self.config.secrets)?,
+                script: self.ordinary(host, secrets)?,
                 action: "local",
                 begins: None,
             }),
@@ -193,7 +199,7 @@ impl App {
                 };
                 self.check_disk(host, profile)?;
                 let secret = Secret::random()?;
-                let release = Release { attempt, secret: &secret, secrets: &self.config.secrets };
+                let release = Release { attempt, secret: &secret, secrets };
                 let script = script::run(profile, host, &release)?;
                 for file in profile.answers() {
                     script::answer(profile, file, host, &release)?;

@@ -5,6 +5,7 @@ use crate::{
     images::ImageError,
     machine::Refused,
     script::{ProfileError, ScriptError},
+    seal::SealError,
     secret::NoRandom,
     time::Timestamp,
     tls::TrustError,
@@ -26,6 +27,12 @@ pub enum AppError {
     /// The directory cannot be trusted.
     #[error(transparent)]
     Directory(#[from] TrustError),
+    /// A secret is not sealed or opened.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A secret was set while all of them got other seals.
+    #[error("a secret was set meanwhile, so that nothing was changed: try again")]
+    SecretsChanged,
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandom),

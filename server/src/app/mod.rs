@@ -1,6 +1,7 @@
 //! What the server does: handlers and commands call this, this calls the database.
 
 mod answers;
+mod archive;
 mod boots;
 mod error;
 mod facts;
@@ -9,11 +10,13 @@ mod guard;
 mod images;
 mod import;
 mod orders;
+mod secrets;
 mod ship;
 mod sweep;
 mod webhooks;
 
 pub use answers::Report;
+pub use archive::{ArchiveError, Archived, verify_archives};
 pub use boots::Proof;
 pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};

@@ -65,7 +65,7 @@ impl App {
                         return Err(AppError::Unconfirmed { host: name.clone(), typed });
                     }
                     // What cannot be rendered is said now, not when the machine asks.
-                    self.preview(&stored.host)?;
+                    self.preview(&stored.host).await?;
                     Event::Arm
                 }
                 Order::Disarm => {
@@ -113,7 +113,7 @@ impl App {
 
     /// What is wrong with the texts that `host` would be sent, if its profile were `profile`: its
     /// own, where none is given.
-    pub fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
+    pub async fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
         let own;
         let host = match profile {
             None => host,
@@ -122,18 +122,18 @@ impl App {
                 &own
             }
         };
-        self.preview(host).map(drop)
+        self.preview(host).await.map(drop)
     }
 
     /// Every text that `host` would be sent: ordinarily, held, and for an install. Secrets are
     /// left in what is rendered, but no attempt is begun.
-    pub fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(host, &self.config.secrets)
+    pub async fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
+        self.preview_with(host, &self.secrets_of(host).await?)
     }
 
     /// The same with every secret hidden.
-    pub fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(host, &self.config.secrets.hidden())
+    pub async fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
+        self.preview_with(host, &self.hidden_secrets_of(host).await?)
     }
 
     fn preview_with(&self, host: &Host, secrets: &Secrets) -> Result<Vec<Text>, AppError> {

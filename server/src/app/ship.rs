@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The collector's place among those of the webhooks, whose names hold no brackets.
-const PLACE: &str = "[syslog]";
+pub(super) const PLACE: &str = "[syslog]";
 
 impl App {
     /// Sends the next rows, if there are any at `now`. The first call sends nothing: it begins

@@ -100,6 +100,8 @@ named! {
     MetricsRead = "metrics-read",
     /// Make and revoke tokens of one's own.
     TokensOwn = "tokens-own",
+    /// Set and remove secrets; nobody sees them.
+    SecretsWrite = "secrets-write",
     /// Manage accounts and everybody's tokens.
     AccountsManage = "accounts-manage",
 }
@@ -136,6 +138,7 @@ pub const TABLE: &[(Permission, &[Role])] = &[
         P::TokensOwn,
         &[R::Viewer, R::Auditor, R::Reimager, R::Editor, R::ImageBuilder, R::Approver, R::Admin],
     ),
+    (P::SecretsWrite, &[R::Editor, R::Admin]),
     (P::AccountsManage, &[R::Admin]),
 ];
 
@@ -167,7 +170,8 @@ mod tests {
                  images-link tokens-own"
             }
             R::Editor => {
-                "hosts-read hosts-write hosts-render discovered-read inventory-read tokens-own"
+                "hosts-read hosts-write hosts-render discovered-read inventory-read tokens-own \
+                 secrets-write"
             }
             R::ImageBuilder => {
                 "hosts-read hosts-render images-get images-link images-script tokens-own"
@@ -176,7 +180,7 @@ mod tests {
             R::Admin => {
                 "hosts-read hosts-write hosts-reimage hosts-hold hosts-approve hosts-render \
                  discovered-read images-get images-link images-script inventory-read audit-read \
-                 metrics-read tokens-own accounts-manage"
+                 metrics-read tokens-own secrets-write accounts-manage"
             }
             R::ServiceAccount => "hosts-read images-get inventory-read metrics-read",
         };

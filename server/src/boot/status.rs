@@ -4,6 +4,7 @@ use crate::{
     app::AppError,
     db::{DbError, Guarded},
     script::ScriptError,
+    seal::SealError,
 };
 use axum::{
     http::{StatusCode, header},
@@ -22,14 +23,16 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         AppError::AwaitsApproval { .. } => StatusCode::ACCEPTED,
         AppError::Guarded { source: Guarded::Limit { .. }, .. } => StatusCode::TOO_MANY_REQUESTS,
         AppError::Refused { .. }
+        | AppError::SecretsChanged
         | AppError::Guarded { .. }
         | AppError::NoDiskSerial(_)
         | AppError::DiskSerialUnchecked { .. } => StatusCode::CONFLICT,
         AppError::Closed | AppError::Released => StatusCode::GONE,
-        AppError::Unconfirmed { .. } => StatusCode::BAD_REQUEST,
+        AppError::Unconfirmed { .. } | AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
         AppError::Db(_)
         | AppError::Script(_)
         | AppError::Profile(_)
+        | AppError::Seal(_)
         | AppError::Random(_)
         | AppError::Directory(_)
         | AppError::Token(_)

@@ -1,7 +1,11 @@
 //! `bootmint audit`.
 
-use super::ui::Ui;
-use crate::app::App;
+use super::{actor, ui::Ui};
+use crate::{
+    app::{App, verify_archives},
+    time::Timestamp,
+};
+use std::path::PathBuf;
 
 /// How many rows are read at a time.
 const PAGE: i64 = 500;
@@ -16,14 +20,51 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Checks that no row was changed or removed
-    Verify,
+    Verify {
+        /// An archive of older rows to check too; several in their order
+        #[arg(long, value_name = "FILE")]
+        archive: Vec<PathBuf>,
+    },
+    /// Moves old rows to a file, so that the chain goes through both
+    Archive {
+        /// Rows older than this; of the last week all stay
+        #[arg(long, value_name = "DAYS")]
+        older_than_days: u16,
+        /// The file, which must not be there
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    match args.command {
-        Some(Command::Verify) => {
-            let rows = app.store().verify_audit().await??;
-            ui.line(format_args!("the audit chain holds: {rows} rows"));
+    match &args.command {
+        Some(Command::Verify { archive }) => {
+            let start = app.store().audit_start().await?;
+            let head = app.store().verify_audit().await??;
+            let archived = verify_archives(archive, &start)?;
+            let rows = head.saturating_sub(start.seq);
+            ui.line(format_args!("the audit chain holds: {rows} rows, the last is {head}"));
+            if !archive.is_empty() {
+                ui.line(format_args!("{archived} rows in the archives lead to it"));
+            } else if start.seq > 0 {
+                ui.line(format_args!(
+                    "rows up to {} are in archives: --archive FILE checks those too",
+                    start.seq
+                ));
+            }
+            Ok(())
+        }
+        Some(Command::Archive { older_than_days, to }) => {
+            let now = Timestamp::now();
+            let before = now.after_days(-i64::from(*older_than_days));
+            let done = app.archive_audit(before, to, &actor(), now).await?;
+            let (first, end) = (done.first, done.end);
+            ui.line(format_args!(
+                "rows {first} to {} are in {}; the last digest is {}",
+                end.seq,
+                to.display(),
+                end.hash
+            ));
             Ok(())
         }
         None => show(app, ui).await,

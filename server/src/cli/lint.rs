@@ -35,7 +35,7 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
     };
     let mut count = Count::default();
     match &args.host {
-        Some(name) => count.host(app, &app.stored(name).await?.host, &profiles, ui),
+        Some(name) => count.host(app, &app.stored(name).await?.host, &profiles, ui).await,
         None => {
             let mut after = None;
             loop {
@@ -43,7 +43,7 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
                 let Some(last) = page.last() else { break };
                 after = Some(last.host.name.clone());
                 for stored in &page {
-                    count.host(app, &stored.host, &profiles, ui);
+                    count.host(app, &stored.host, &profiles, ui).await;
                 }
             }
         }
@@ -63,10 +63,10 @@ struct Count {
 }
 
 impl Count {
-    fn host(&mut self, app: &App, host: &Host, profiles: &[Option<&Profile>], ui: &Ui) {
+    async fn host(&mut self, app: &App, host: &Host, profiles: &[Option<&Profile>], ui: &Ui) {
         for profile in profiles {
             self.checked = self.checked.saturating_add(1);
-            if let Err(error) = app.lint(host, *profile) {
+            if let Err(error) = app.lint(host, *profile).await {
                 self.wrong = self.wrong.saturating_add(1);
                 ui.line(format_args!("{:#}", anyhow::Error::from(error)));
             }

@@ -17,6 +17,7 @@ mod orders;
 mod remote;
 mod render;
 mod roles;
+mod secrets;
 mod serve;
 mod templates;
 mod ui;
@@ -78,6 +79,9 @@ enum Command {
     Lint(lint::Args),
     /// Shows or verifies the audit log
     Audit(audit::Args),
+    /// Manages the secrets that answer files may hold, and the keys that seal them
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Prints which role may do what
     Roles,
     /// Prints the OpenAPI document of the server's interface
@@ -135,6 +139,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Templates(command) => templates::run(&command, &config()?, &ui),
         Command::Feed(args) => feed::run(&args),
+        Command::Secrets(command) => secrets::run(command, config()?, &ui),
         Command::Openapi => openapi::run(&ui),
         Command::Roles => {
             roles::run(&ui);

@@ -13,7 +13,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
     let stored = app.stored(&args.host).await?;
-    for text in app.preview(&stored.host)? {
+    for text in app.preview(&stored.host).await? {
         ui.line(format_args!("==> {} <==", text.title));
         ui.line(text.text);
     }

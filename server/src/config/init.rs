@@ -87,6 +87,7 @@ pub fn init_with(to: &Path, choice: &TlsChoice) -> Result<Made, InitError> {
         .tempdir_in(parent)
         .map_err(failed(parent))?;
     let key = format!("{}\n", random_key()?);
+    let secrets_key = format!("{}\n", random_key()?);
     let root = tls::root(choice.key, Timestamp::now())?;
     let names = tls::with_loopback(&choice.names);
     let server = tls::server(&root, choice.key, &names, Timestamp::now())?;
@@ -100,6 +101,7 @@ pub fn init_with(to: &Path, choice: &TlsChoice) -> Result<Made, InitError> {
         ("bootmint.toml".into(), &config),
         ("token.key".into(), &key),
         ("secrets.toml".into(), SECRETS),
+        ("secrets.key".into(), &secrets_key),
         (ROOT.into(), &root.certificates),
         ("tls/ca.key".into(), &root.key),
         ("tls/server.pem".into(), &server.certificates),

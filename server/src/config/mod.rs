@@ -4,11 +4,13 @@ mod console;
 mod init;
 mod raw;
 mod rules;
+mod secrets;
 
 pub use console::Console;
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};
 pub use rules::{Rule, propose};
+pub use secrets::Secrets;
 
 use crate::{
     auth::{
@@ -18,6 +20,7 @@ use crate::{
     db::{Address, NoAddress},
     images::LinkKey,
     machine::Policy,
+    seal::{NoKeys, SealKeys},
     syslog::SyslogConfig,
     time::Seconds,
     tls::TlsFiles,
@@ -29,7 +32,6 @@ use bootmint_image_factory::{
 };
 use raw::RawConfig;
 use std::{
-    collections::BTreeMap,
     io,
     net::SocketAddr,
     num::NonZeroU32,
@@ -136,6 +138,10 @@ pub struct Config {
     pub profiles: PathBuf,
     /// The secrets that answer files may hold, by name.
     pub secrets: Secrets,
+    /// The keys that seal secrets in the database.
+    pub seal_keys: SealKeys,
+    /// The file with these keys, unless a command gives them.
+    pub secrets_key: PathBuf,
     /// The key that tokens are derived from, where the feed brings none.
     pub token_key: TokenKey,
     /// The folder of published templates.
@@ -172,34 +178,6 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least level that is logged.
     pub log_level: tracing::level_filters::LevelFilter,
-}
-
-/// Values that only answer files may hold. `Debug` shows their names only.
-#[derive(Clone, Default)]
-pub struct Secrets(BTreeMap<String, String>);
-
-impl Secrets {
-    /// The secrets by name.
-    pub fn reveal(&self) -> &BTreeMap<String, String> {
-        &self.0
-    }
-
-    /// The same names, with a word in place of every value.
-    #[must_use]
-    pub fn hidden(&self) -> Self {
-        Self(self.0.keys().map(|name| (name.clone(), "hidden".to_owned())).collect())
-    }
-
-    /// Secrets with these values.
-    pub fn new(values: BTreeMap<String, String>) -> Self {
-        Self(values)
-    }
-}
-
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.keys()).finish()
-    }
 }
 
 /// A configuration that cannot be used.
@@ -239,6 +217,30 @@ pub enum ConfigError {
         path: PathBuf,
         /// Why.
         source: TokenKeyError,
+    },
+    /// The key file for secrets is unusable.
+    #[error("{}: holds no keys for secrets", path.display())]
+    SealKeys {
+        /// The key file.
+        path: PathBuf,
+        /// Why.
+        source: NoKeys,
+    },
+    /// A line of the secrets is none. What is in it stands in no message.
+    #[error("{from}: line {line} is not `name = \"value\"`")]
+    Secrets {
+        /// The file or command.
+        from: String,
+        /// Which line.
+        line: usize,
+    },
+    /// A command that should print secrets or keys did not.
+    #[error("the command {key}: {why}")]
+    Command {
+        /// Which.
+        key: &'static str,
+        /// Why.
+        why: String,
     },
     /// A file with secrets can be read by others.
     #[error("{}: others can read it: make its mode 600", .0.display())]
@@ -308,9 +310,8 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let value = |what: &str| ConfigError::Value { path: path(), what: what.to_owned() };
     let key_file = folder.join(raw.paths.token_key);
     let key = read_private(&key_file)?;
-    let secrets_file = folder.join(raw.paths.secrets);
-    let secrets = toml::from_str(&read_private(&secrets_file)?)
-        .map_err(|source| ConfigError::Toml { path: secrets_file, source: Box::new(source) })?;
+    let secrets = raw.secrets.values(folder, &folder.join(raw.paths.secrets))?;
+    let secrets_key = folder.join(raw.paths.secrets_key);
     if !(1..=1000).contains(&raw.database.connections) {
         return Err(value("database.connections is not in 1 to 1000"));
     }
@@ -337,7 +338,9 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         connections: raw.database.connections,
         files: folder.join(raw.paths.files),
         profiles: folder.join(raw.paths.profiles),
-        secrets: Secrets(secrets),
+        secrets,
+        seal_keys: raw.secrets.keys(folder, &secrets_key)?,
+        secrets_key,
         templates: folder.join(raw.paths.templates),
         image_profile: raw
             .images

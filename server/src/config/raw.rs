@@ -1,6 +1,8 @@
 //! The configuration as it stands in the file.
 
-use super::{AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule};
+use super::{
+    AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule, secrets::RawSecrets,
+};
 use crate::{
     auth::ldap::RawDirectory,
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
@@ -22,6 +24,8 @@ pub(super) struct RawConfig {
     pub(super) console: RawConsole,
     pub(super) database: RawDatabase,
     pub(super) paths: RawPaths,
+    #[serde(default)]
+    pub(super) secrets: RawSecrets,
     #[serde(default)]
     pub(super) images: RawImages,
     #[serde(default)]
@@ -110,9 +114,15 @@ pub(super) struct RawPaths {
     pub(super) files: String,
     pub(super) profiles: String,
     pub(super) secrets: String,
+    #[serde(default = "secrets_key")]
+    pub(super) secrets_key: String,
     pub(super) token_key: String,
     #[serde(default = "templates")]
     pub(super) templates: String,
+}
+
+fn secrets_key() -> String {
+    "secrets.key".to_owned()
 }
 
 fn templates() -> String {

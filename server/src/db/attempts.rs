@@ -1,6 +1,6 @@
 //! Attempts to install a host, and what of their answer files was released.
 
-use super::{DbError, NewAttempt, Store, Tx, at_most_one, retry::until_over};
+use super::{DbError, NewAttempt, Note, Store, Tx, at_most_one, audit, retry::until_over};
 use crate::{machine::AttemptId, secret::Digest, time::Timestamp};
 use bootmint_image_factory::host::HostName;
 
@@ -69,21 +69,29 @@ impl Store {
             .transpose()
     }
 
-    /// Counts one more reading of an answer file, if that makes `most` at most. Says whether.
+    /// Counts one more reading of an answer file, if that makes `most` at most, and writes `note`
+    /// down with it. Says whether.
     pub async fn release_answer(
         &self,
         attempt: AttemptId,
         name: &str,
         most: i64,
+        note: &Note<'_>,
     ) -> Result<bool, DbError> {
         let id = attempt.to_string();
         // If the connection breaks off in the commit, the reading may count twice: never less.
-        until_over!(self.try_release(&id, name, most))
+        until_over!(self.try_release(&id, name, most, note))
     }
 
-    async fn try_release(&self, id: &str, name: &str, most: i64) -> Result<bool, DbError> {
+    async fn try_release(
+        &self,
+        id: &str,
+        name: &str,
+        most: i64,
+        note: &Note<'_>,
+    ) -> Result<bool, DbError> {
         let mut tx = self.engine.begin().await?;
-        super::audit::lock(&mut tx).await?;
+        audit::lock(&mut tx).await?;
         let sql = "SELECT read_count FROM answers WHERE attempt = $1 AND name = $2";
         let found = at_most_one(tx.query(sql, [id.into(), name.into()]).await?);
         let reads = found.map(|mut row| row.int()).transpose()?;
@@ -97,6 +105,7 @@ impl Store {
             }
         };
         tx.execute(sql, [id.into(), name.into()]).await?;
+        audit::append(&mut tx, &note.entry()).await?;
         tx.commit().await?;
         Ok(true)
     }

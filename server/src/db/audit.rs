@@ -4,17 +4,19 @@
 use super::engine::{Bind, Row};
 use super::{Actor, AuditResult, DbError, Store, Tx};
 use crate::{secret::Digest, time::Timestamp};
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// How many rows are read at a time.
 const PAGE: i64 = 1000;
 
 /// A row of the audit log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AuditRow {
     /// Its number, from 1 without gaps.
     pub seq: i64,
-    /// When it happened.
+    /// When it happened. In JSON, seconds since 1970.
     pub at: Timestamp,
     /// Who caused it.
     pub actor: String,
@@ -200,31 +202,92 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Checks the whole chain; returns how many rows it has. Rows that are appended meanwhile
-    /// may or may not be among them.
+    /// Checks the whole chain; returns the number of its last row. Rows that are appended
+    /// meanwhile may or may not be among them.
     pub async fn verify_audit(&self) -> Result<Result<i64, Broken>, DbError> {
         let mut rows =
             self.engine.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
         let head = rows.first_mut().ok_or(DbError::Shape)?;
         let (head_seq, head_hash) = (head.int()?, head.text()?);
-        let (mut seq, mut hash) = (0, String::new());
-        while seq < head_seq {
-            let page = self.audit(seq, PAGE.min(head_seq.saturating_sub(seq))).await?;
+        let start = self.audit_start().await?;
+        let mut chain = Chain::after(start.clone());
+        while chain.end.seq < head_seq {
+            let left = head_seq.saturating_sub(chain.end.seq);
+            let page = self.audit(chain.end.seq, PAGE.min(left)).await?;
             if page.is_empty() {
-                return Ok(Err(Broken { seq: seq.saturating_add(1), why: "it is missing" }));
+                let seq = chain.end.seq.saturating_add(1);
+                return Ok(Err(Broken { seq, why: "it is missing" }));
             }
-            for row in page {
-                if let Err(broken) = check(&row, seq, &hash) {
+            for row in &page {
+                if let Err(broken) = chain.push(row) {
                     return Ok(Err(broken));
                 }
-                (seq, hash) = (row.seq, row.hash);
             }
         }
-        if hash != head_hash {
-            return Ok(Err(Broken { seq, why: "it is not the row that the chain ends with" }));
-        }
-        Ok(Ok(seq))
+        Ok(chain.finish(&start).and_then(|end| match end.hash == head_hash {
+            true => Ok(end.seq),
+            false => {
+                let why = "it is not the row that the chain ends with";
+                Err(Broken { seq: end.seq, why })
+            }
+        }))
     }
+}
+
+/// An end of the chain: a row's number, and its digest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// The number.
+    pub seq: i64,
+    /// The digest; empty before the first row.
+    pub hash: String,
+}
+
+/// The chain, checked row by row.
+#[derive(Debug)]
+pub struct Chain {
+    end: End,
+    /// What the last row about an archive says was moved there.
+    archived: Option<String>,
+}
+
+impl Chain {
+    /// A chain whose first row follows `start`.
+    pub fn after(start: End) -> Self {
+        Self { end: start, archived: None }
+    }
+
+    /// The last row.
+    pub fn end(&self) -> &End {
+        &self.end
+    }
+
+    /// Checks that `row` follows.
+    pub fn push(&mut self, row: &AuditRow) -> Result<(), Broken> {
+        check(row, self.end.seq, &self.end.hash)?;
+        self.end = End { seq: row.seq, hash: row.hash.clone() };
+        if row.event == ARCHIVED {
+            self.archived = Some(row.detail.clone());
+        }
+        Ok(())
+    }
+
+    /// Its last row, if it tells of the archive that holds what comes before its first one.
+    pub fn finish(self, start: &End) -> Result<End, Broken> {
+        let told = self.archived.is_some_and(|told| told.starts_with(&archived(start)));
+        match start.seq == 0 || told {
+            true => Ok(self.end),
+            false => Err(Broken { seq: 1, why: "it is gone, and no row tells of its archive" }),
+        }
+    }
+}
+
+/// The event of a row about an archive.
+pub(super) const ARCHIVED: &str = "audit-archive";
+
+/// What a row about an archive says first: how the chain that is in it ends.
+pub(super) fn archived(end: &End) -> String {
+    format!("to row {} with digest {}", end.seq, end.hash)
 }
 
 /// Checks that a row follows the row `before`, whose digest is `hash`.

@@ -6,7 +6,7 @@ use super::{
     hosts::import_one,
     retry::until_over,
 };
-use crate::{secret::Digest, time::Timestamp};
+use crate::{seal::Place, secret::Digest, time::Timestamp};
 use bootmint_image_factory::host::{Host, HostName};
 
 impl Store {
@@ -50,7 +50,7 @@ impl Store {
         Ok(Committed::Done)
     }
 
-    /// Removes a host that is at `generation`, with its attempts. Its boots and audit rows stay.
+    /// Removes a host that is at `generation`, with its attempts and secrets. Its boots and audit rows stay.
     pub async fn remove_host(
         &self,
         name: &HostName,
@@ -82,6 +82,8 @@ impl Store {
         ] {
             tx.execute(sql, [host.into()]).await?;
         }
+        let place = Place::Host(name.clone()).to_string();
+        tx.execute("DELETE FROM secrets WHERE place = $1", [place.into()]).await?;
         // A boot may have changed the host since it was looked at, where reads take no locks.
         let sql = "DELETE FROM hosts WHERE name = $1 AND generation = $2";
         if tx.execute(sql, [host.into(), generation.into()]).await? != 1 {

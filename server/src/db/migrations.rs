@@ -20,6 +20,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    62 "0062-secrets-and-retention.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     1 "0001-start.sql",
@@ -31,6 +32,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    62 "0062-secrets-and-retention.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     1 "0001-start.sql",
@@ -42,6 +44,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    62 "0062-secrets-and-retention.sql",
 );
 
 /// Applies the migrations that are missing, each in a transaction of its own.

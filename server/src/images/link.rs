@@ -1,7 +1,10 @@
 //! Links to images for who cannot sign in, such as a BMC that mounts virtual media: they carry
 //! their own proof, and end.
 
-use crate::{secret::hex, time::Timestamp};
+use crate::{
+    secret::{hex, unhex},
+    time::Timestamp,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -53,14 +56,6 @@ impl LinkKey {
         }
         mac
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 impl fmt::Debug for LinkKey {

@@ -74,6 +74,7 @@ struct HostPage {
     may_hold: bool,
     may_release: bool,
     may_render: bool,
+    may_set_secrets: bool,
     may_fetch: bool,
 }
 
@@ -209,6 +210,7 @@ async fn render_page(
         may_hold: may("hold"),
         may_release: may("release"),
         may_render: passes_on(who, Method::Get, "/hosts/{host}/render", host),
+        may_set_secrets: passes_on(who, Method::Post, "/secrets", host),
         may_fetch,
     })
 }

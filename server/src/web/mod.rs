@@ -17,6 +17,7 @@ mod gate;
 mod host;
 mod page;
 mod routes;
+mod secrets;
 mod settings;
 mod sign_in;
 mod tokens;

@@ -45,10 +45,11 @@ pub(super) struct Frame {
     pub(super) script: &'static str,
 }
 
-const MENU: [(&str, &str); 9] = [
+const MENU: [(&str, &str); 10] = [
     ("/fleet", "Fleet"),
     ("/discovered", "Discovered"),
     ("/import", "Import"),
+    ("/secrets", "Secrets"),
     ("/workshop", "Images"),
     ("/audit", "Audit"),
     ("/accounts", "Accounts"),

@@ -1,7 +1,8 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, factor, feed, fleet, host, settings, sign_in, tokens, views, workshop,
+    accounts, assets, audit, factor, feed, fleet, host, secrets, settings, sign_in, tokens, views,
+    workshop,
 };
 use crate::{
     api::{
@@ -101,6 +102,13 @@ pub static TABLE: &[Route] = &[
     }),
     route(Get, "/audit/export.ndjson", on_all(P::AuditRead), "As JSON lines", || {
         get(audit::ndjson)
+    }),
+    route(Get, "/secrets", on_hosts(P::SecretsWrite), "Secrets, without their values", || {
+        get(secrets::show)
+    }),
+    route(Post, "/secrets", on_hosts(P::SecretsWrite), "Set a secret", || post(secrets::set)),
+    route(Post, "/secrets/{secret}/remove", on_hosts(P::SecretsWrite), "Remove it", || {
+        post(secrets::remove)
     }),
     route(Get, "/tokens", on_hosts(P::TokensOwn), "Tokens for programs", || get(tokens::show)),
     route(Post, "/tokens", on_hosts(P::TokensOwn), "Make a token", || post(tokens::make)),

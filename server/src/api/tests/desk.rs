@@ -4,7 +4,7 @@ use crate::{
     app::App,
     auth::NewToken,
     boot::Peer,
-    config,
+    config::{self, write_private},
     db::Actor,
     testing,
     time::{Seconds, Timestamp},
@@ -17,7 +17,7 @@ use axum::{
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 pub(crate) struct Desk {
     pub(crate) app: Arc<App>,
@@ -69,6 +69,24 @@ impl Desk {
         app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
         let router = crate::api::router(&app);
         Self { app, router, _folder: folder }
+    }
+
+    /// The site's folder.
+    pub(crate) fn site(&self) -> PathBuf {
+        self._folder.path().join("site")
+    }
+
+    /// Another replica of the site, with `more` in its configuration, and other keys for secrets
+    /// unless `keys` is empty.
+    pub(crate) async fn replica(&self, more: &str, keys: &str) -> App {
+        let mut text = std::fs::read_to_string(self.site().join("bootmint.toml")).unwrap();
+        text.push_str(more);
+        let file = self.site().join("replica.toml");
+        std::fs::write(&file, text).unwrap();
+        let settings = ("BOOTMINT_PATHS__SECRETS_KEY".to_owned(), "replica.key".to_owned());
+        write_private(&self.site().join("replica.key"), keys).unwrap();
+        let settings = Some(settings).filter(|_| !keys.is_empty());
+        App::open(config::load(&file, settings).unwrap()).await.unwrap()
     }
 
     /// A token of a new program with these roles.

@@ -17,12 +17,14 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         .replace("{host}", "web-01")
         .replace("{token}", "0000000000000000")
         .replace("{user}", "nobody")
+        .replace("{secret}", "root-password-hash")
         .replace("{file}", "meta-data")
         .replace("{image}", "web-01.iso")
         .replace("images.tar", "images.tar?format=iso&hosts=web-01");
     let body = match (route.method.name(), route.path.rsplit('/').next()) {
         ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
         ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),
+        ("PUT", Some("{secret}")) => r#"{"value":"x"}"#.to_owned(),
         ("POST", Some("import")) => format!("[{SPEC}]"),
         ("POST" | "PUT", Some("hosts" | "{host}")) => SPEC.to_owned(),
         _ => String::new(),

@@ -3,7 +3,7 @@
 use super::{FORMAT, Foot, Head, hex, tables::Table};
 use crate::db::{
     Broken, DbError, Store,
-    audit::{self, AuditRow},
+    audit::{self, AuditRow, Chain, End},
     engine::Tx,
 };
 use crate::time::Timestamp;
@@ -74,7 +74,7 @@ impl Store {
         if !is_empty(&mut tx).await? {
             return Err(RestoreError::NotEmpty);
         }
-        let (mut rows, mut chain) = (0_u64, (0_i64, String::new()));
+        let (mut rows, mut start, mut chain) = (0_u64, End::default(), None);
         let foot: Foot = loop {
             let before = lines.digest.clone();
             let Some(line) = lines.next()? else { return Err(RestoreError::Short(lines.number)) };
@@ -89,8 +89,12 @@ impl Store {
             let binds = table.binds(&values).ok_or_else(damaged)?;
             if table.name == "audit" {
                 let row = audit_row(&values).ok_or_else(damaged)?;
-                audit::check(&row, chain.0, &chain.1)?;
-                chain = (row.seq, row.hash);
+                // What comes before the first row is in an archive, if anything does.
+                let chain = chain.get_or_insert_with(|| {
+                    start = End { seq: row.seq.saturating_sub(1), hash: row.previous.clone() };
+                    Chain::after(start.clone())
+                });
+                chain.push(&row)?;
             }
             tx.execute(table.write, binds).await?;
             rows = rows.saturating_add(1);
@@ -98,8 +102,16 @@ impl Store {
         if foot.rows != rows || foot.sha256 != hex(&lines.digest.finalize()) {
             return Err(RestoreError::Changed);
         }
-        let sql = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
-        tx.execute(sql, [chain.0.into(), chain.1.into()]).await?;
+        let end = match chain {
+            Some(chain) => chain.finish(&start)?,
+            None => End::default(),
+        };
+        for (sql, at) in [
+            ("UPDATE audit_start SET seq = $1, hash = $2 WHERE id = 1", start),
+            ("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1", end),
+        ] {
+            tx.execute(sql, [at.seq.into(), at.hash.into()]).await?;
+        }
         tx.commit().await?;
         Ok(rows)
     }

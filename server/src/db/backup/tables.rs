@@ -95,8 +95,8 @@ macro_rules! table {
     };
 }
 
-/// All tables but `schema_version`, which the migrations keep, and `audit_head`, which follows
-/// from `audit`.
+/// All tables but `schema_version`, which the migrations keep, and the ends of the chain,
+/// `audit_start` and `audit_head`, which follow from `audit`.
 pub(super) const TABLES: &[Table] = &[
     table!(hosts by Text name: name Text, spec Text, token_digest Text, state Text, attempt Text,
         tries Int, due Int, generation Int, created Int, changed Int, asset Text
@@ -129,6 +129,8 @@ pub(super) const TABLES: &[Table] = &[
         => "$1, $2, $3, $4, $5"),
     table!(webhooks by Text name: name Text, delivered Int, failures Int, next_try Int, lease Text,
         lease_until Int => "$1, $2, $3, $4, $5, $6"),
+    table!(secrets by (place, name): place Text, name Text, sealed Text, changed Int,
+        changed_by Text => "$1, $2, $3, $4, $5"),
 ];
 
 impl Table {

@@ -144,3 +144,64 @@ pub(super) async fn notes_that_come_together_are_all_in_the_chain<K>(fresh: &Fre
     let told: BTreeSet<_> = rows.into_iter().map(|row| row.detail).collect();
     assert_eq!(told, (0..NOTES).map(|n| n.to_string()).collect());
 }
+
+/// Writes so many notes; returns the rows.
+async fn notes(store: &Store, count: usize) -> Vec<AuditRow> {
+    for n in 0..count {
+        let note = Note {
+            at: NOW,
+            actor: &Actor::person("alice"),
+            host: "",
+            event: "note",
+            detail: &n.to_string(),
+            result: AuditResult::Done,
+        };
+        store.note(&note).await.unwrap();
+    }
+    store.audit(0, 1000).await.unwrap()
+}
+
+fn end(row: &AuditRow) -> End {
+    End { seq: row.seq, hash: row.hash.clone() }
+}
+
+pub(super) async fn old_rows_leave_for_an_archive_and_the_chain_holds<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let rows = notes(&store, 5).await;
+    let (root, none) = (Actor::person("root"), End::default());
+    let wrong = End { seq: 3, hash: rows[3].hash.clone() };
+    let forget = async |from: &End, to: &End| {
+        store.forget_audit((from, to), "in a.ndjson", &root, NOW).await.unwrap()
+    };
+    assert!(!forget(&none, &wrong).await);
+    assert!(forget(&none, &end(&rows[2])).await);
+    assert!(!forget(&none, &end(&rows[3])).await, "another was faster");
+    assert_eq!(store.audit_start().await.unwrap(), end(&rows[2]));
+    let left = store.audit(0, 1000).await.unwrap();
+    assert_eq!(left.iter().map(|row| row.seq).collect::<Vec<_>>(), [4, 5, 6]);
+    assert!(left[2].detail.contains(&rows[2].hash) && left[2].detail.ends_with("in a.ndjson"));
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(6));
+    assert!(forget(&end(&rows[2]), &end(&left[0])).await);
+    assert_eq!(store.verify_audit().await.unwrap(), Ok(7));
+}
+
+pub(super) async fn rows_that_no_archive_has_stay<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let rows = notes(&store, 4).await;
+    let mut tx = store.engine.begin().await.unwrap();
+    assert!(tx.execute("DELETE FROM audit WHERE seq = 1", []).await.is_err());
+    drop(tx);
+    // Who has the database can move its beginning, but no row tells of an archive.
+    let mut tx = store.engine.begin().await.unwrap();
+    let binds = [rows[1].hash.as_str().into()];
+    tx.execute("UPDATE audit_start SET seq = 2, hash = $1 WHERE id = 1", binds).await.unwrap();
+    assert!(tx.execute("DELETE FROM audit WHERE seq = 3", []).await.is_err());
+    drop(tx);
+    let mut tx = store.engine.begin().await.unwrap();
+    let binds = [rows[1].hash.as_str().into()];
+    tx.execute("UPDATE audit_start SET seq = 2, hash = $1 WHERE id = 1", binds).await.unwrap();
+    tx.execute("DELETE FROM audit WHERE seq <= 2", []).await.unwrap();
+    tx.commit().await.unwrap();
+    let broken = store.verify_audit().await.unwrap().unwrap_err();
+    assert!(broken.to_string().contains("no row tells of its archive"), "{broken}");
+}

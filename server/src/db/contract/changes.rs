@@ -70,10 +70,10 @@ pub(super) async fn an_answer_is_released_as_often_as_allowed<K>(fresh: &Fresh<K
     begin.begins =
         Some(NewAttempt { id, secret: secret.clone(), profile: "kali".into(), due: NOW });
     store.commit(&begin).await.unwrap();
-    assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
-    assert!(!store.release_answer(id, "preseed.cfg", 1).await.unwrap());
-    assert!(store.release_answer(id, "preseed.cfg", 2).await.unwrap());
-    assert!(store.release_answer(id, "other.cfg", 1).await.unwrap());
+    assert!(release(&store, id, "preseed.cfg", 1).await);
+    assert!(!release(&store, id, "preseed.cfg", 1).await);
+    assert!(release(&store, id, "preseed.cfg", 2).await);
+    assert!(release(&store, id, "other.cfg", 1).await);
     let host = store.host(&name("web-01")).await.unwrap().unwrap();
     let mut end = change(&host, State::Installed);
     end.ends = Some(Outcome::Done);

@@ -9,12 +9,13 @@ mod foreign;
 mod hosts;
 mod people;
 mod samples;
+mod secrets;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
 mod webhooks;
 
 pub(super) use engines::{Fresh, mariadb, postgres, sqlite};
-use samples::{boot, change, import, name};
+use samples::{boot, change, import, name, release};
 pub(super) use samples::{fill, import_one};
 
 use super::*;
@@ -86,7 +87,11 @@ contract!(
         the_audit_chain_shows_what_was_touched,
         the_audit_log_is_read_by_host_and_by_filter,
         a_row_with_a_request_is_part_of_the_chain,
-        notes_that_come_together_are_all_in_the_chain;
+        notes_that_come_together_are_all_in_the_chain,
+        old_rows_leave_for_an_archive_and_the_chain_holds,
+        rows_that_no_archive_has_stay;
+    secrets:
+        secrets_are_kept_sealed_by_place_and_go_with_their_host;
     accounts:
         accounts_and_tokens_are_kept_and_end,
         sessions_are_kept_and_end,

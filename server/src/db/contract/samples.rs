@@ -31,6 +31,19 @@ pub(crate) fn change(host: &StoredHost, becomes: State) -> Change<'_> {
     }
 }
 
+/// Whether an answer file of web-01 is released once more.
+pub(crate) async fn release(store: &Store, id: AttemptId, file: &str, most: i64) -> bool {
+    let note = Note {
+        at: NOW,
+        actor: &Actor::machine(),
+        host: "web-01",
+        event: "answer",
+        detail: file,
+        result: AuditResult::Done,
+    };
+    store.release_answer(id, file, most, &note).await.unwrap()
+}
+
 /// Imports one host.
 pub(crate) async fn import_one(store: &Store, name: &str) {
     let mut host = testing::host(name, 200);
@@ -53,7 +66,7 @@ pub(crate) async fn fill(store: &Store) {
         change.ends = Some(Outcome::Superseded);
         change.note = "no disk".into();
         store.commit(&change).await.unwrap();
-        assert!(store.release_answer(id, "preseed.cfg", 1).await.unwrap());
+        assert!(release(store, id, "preseed.cfg", 1).await);
         let id = Digest::of(&[number]);
         assert!(store.record_discovered(&id, NOW, "192.0.2.9", "{}").await.unwrap());
     }
@@ -112,6 +125,7 @@ async fn fill_accounts(store: &Store) {
     store.begin_webhook("chat").await.unwrap();
     let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
     store.keep_view(&account.name, &view).await.unwrap();
+    store.set_secret(&secrets::sealed("", "root", "sealed"), &root).await.unwrap();
 }
 
 pub(crate) fn boot(at: Timestamp) -> BootRow {

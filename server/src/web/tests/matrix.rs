@@ -17,6 +17,7 @@ fn path(route: &Route) -> String {
         .replace("{host}", "web-01")
         .replace("{token}", "0000000000000000")
         .replace("{user}", "nobody")
+        .replace("{secret}", "root-password-hash")
         .replace("{image}", "web-01.iso")
         .replace("{file}", "console.css")
         .replace("download.tar", "download.tar?format=iso&hosts=web-01")
@@ -35,6 +36,7 @@ fn fields(route: &Route) -> Vec<(&'static str, &'static str)> {
             ),
         ],
         "/tokens" => vec![("days", "0")],
+        "/secrets" => vec![("name", "no name"), ("value", "x")],
         path if path.starts_with("/fleet/") => vec![("host", "web-01")],
         _ => vec![("confirm", "somebody-else"), ("password", "x"), ("new-password", "y")],
     }
@@ -66,7 +68,8 @@ async fn every_page_lets_in_who_may_and_nobody_else() {
                     let list = ["/fleet", "/fleet.csv", "/fleet/events", "/workshop"]
                         .contains(&route.path)
                         || route.path.starts_with("/fleet/views");
-                    let form = route.path == "/import" && route.method == Method::Get;
+                    let form = ["/import", "/secrets"].contains(&route.path)
+                        && route.method == Method::Get;
                     let may = role.may(permission);
                     (may, may && reach == Reach::Hosts && (own || list || form))
                 }

@@ -1,0 +1,129 @@
+//! Secrets that answers may hold: set and removed, never shown.
+
+use super::{
+    caller::Caller,
+    input::{Json as Body, Params},
+    problem::Problem,
+};
+use crate::{
+    app::App,
+    auth::Place as Reach,
+    db::{Actor, SealedSecret},
+    seal::{Place, SecretName},
+    time::Timestamp,
+};
+use axum::{
+    Extension, Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Where.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Where {
+    /// `site:NAME`, `host:NAME`, or nothing for everywhere.
+    #[serde(default)]
+    pub(crate) place: String,
+}
+
+/// A secret that is set. Its value is not shown.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecretView {
+    pub(crate) place: String,
+    pub(crate) name: String,
+    pub(crate) changed: String,
+    pub(crate) changed_by: String,
+}
+
+impl SecretView {
+    fn new(secret: SealedSecret) -> Self {
+        Self {
+            place: secret.place.to_string(),
+            name: secret.name.to_string(),
+            changed: secret.changed.to_string(),
+            changed_by: secret.changed_by,
+        }
+    }
+}
+
+/// The secrets of a place.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SecretList {
+    pub(crate) items: Vec<SecretView>,
+}
+
+/// A secret's new value.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretBody {
+    pub(crate) value: String,
+    /// Why, for the audit log.
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+/// The place, if the caller may set its secrets, and who they are for the audit log.
+pub(crate) async fn place(
+    app: &App,
+    caller: &Caller,
+    text: &str,
+) -> Result<(Place, Actor), Problem> {
+    let place = text.parse().map_err(|error| Problem::bad(format!("place: {error}")))?;
+    let actor = match &place {
+        Place::Host(name) => caller.on(&app.stored(name).await?.host)?,
+        // What counts for several hosts is for who may change all of them.
+        Place::Everywhere | Place::Site(_) => {
+            let role = caller.principal.role_for(caller.permission, Reach::Everywhere);
+            role.ok_or_else(|| Problem::denied(caller.permission))?;
+            caller.actor()
+        }
+    };
+    Ok((place, actor))
+}
+
+fn named(name: &str) -> Result<SecretName, Problem> {
+    name.parse().map_err(|error| Problem::bad(format!("name: {error}")))
+}
+
+/// `GET /secrets`.
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(at): Params<Where>,
+) -> Result<Json<SecretList>, Problem> {
+    let (place, _) = place(&app, &caller, &at.place).await?;
+    let items = app.store().secrets(&place).await?.into_iter().map(SecretView::new).collect();
+    Ok(Json(SecretList { items }))
+}
+
+/// `PUT /secrets/{secret}`.
+pub(crate) async fn set(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Params(at): Params<Where>,
+    Body(body): Body<SecretBody>,
+) -> Result<StatusCode, Problem> {
+    let (place, actor) = place(&app, &caller, &at.place).await?;
+    let (name, actor) = (named(&name)?, actor.because(&body.reason));
+    app.set_secret((&place, &name), &body.value, &actor, Timestamp::now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE /secrets/{secret}`.
+pub(crate) async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Params(at): Params<Where>,
+) -> Result<StatusCode, Problem> {
+    let (place, actor) = place(&app, &caller, &at.place).await?;
+    if !app.store().remove_secret(&place, &named(&name)?, &actor, Timestamp::now()).await? {
+        return Err(Problem::not_found("no secret of that name is set there"));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

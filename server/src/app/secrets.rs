@@ -1,0 +1,89 @@
+//! Secrets that answers may hold: those of the configuration, and those that people set, which the
+//! database holds sealed. What is set for a host comes before its site's, that before what counts
+//! everywhere, and that before the configuration's.
+
+use super::{App, AppError};
+use crate::{
+    config::Secrets,
+    db::{Actor, SealedSecret},
+    seal::{Place, SecretName},
+    time::Timestamp,
+};
+use bootmint_image_factory::host::Host;
+
+impl App {
+    /// The secrets that answers of `host` may hold.
+    pub async fn secrets_of(&self, host: &Host) -> Result<Secrets, AppError> {
+        self.gather(host, |sealed| {
+            let SealedSecret { place, name, sealed, .. } = sealed;
+            Ok(self.config.seal_keys.open(place, name, sealed)?)
+        })
+        .await
+    }
+
+    /// The same names, with a word in place of every value: nothing is opened.
+    pub async fn hidden_secrets_of(&self, host: &Host) -> Result<Secrets, AppError> {
+        Ok(self.gather(host, |_| Ok(String::new())).await?.hidden())
+    }
+
+    async fn gather(
+        &self,
+        host: &Host,
+        value: impl Fn(&SealedSecret) -> Result<String, AppError>,
+    ) -> Result<Secrets, AppError> {
+        let mut found = self.store.secrets_for(&host.name, host.site.as_ref()).await?;
+        // Narrower ones are put in later, in place of wider ones.
+        found.sort_by(|one, other| rank(&one.place).cmp(&rank(&other.place)));
+        let put = |secrets: Secrets, one: &SealedSecret| {
+            Ok::<_, AppError>(secrets.with(one.name.as_str(), value(one)?))
+        };
+        found.iter().try_fold(self.config.secrets.clone(), put)
+    }
+
+    /// Seals a value and keeps it, in place of the one of that name.
+    pub async fn set_secret(
+        &self,
+        (place, name): (&Place, &SecretName),
+        value: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        let sealed = SealedSecret {
+            place: place.clone(),
+            name: name.clone(),
+            sealed: self.config.seal_keys.seal(place, name, value)?,
+            changed: now,
+            changed_by: actor.as_str().to_owned(),
+        };
+        match place {
+            Place::Host(host) => drop(self.stored(host).await?),
+            Place::Everywhere | Place::Site(_) => {}
+        }
+        Ok(self.store.set_secret(&sealed, actor).await?)
+    }
+
+    /// Seals all secrets with the first key; returns how many had another seal.
+    pub async fn reseal_secrets(&self, actor: &Actor, now: Timestamp) -> Result<usize, AppError> {
+        let keys = &self.config.seal_keys;
+        let mut again = Vec::new();
+        for old in self.store.all_secrets().await? {
+            if !keys.is_current(&old.sealed) {
+                let value = keys.open(&old.place, &old.name, &old.sealed)?;
+                let sealed = keys.seal(&old.place, &old.name, &value)?;
+                again.push((old, sealed));
+            }
+        }
+        if !again.is_empty() && !self.store.reseal_secrets(&again, actor, now).await? {
+            return Err(AppError::SecretsChanged);
+        }
+        Ok(again.len())
+    }
+}
+
+fn rank(place: &Place) -> u8 {
+    match place {
+        Place::Everywhere => 0,
+        Place::Site(_) => 1,
+        Place::Host(_) => 2,
+    }
+}

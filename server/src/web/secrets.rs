@@ -1,0 +1,109 @@
+//! Secrets that answers may hold: which are set, and a form that sets one. No page shows a value.
+
+use super::page::{self, Fields, Frame, Notice, Visitor};
+use crate::{
+    api::{
+        input::{Json as Body, Params},
+        problem::Problem,
+        secrets::{self, SecretBody, SecretView, Where},
+    },
+    app::App,
+    auth::Place,
+};
+use askama::Template;
+use axum::{
+    Extension,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "secrets.html")]
+struct SecretsPage {
+    frame: Frame,
+    /// `site:NAME`, `host:NAME`, or nothing for everywhere.
+    place: String,
+    /// Whether the visitor may set secrets there.
+    open: bool,
+    /// Whether there is a key to seal with.
+    key: bool,
+    secrets: Vec<SecretView>,
+    /// The names that the configuration has values for.
+    configured: Vec<String>,
+    /// The name that was typed.
+    name: String,
+    notice: Option<Notice>,
+}
+
+async fn render(app: &Arc<App>, visitor: &Visitor, at: &str) -> Result<SecretsPage, Problem> {
+    let caller = visitor.caller.clone();
+    let everywhere = caller.principal.role_for(caller.permission, Place::Everywhere).is_some();
+    let open = everywhere || !at.is_empty();
+    let wanted = Params(Where { place: at.to_owned() });
+    let secrets = match open {
+        true => secrets::list(State(Arc::clone(app)), Extension(caller), wanted).await?.0.items,
+        false => Vec::new(),
+    };
+    Ok(SecretsPage {
+        frame: Frame::new(visitor, "/secrets", "Secrets"),
+        place: at.to_owned(),
+        open,
+        key: app.config().seal_keys.current().is_some(),
+        secrets,
+        configured: app.config().secrets.reveal().keys().cloned().collect(),
+        name: String::new(),
+        notice: None,
+    })
+}
+
+/// `GET /secrets`.
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Params(at): Params<Where>,
+) -> Result<Response, Problem> {
+    page::show(&render(&app, &visitor, at.place.trim()).await?)
+}
+
+fn back(place: &str) -> Response {
+    Redirect::to(&format!("/secrets?place={}", page::encode(place))).into_response()
+}
+
+/// `POST /secrets`.
+pub(super) async fn set(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let (place, name) = (fields.get("place").to_owned(), fields.get("name").to_owned());
+    // Browsers end lines of a text area like this; installers do not.
+    let value = fields.raw("value").replace("\r\n", "\n");
+    let body = SecretBody { value, reason: fields.get("reason").to_owned() };
+    let caller = Extension(visitor.caller.clone());
+    let at = Params(Where { place: place.clone() });
+    let set = secrets::set(State(Arc::clone(&app)), caller, Path(name.clone()), at, Body(body));
+    match set.await {
+        Ok(_) => Ok(back(&place)),
+        Err(problem) if matches!(problem.status.as_u16(), 400 | 409) => {
+            let mut page = render(&app, &visitor, &place).await?;
+            page.name = name;
+            page.notice = Some(Notice { text: problem.detail.clone(), good: false });
+            page::refuse(&page, &problem)
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// `POST /secrets/{secret}/remove`.
+pub(super) async fn remove(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    name: Path<String>,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let place = fields.get("place").to_owned();
+    let at = Params(Where { place: place.clone() });
+    secrets::remove(State(app), Extension(visitor.caller), name, at).await?;
+    Ok(back(&place))
+}
