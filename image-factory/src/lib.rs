@@ -1,9 +1,11 @@
 //! From hosts and firmware to one bootable image per host.
 //!
 //! Everything here is synchronous; parsing, checking, rendering and layout are pure functions.
+//! `fetch` alone speaks to the network.
 
 pub mod fault;
 pub mod feed;
+pub mod fetch;
 pub mod firmware;
 pub mod format;
 pub mod host;

@@ -7,7 +7,7 @@ mod subjects;
 
 use crate::{
     deps::{self, Task},
-    feed_input::{self, Request},
+    feed_input,
     firmware::{CacheArgs, FirmwareArgs},
     ui::{self, Ui},
 };
@@ -185,7 +185,7 @@ pub(crate) fn build(
 fn read_feed(args: &Args, ui: &Ui) -> anyhow::Result<Subjects> {
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
     let hosts = args.hosts.as_deref().context("give --hosts FEED or --identity SOURCE")?;
-    let input = Request::new(hosts, args.feed_format, &args.feed).load()?;
+    let input = feed_input::load(hosts, args.feed_format, &args.feed)?;
     let unit = if args.site_images { Unit::Site } else { Unit::Host };
     let usual = Usual { profile: args.firmware.profile(), formats: &args.formats };
     let key = args.token_key.as_deref().map(token_key).transpose()?;

@@ -1,9 +1,6 @@
 //! Checks feeds without building anything.
 
-use crate::{
-    feed_input::{self, Request},
-    ui::Ui,
-};
+use crate::{feed_input, ui::Ui};
 use anyhow::bail;
 use bootmint_image_factory::{
     fault::Fault,
@@ -50,7 +47,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 }
 
 fn check(args: CheckArgs, ui: &Ui) -> anyhow::Result<()> {
-    let feed = Request::new(&args.feed, args.format, &args.input).load()?;
+    let feed = feed_input::load(&args.feed, args.format, &args.input)?;
     let defaults = Defaults { server: args.server, ..Defaults::default() };
     let (name, mut summary) = (feed.name.clone(), Summary::default());
     let checked = feed.check(&defaults, &mut |host| summary.add(host));

@@ -14,7 +14,6 @@ pub mod firmware;
 pub mod hosts;
 pub mod images;
 pub mod isolinux;
-mod netbox;
 pub mod qemu;
 pub mod secureboot;
 pub mod sign;

@@ -119,19 +119,29 @@ impl App {
         now: Timestamp,
     ) -> Result<Option<Script>, AppError> {
         let host = &stored.host;
-        let attempt = secret::new_attempt()?;
         // What an armed host installs was decided when it was armed.
         let chosen = choice
             .filter(|_| !matches!(stored.state, State::Armed { .. }))
             .and_then(|choice| self.chosen(host, choice));
-        let (event, policy) = match chosen {
-            Some(profile) if matches!(profile.kind(), Kind::Install(_)) => {
-                (Event::Choose { attempt }, profile.policy(&self.config.policy))
-            }
-            _ => (Event::Boot { attempt }, self.policy(host)),
+        let installer = chosen.filter(|profile| matches!(profile.kind(), Kind::Install(_)));
+        let policy = match installer {
+            Some(profile) => profile.policy(&self.config.policy),
+            None => self.policy(host),
         };
-        let (next, action) = machine::step(stored.state, event, &policy, now)
-            .map_err(|source| AppError::Refused { host: host.name.clone(), source })?;
+        let event = |attempt| match installer {
+            Some(_) => Event::Choose { attempt },
+            None => Event::Boot { attempt },
+        };
+        let step = |attempt| {
+            machine::step(stored.state, event(attempt), &policy, now)
+                .map_err(|source| AppError::Refused { host: host.name.clone(), source })
+        };
+        // Most boots begin nothing, and need no random bytes.
+        let (mut next, mut action) = step(AttemptId::from_bits(0))?;
+        if matches!(action, Action::Install { .. }) {
+            (next, action) = step(secret::new_attempt()?)?;
+        }
+        let event = event(AttemptId::from_bits(0));
         let plain = !matches!(action, Action::Install { .. })
             && chosen.is_none()
             && !host.vars.keys().any(|name| name.as_str() == BOOT);

@@ -199,9 +199,13 @@ impl App {
         now: Timestamp,
     ) -> Result<Account, AuthError> {
         let Some(new) = new else { return Ok(account) };
-        account.password = Some(new.hash().await?);
-        account.one_time = false;
-        self.store().save_account(&account, &note("change-password", "", actor, now)).await?;
+        let (old, hash) = (account.password.take().unwrap_or_default(), new.hash().await?);
+        let noted = note("change-password", "", actor, now);
+        // It may have been locked, or given another password, since it was looked at.
+        if !self.store().change_password(&account.name, (&old, &hash), &noted).await? {
+            return Err(AuthError::Wrong);
+        }
+        (account.password, account.one_time) = (Some(hash), false);
         // Whoever knew the old one is signed out.
         self.store().remove_sessions_of(&account.name).await?;
         Ok(account)

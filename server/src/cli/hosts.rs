@@ -2,12 +2,12 @@
 
 use super::{actor, export, feed as query, ui::Ui};
 use crate::{app::App, config::propose, db::StoredHost, time::Timestamp};
-use anyhow::{Context, bail};
 use bootmint_image_factory::{
-    feed::{self, Defaults, FeedFormat},
+    feed::{Defaults, FeedFormat},
+    fetch::{Input, Request, TOKEN_VARIABLE},
     host::{HostName, ServerUrl},
 };
-use std::{collections::BTreeMap, io::Read, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How many hosts are read at a time.
 const PAGE: i64 = 500;
@@ -35,11 +35,15 @@ pub(super) enum Command {
 /// Arguments of `bootmint hosts import`.
 #[derive(clap::Args)]
 pub(super) struct ImportArgs {
-    /// The feed: a file, - for standard input, or sql:FILE with a query: see `bootmint feed`
-    feed: PathBuf,
-    /// The feed's format: csv, json, ndjson or toml [default: by the file's extension]
+    /// The feed: a file, - for standard input, an HTTP address, netbox:URL, or sql:FILE with a
+    /// query (see `bootmint feed`). The environment variable BOOTMINT_FEED_TOKEN holds the token
+    feed: String,
+    /// The feed's format: csv, json, ndjson or toml [default: by its content type or extension]
     #[arg(long)]
     format: Option<FeedFormat>,
+    /// Trust this PEM file instead of the system's certificates for a feed over HTTPS
+    #[arg(long, value_name = "FILE", env = "BOOTMINT_FEED_CA")]
+    feed_ca: Option<PathBuf>,
     /// The server of hosts that name none
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
@@ -59,13 +63,16 @@ pub(super) async fn run(command: &Command, app: &App, ui: &Ui) -> anyhow::Result
 }
 
 async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    let name = args.feed.display().to_string();
-    let (bytes, format) = match name.strip_prefix("sql:") {
-        Some(file) => (query::read(file.as_ref()).await?.into_bytes(), FeedFormat::Csv),
-        None => read(args, &name)?,
+    let input = match args.feed.strip_prefix("sql:") {
+        Some(file) => {
+            let feed = query::read(file.as_ref()).await?;
+            Input::of(feed.as_bytes(), FeedFormat::Csv, &args.feed)?
+        }
+        None => load(args).await?,
     };
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
-    let hosts = feed::parse(&bytes, format, &name, &defaults)?;
+    let mut hosts = Vec::new();
+    input.check(&defaults, &mut |host| hosts.push(host.clone()))?;
     let done = if args.dry_run {
         let differences = app.compare(&hosts, &actor(), Timestamp::now()).await?;
         for line in &differences.lines {
@@ -91,20 +98,16 @@ async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The bytes and the format of a feed in a file or on standard input.
-fn read(args: &ImportArgs, name: &str) -> anyhow::Result<(Vec<u8>, FeedFormat)> {
-    let Some(format) = args.format.or_else(|| FeedFormat::of_path(&args.feed)) else {
-        bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
+/// Gets a feed that is in no database.
+async fn load(args: &ImportArgs) -> anyhow::Result<Input> {
+    let request = Request {
+        feed: args.feed.clone(),
+        format: args.format,
+        ca: args.feed_ca.clone(),
+        token: std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()),
     };
-    let file: Box<dyn Read> = if name == "-" {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::fs::File::open(&args.feed).with_context(|| format!("opening {name}"))?)
-    };
-    let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
-    Ok((bytes, format))
+    // It waits for the network, and has a runtime of its own.
+    Ok(tokio::task::spawn_blocking(move || request.load()).await??)
 }
 
 async fn list(app: &App, ui: &Ui) -> anyhow::Result<()> {

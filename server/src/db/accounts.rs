@@ -129,6 +129,24 @@ impl Store {
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
 
+    /// Changes the password of an account that has the old one still and is not locked: nothing
+    /// else of it, which others may be changing. Says whether.
+    pub async fn change_password(
+        &self,
+        name: &UserName,
+        (old, new): (&str, &str),
+        note: &Note<'_>,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.begin_noted(note).await?;
+        let sql = "UPDATE users SET password = $1, one_time = 0 \
+                   WHERE name = $2 AND password = $3 AND disabled = 0";
+        if tx.execute(sql, [new.into(), name.as_str().into(), old.into()]).await? != 1 {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Makes an account, or changes the one of that name; writes `note` down with it.
     pub async fn save_account(&self, account: &Account, note: &Note<'_>) -> Result<(), DbError> {
         let mut tx = self.begin_noted(note).await?;

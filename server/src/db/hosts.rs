@@ -48,10 +48,17 @@ macro_rules! select {
     };
 }
 
-fn read(mut row: Row) -> Result<StoredHost, DbError> {
+fn read(row: Row) -> Result<StoredHost, DbError> {
+    read_with(row, record::read)
+}
+
+fn read_with(
+    mut row: Row,
+    host: impl FnOnce(&str, &str) -> Result<Host, record::Damaged>,
+) -> Result<StoredHost, DbError> {
     let (name, spec) = (row.text()?, row.text()?);
     Ok(StoredHost {
-        host: record::read(&name, &spec)?,
+        host: host(&name, &spec)?,
         state: read_state(&mut row)?,
         generation: row.int()?,
         created: Timestamp::from_unix(row.int()?),
@@ -106,7 +113,9 @@ impl Store {
     /// The host whose token has that digest.
     pub async fn host_by_token(&self, digest: &Digest) -> Result<Option<StoredHost>, DbError> {
         if let Ok(found) = self.lookups.ask(digest.clone()).await {
-            return found.map(read).transpose();
+            return found
+                .map(|row| read_with(row, |name, spec| self.parsed.read(name, spec)))
+                .transpose();
         }
         let sql = select!("WHERE h.token_digest = $1");
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;

@@ -21,6 +21,7 @@ mod log;
 mod lookup;
 mod migrations;
 mod notes;
+mod parsed;
 mod replies;
 mod retention;
 mod retry;
@@ -59,15 +60,17 @@ use bootlog::BootLog;
 use engine::{Engine, Tx};
 use lookup::Lookups;
 use notes::Notes;
+use parsed::Parsed;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// The database. It holds no state of its own beside the connections.
+/// The database. It holds no state of its own beside the connections, and nothing that counts.
 #[derive(Debug)]
 pub struct Store {
     engine: Engine,
     boots: BootLog,
     lookups: Lookups,
     notes: Notes,
+    parsed: Parsed,
     discovered: AtomicI64,
 }
 
@@ -79,7 +82,14 @@ impl Store {
         let boots = BootLog::start(engine.clone());
         let lookups = lookup::start(&engine);
         let notes = notes::start(&engine);
-        let store = Self { engine, boots, lookups, notes, discovered: AtomicI64::new(0) };
+        let store = Self {
+            engine,
+            boots,
+            lookups,
+            notes,
+            parsed: Parsed::default(),
+            discovered: AtomicI64::new(0),
+        };
         store.discovered.store(store.count_discovered().await?, Ordering::Relaxed);
         Ok(store)
     }

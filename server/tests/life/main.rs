@@ -65,9 +65,9 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
     }
     let rows = site.app.store().audit(0, 100).await.unwrap();
     let events: Vec<&str> = rows.iter().map(|row| row.event.as_str()).collect();
-    let round = ["arm", "boot", "heartbeat", "done"];
+    let round = ["arm", "boot", "answer", "heartbeat", "done"];
     assert_eq!(events, [&["import", "boot"][..], &round, &round].concat());
-    assert_eq!(site.app.store().verify_audit().await.unwrap(), Ok(10));
+    assert_eq!(site.app.store().verify_audit().await.unwrap(), Ok(12));
     let boots = site.boots("web-01", 9).await;
     // Of one second, those that changed nothing are written after the others.
     let mut actions: Vec<&str> = boots.iter().map(|boot| boot.1.as_str()).collect();

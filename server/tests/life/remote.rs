@@ -10,7 +10,10 @@ use bootmint_server::{
     time::{Seconds, Timestamp},
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{
+    io::{BufRead, BufReader, Write},
+    sync::Arc,
+};
 use tokio::net::TcpListener;
 
 /// Serves the interface of `site`; its URL.
@@ -146,4 +149,36 @@ async fn a_watcher_hears_of_changes_at_his_sites_as_they_happen() {
     let [.., arm, hold] = &all[..] else { panic!("{all:?}") };
     assert_eq!((arm.host.as_str(), arm.event.as_str()), ("web-01", "arm"));
     assert_eq!((hold.was.as_str(), hold.became.as_str()), ("armed", "held"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_imports_a_feed_that_a_server_gives() {
+    let feed = "name,mac,address,server\nweb-01,52:54:00:00:00:01,192.0.2.1/24,http://192.0.2.2\n";
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hosts.csv?key=private", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap);
+        let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let length = feed.len();
+        let head_of = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length:";
+        write!(stream, "{head_of} {length}\r\n\r\n{feed}").unwrap();
+        head.join("\n")
+    });
+    let work = tempfile::tempdir().unwrap();
+    let config = bootmint_server::config::init(&work.path().join("site")).unwrap().config;
+    let run = |arguments: Vec<String>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bootmint"));
+        command.env("BOOTMINT_CONFIG", &config).env("BOOTMINT_FEED_TOKEN", "t0p").args(arguments);
+        async move { tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap() }
+    };
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let done = run(words(&format!("hosts import --format csv {url}"))).await;
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    assert!(told.contains("1 added"), "{told} {}", String::from_utf8_lossy(&done.stderr));
+    assert!(server.join().unwrap().to_ascii_lowercase().contains("authorization: bearer t0p"));
+    let failed = run(words(&format!("hosts import {url}"))).await;
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(!failed.status.success() && told.contains("getting http://127.0.0.1:"), "{told}");
+    assert!(!told.contains("private") && !told.contains("t0p"), "{told}");
 }

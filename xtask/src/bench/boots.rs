@@ -19,7 +19,10 @@ const FACTS: &str = "ticket=1&nic=net0&mac=52%3A54%3A00%3A00%3A00%3A01&manufactu
 pub(super) struct Boots {
     hosts: usize,
     connections: usize,
+    /// Without its log.
     nginx: Run,
+    /// With its log, which is its default.
+    nginx_with_log: Run,
     bootmint: Vec<OnDatabase>,
 }
 
@@ -34,6 +37,8 @@ struct OnDatabase {
     local_boots: Run,
     /// Local boots per second, of nginx's.
     ratio: f64,
+    /// The same of nginx with its log: the server logs each boot too.
+    ratio_with_log: f64,
     /// Resident memory after the start, after the first run, after the last.
     memory_kib: [u64; 3],
     /// Rows of the audit log: imports and first boots.
@@ -52,8 +57,11 @@ pub(super) fn measure(
     let feed = scratch.join("hosts.csv");
     fs::write(&feed, host_feed(hosts)?)?;
     ui.note("nginx sends a static script");
-    let nginx = storm.run(&static_script(&scratch.join("nginx"))?.url)?;
+    let nginx = storm.run(&static_script(&scratch.join("nginx"), false)?.url)?;
     show("nginx, static script", &nginx, ui);
+    let logging = storm.run(&static_script(&scratch.join("nginx-log"), true)?.url)?;
+    show("nginx, static script, with its log", &logging, ui);
+    let peers = [&nginx, &logging];
     let mut bootmint = Vec::new();
     for database in ["sqlite", "postgresql"] {
         let postgres = match database {
@@ -70,26 +78,27 @@ pub(super) fn measure(
         ui.note(format_args!("bootmint on {database}: importing {hosts} hosts"));
         let site = Site::make(program, &scratch.join(database), url)?;
         site.run(&["hosts", "import", feed.to_str().context("the folder's name is no UTF-8")?])?;
-        let on = storm.on(database, &site.serve()?, &nginx)?;
+        let on = storm.on(database, &site.serve()?, peers)?;
         show(&format!("bootmint on {database}, first boots"), &on.first_boots, ui);
         show(&format!("bootmint on {database}, local boots"), &on.local_boots, ui);
         let [start, middle, end] = on.memory_kib.map(|kib| kib / 1024);
         ui.result(format_args!(
-            "  {:.2} of nginx; memory {start} -> {middle} -> {end} MiB; {} audit rows hold",
-            on.ratio, on.audit_rows
+            "  {:.2} of nginx, {:.2} with its log; memory {start} -> {middle} -> {end} MiB; {} audit \
+             rows hold",
+            on.ratio, on.ratio_with_log, on.audit_rows
         ));
         bootmint.push(on);
     }
-    Ok(Boots { hosts, connections: wrk.connections, nginx, bootmint })
+    Ok(Boots { hosts, connections: wrk.connections, nginx, nginx_with_log: logging, bootmint })
 }
 
 /// nginx, which answers every request with one file.
-fn static_script(folder: &Path) -> anyhow::Result<Nginx> {
+fn static_script(folder: &Path, logs: bool) -> anyhow::Result<Nginx> {
     fs::create_dir(folder)?;
     let script = "#!ipxe\necho Bootmint: host-1 boots its local disk\nexit 0\n";
     fs::write(folder.join("script"), script)?;
     // A static file takes no POST: the answer that says so is replaced by the file.
-    Nginx::start(folder, "error_page 405 =200 $uri; location / { try_files /script =404; }")
+    Nginx::start(folder, "error_page 405 =200 $uri; location / { try_files /script =404; }", logs)
 }
 
 fn show(what: &str, run: &Run, ui: &Ui) {
@@ -115,7 +124,7 @@ impl Storm<'_> {
         &self,
         database: &'static str,
         served: &Served,
-        nginx: &Run,
+        [nginx, nginx_with_log]: [&Run; 2],
     ) -> anyhow::Result<OnDatabase> {
         let before = served.memory_kib()?;
         let first_boots = self.run(&served.url)?;
@@ -125,9 +134,18 @@ impl Storm<'_> {
         let local_boots = self.run(&served.url)?;
         let after = served.memory_kib()?;
         let ratio = local_boots.per_second / nginx.per_second;
+        let ratio_with_log = local_boots.per_second / nginx_with_log.per_second;
         let audit_rows = served.verify_audit()?;
         let memory_kib = [before, middle, after];
-        Ok(OnDatabase { database, first_boots, local_boots, ratio, memory_kib, audit_rows })
+        Ok(OnDatabase {
+            database,
+            first_boots,
+            local_boots,
+            ratio,
+            ratio_with_log,
+            memory_kib,
+            audit_rows,
+        })
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) fn measure(source: &Source<'_>, wrk: Wrk, ui: &Ui) -> anyhow::Result<
     let folder = source.scratch.join("nginx-images");
     fs::create_dir(&folder)?;
     fs::copy(&iso, folder.join(ISO))?;
-    let nginx = Nginx::start(&folder, "")?;
+    let nginx = Nginx::start(&folder, "", false)?;
     let link = link(&served, &token)?;
     let file = format!("{}/{ISO}", nginx.url);
     let image = fs::read(&iso)?;

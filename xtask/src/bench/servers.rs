@@ -83,14 +83,15 @@ pub(super) struct Nginx {
 
 impl Nginx {
     /// Starts one that sends the files of `folder`, in which it also writes; `rules` go into its
-    /// `server` section.
-    pub(super) fn start(folder: &Path, rules: &str) -> anyhow::Result<Self> {
+    /// `server` section. It logs each request, as it does unless told otherwise, or none.
+    pub(super) fn start(folder: &Path, rules: &str, logs: bool) -> anyhow::Result<Self> {
         let (root, port) = (folder.display(), free_port()?);
+        let log = if logs { format!("{root}/access.log") } else { "off".to_owned() };
         let config = format!(
             "daemon off; master_process on; worker_processes auto; pid {root}/pid;\n\
              error_log {root}/error.log; worker_rlimit_nofile 8192;\n\
              events {{ worker_connections 4096; }}\n\
-             http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;\n\
+             http {{ access_log {log}; sendfile on; tcp_nopush on; keepalive_requests 1000000;\n\
              client_body_temp_path {root}; proxy_temp_path {root}; fastcgi_temp_path {root};\n\
              uwsgi_temp_path {root}; scgi_temp_path {root};\n\
              server {{ listen 127.0.0.1:{port} backlog=4096; root {root}; {rules} }} }}\n"

@@ -1,11 +1,11 @@
 //! Whom images are for: the hosts of a feed, or its sites. None of them is held; each is read from
 //! the feed whenever it is needed.
 
-use crate::feed_input::Input;
 use anyhow::Context;
 use bootmint_image_factory::{
     fault::Faults,
     feed::{Defaults, Feed},
+    fetch::Input,
     format::Format,
     host::{Host, Name, ServerUrl},
     mint::Subject,

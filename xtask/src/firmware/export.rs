@@ -1,11 +1,7 @@
 //! `cargo xtask firmware export`: single binaries with a ticket inside, for PXE servers and cards.
 
 use super::FirmwareArgs;
-use crate::{
-    build_progress::BuildProgress,
-    feed_input::{self, Request},
-    ui::Ui,
-};
+use crate::{build_progress::BuildProgress, feed_input, ui::Ui};
 use anyhow::{Context, bail};
 use bootmint_drivers::PciId;
 use bootmint_image_factory::{
@@ -112,7 +108,7 @@ impl Args {
                 .with_context(|| format!("reading {}", path.display()));
         }
         let feed = self.hosts.as_deref().context("--hosts or --script says what goes inside")?;
-        let feed = Request::new(feed, self.feed_format, &self.feed).load()?;
+        let feed = feed_input::load(feed, self.feed_format, &self.feed)?;
         let defaults = Defaults { server: self.server.clone(), ..Defaults::default() };
         let (name, mut hosts) = (feed.name.clone(), Vec::new());
         if let Err(faults) = feed.check(&defaults, &mut |host| hosts.push(host.clone())) {

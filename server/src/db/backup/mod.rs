@@ -14,7 +14,7 @@ use super::{
     DbError, Store,
     engine::{Bind, Tx},
 };
-use crate::time::Timestamp;
+use crate::{secret::hex, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -76,10 +76,6 @@ impl<W: Write> Lines<W> {
         self.out.flush()?;
         Ok(rows)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Store {

@@ -1,12 +1,12 @@
 //! Restores a backup into an empty database: all of it or, if anything is wrong, nothing.
 
-use super::{FORMAT, Foot, Head, hex, tables::Table};
+use super::{FORMAT, Foot, Head, tables::Table};
 use crate::db::{
     Broken, DbError, Store,
     audit::{self, AuditRow, Chain, End},
     engine::Tx,
 };
-use crate::time::Timestamp;
+use crate::{secret::hex, time::Timestamp};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, BufRead, Read};

@@ -24,7 +24,18 @@ pub(super) async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
         factor: false,
     };
     store.save_account(&account, &note("add")).await.unwrap();
+    let change = async |old, new| {
+        store.change_password(&account.name, (old, new), &note("password")).await.unwrap()
+    };
+    assert!(change("$argon2id$", "$argon2id$2").await);
+    assert!(!change("$argon2id$", "$argon2id$3").await, "it has another one");
+    let back = store.account(&account.name).await.unwrap().unwrap();
+    assert_eq!((back.password.as_deref(), back.one_time), (Some("$argon2id$2"), false));
     account.disabled = true;
+    store.save_account(&account, &note("lock")).await.unwrap();
+    let noted = note("password");
+    let locked = store.change_password(&account.name, ("$argon2id$", "x"), &noted).await;
+    assert!(!locked.unwrap(), "it is locked");
     account.password = None;
     store.save_account(&account, &note("change")).await.unwrap();
     let back = store.account(&account.name).await.unwrap().unwrap();

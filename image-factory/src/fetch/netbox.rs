@@ -1,11 +1,11 @@
 //! NetBox as a feed: its devices and virtual machines with their interfaces and addresses, read by
 //! its REST interface. What NetBox has no field for stands in the config context, below `bootmint`.
 
-use anyhow::{Context, bail, ensure};
+use super::{Doing, FetchError, TOKEN_VARIABLE, demand};
 use reqwest::{Url, blocking::Client, header::AUTHORIZATION};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{collections::HashMap, fmt::Write as _};
+use std::collections::HashMap;
 
 /// How many rows are asked for at a time; NetBox may give fewer.
 const PAGE: usize = 500;
@@ -55,14 +55,14 @@ struct Api<'a> {
 }
 
 /// The NDJSON feed of the machines in the NetBox at `url`; its query filters them.
-pub(crate) fn feed(client: &Client, url: &Url, token: Option<&str>) -> anyhow::Result<String> {
+pub(super) fn feed(client: &Client, url: &Url, token: Option<&str>) -> Result<String, FetchError> {
     let mut base = url.clone();
     base.set_query(None);
     base.set_fragment(None);
     if !base.path().ends_with('/') {
         base.set_path(&format!("{}/", base.path()));
     }
-    let api = Api { client, base: base.join("api/")?, token };
+    let api = Api { client, base: base.join("api/").doing(reading)?, token };
     let filter: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut feed = String::new();
     for kind in &KINDS {
@@ -77,19 +77,24 @@ pub(crate) fn feed(client: &Client, url: &Url, token: Option<&str>) -> anyhow::R
             let interfaces = api.list(kind.interfaces, &ids)?;
             let addresses = api.list("ipam/ip-addresses", &ids)?;
             for machine in machines {
-                writeln!(feed, "{}", host(kind, machine, &interfaces, &addresses)?)?;
+                feed.push_str(&host(kind, machine, &interfaces, &addresses)?.to_string());
+                feed.push('\n');
             }
         }
     }
     Ok(feed)
 }
 
+fn reading() -> String {
+    "reading NetBox's address".to_owned()
+}
+
 impl Api<'_> {
     /// All rows of a list.
-    fn list(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Vec<Value>> {
+    fn list(&self, path: &str, query: &[(String, String)]) -> Result<Vec<Value>, FetchError> {
         let mut rows = Vec::new();
         loop {
-            let mut url = self.base.join(&format!("{path}/"))?;
+            let mut url = self.base.join(&format!("{path}/")).doing(reading)?;
             url.query_pairs_mut()
                 .extend_pairs(query)
                 .append_pair("limit", &PAGE.to_string())
@@ -101,18 +106,17 @@ impl Api<'_> {
                 let scheme = if token.starts_with("nbt_") { "Bearer" } else { "Token" };
                 request = request.header(AUTHORIZATION, format!("{scheme} {token}"));
             }
-            let answer =
-                request.send().map_err(reqwest::Error::without_url).with_context(asking)?;
+            let answer = request.send().map_err(reqwest::Error::without_url).doing(asking)?;
             let status = answer.status();
-            ensure!(
+            demand!(
                 status.is_success(),
                 "NetBox answered {status} to {}{path}/; does the token in {} allow it?",
                 self.base,
-                crate::feed_input::TOKEN_VARIABLE
+                TOKEN_VARIABLE
             );
-            let bytes = answer.bytes().map_err(reqwest::Error::without_url).with_context(asking)?;
-            let page: Page = serde_json::from_slice(&bytes)
-                .with_context(|| format!("reading NetBox's list {path}"))?;
+            let bytes = answer.bytes().map_err(reqwest::Error::without_url).doing(asking)?;
+            let page: Page =
+                serde_json::from_slice(&bytes).doing(|| format!("reading NetBox's list {path}"))?;
             let more = page.next.is_some() && !page.results.is_empty();
             rows.extend(page.results);
             if !more {
@@ -128,15 +132,22 @@ fn host(
     machine: &Value,
     interfaces: &[Value],
     addresses: &[Value],
-) -> anyhow::Result<Value> {
+) -> Result<Value, FetchError> {
     let id = &machine["id"];
     let Some(name) = machine["name"].as_str() else {
-        bail!("NetBox's {} {id} has no name: add name__empty=false to the address", kind.machine);
+        return Err(FetchError::new(format!(
+            "NetBox's {} {id} has no name: add name__empty=false to the address",
+            kind.machine
+        )));
     };
     let mut host = match &machine["config_context"]["bootmint"] {
         Value::Null => Map::new(),
         Value::Object(own) => own.clone(),
-        _ => bail!("{name}: \"bootmint\" in NetBox's config context is no object"),
+        _ => {
+            return Err(FetchError::new(format!(
+                "{name}: \"bootmint\" in NetBox's config context is no object"
+            )));
+        }
     };
     let gateways = [host.remove("gateway"), host.remove("gateway6")];
     let mut set = |field: &str, value: &Value| {
@@ -213,8 +224,8 @@ fn nic(
 
 #[cfg(test)]
 mod tests {
-    use crate::feed_input::Request;
-    use bootmint_image_factory::{
+    use crate::fetch::{FetchError, Request};
+    use crate::{
         feed::{Defaults, FeedFormat},
         host::Host,
     };
@@ -305,7 +316,7 @@ mod tests {
         target
     }
 
-    fn load(token: &str) -> (anyhow::Result<Vec<Host>>, Vec<String>) {
+    fn load(token: &str) -> (Result<Vec<Host>, FetchError>, Vec<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
@@ -321,11 +332,11 @@ mod tests {
         });
         let feed = format!("netbox:http://{address}/nb?tag=bootmint");
         let request = Request { feed, format: None, ca: None, token: Some(token.to_owned()) };
-        let hosts = request.load().and_then(|input| {
+        let hosts = request.load().map(|input| {
             assert_eq!(input.format, FeedFormat::Ndjson);
             let mut hosts = Vec::new();
-            input.check(&Defaults::default(), &mut |host| hosts.push(host.clone()))?;
-            Ok(hosts)
+            input.check(&Defaults::default(), &mut |host| hosts.push(host.clone())).unwrap();
+            hosts
         });
         let mut end = TcpStream::connect(address).unwrap();
         end.write_all(b"GET /end?offset=0 HTTP/1.1\r\n\r\n").unwrap();
@@ -353,7 +364,7 @@ mod tests {
             [None, Some(30)]
         );
         assert!(nics.iter().all(|nic| nic.mac == nics[0].mac && nic.mac.is_some()));
-        assert_eq!(hosts[1].nics[0].addressing, bootmint_image_factory::host::Addressing::Dhcp);
+        assert_eq!(hosts[1].nics[0].addressing, crate::host::Addressing::Dhcp);
         assert_eq!(hosts[1].nics[0].mac.unwrap().to_string(), "52:54:00:00:00:02");
         assert!(format!("{:?}", hosts[2]).contains("fe80::1"));
     }
