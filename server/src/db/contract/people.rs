@@ -3,7 +3,7 @@
 use super::{Fresh, NOW};
 use crate::{
     auth::{UserName, factor::FactorNumber, ldap::PersonId},
-    db::{Account, Actor, AuditResult, InDirectory, Note, Store, StoredSession},
+    db::{Account, Actor, AuditResult, InDirectory, Note, Realm, Store, StoredSession},
     secret::Digest,
     time::Seconds,
 };
@@ -18,7 +18,7 @@ fn number(digit: &str) -> FactorNumber {
 
 /// Puts something into each table of these.
 pub(super) async fn fill(store: &Store, local: &Account, note: &Note<'_>) {
-    let directory = Some(InDirectory { id: id("a"), checked: NOW });
+    let directory = Some(InDirectory::of(Realm::Directory, id("a"), NOW));
     let name = "carol@ad.test".parse().unwrap();
     let carol = Account { name, password: None, directory, ..local.clone() };
     store.save_account(&carol, note).await.unwrap();
@@ -33,7 +33,7 @@ fn carol() -> Account {
         disabled: false,
         grants: "viewer".parse().unwrap(),
         created: NOW,
-        directory: Some(InDirectory { id: id("a"), checked: NOW }),
+        directory: Some(InDirectory::of(Realm::Directory, id("a"), NOW)),
         factor: false,
     }
 }
@@ -49,7 +49,7 @@ pub(super) async fn people_of_a_directory_are_found_and_looked_up_again<K>(fresh
     assert!(store.account_in_directory(&id("b")).await.unwrap().is_none());
     // Nobody is looked up who can do nothing anyway.
     let later = NOW.after(Seconds::new(10));
-    assert!(store.unchecked(later, later, 10).await.unwrap().is_empty());
+    assert!(store.unchecked(Realm::Directory, later, later, 10).await.unwrap().is_empty());
     let session = StoredSession {
         id: crate::auth::token::TokenId::parse("0123456789abcdef").unwrap(),
         owner: carol.name.clone(),
@@ -58,13 +58,23 @@ pub(super) async fn people_of_a_directory_are_found_and_looked_up_again<K>(fresh
         expires: later,
     };
     store.save_session(&session, &Digest::of(b"s")).await.unwrap();
-    assert_eq!(store.unchecked(later, later, 10).await.unwrap()[0].name, carol.name);
-    assert!(store.unchecked(NOW, NOW, 10).await.unwrap().is_empty(), "it was asked then");
+    assert_eq!(
+        store.unchecked(Realm::Directory, later, later, 10).await.unwrap()[0].name,
+        carol.name
+    );
+    assert!(
+        store.unchecked(Realm::Directory, NOW, NOW, 10).await.unwrap().is_empty(),
+        "it was asked then"
+    );
     store.mark_checked(&id("a"), later).await.unwrap();
-    assert!(store.unchecked(later, later, 10).await.unwrap().is_empty());
+    assert!(store.unchecked(Realm::Directory, later, later, 10).await.unwrap().is_empty());
     let (_, owner) = store.session(&Digest::of(b"s")).await.unwrap().unwrap();
     assert_eq!(owner.directory.unwrap().checked, later);
-    assert_eq!(store.unchecked(NOW, NOW, 10).await.unwrap().len(), 1, "a clock was wrong");
+    assert_eq!(
+        store.unchecked(Realm::Directory, NOW, NOW, 10).await.unwrap().len(),
+        1,
+        "a clock was wrong"
+    );
     let mut locked = carol.clone();
     locked.disabled = true;
     store.save_account(&locked, &note).await.unwrap();
