@@ -44,6 +44,8 @@ impl OidcError {
         match self {
             Self::Refused(why) => why.name().to_owned(),
             Self::Stranger => "no such sign-in is under way".to_owned(),
+            Self::Answer(what) => format!("answer refused: {what}"),
+            Self::Said(what) | Self::Over(what) => format!("says: {what}"),
             other => other.to_string(),
         }
     }

@@ -21,4 +21,4 @@ pub use probe::Findings;
 pub use provider::{Provider, Returned, Vouched};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
