@@ -24,14 +24,9 @@ pub(super) fn run(command: &Command, config: Config, ui: &Ui) -> anyhow::Result<
     for note in &found.notes {
         ui.line(format_args!("note: {note}"));
     }
-    for fault in &found.faults {
-        ui.line(format_args!("wrong: {fault}"));
+    if !found.faults.is_empty() {
+        bail!("nobody can sign in by this provider:\n{}", found.faults.join("\n"));
     }
-    match found.faults.len() {
-        0 => {
-            ui.line(format_args!("people can sign in by it, as far as its documents say"));
-            Ok(())
-        }
-        many => bail!("nobody can sign in by this provider: {many} faults"),
-    }
+    ui.line(format_args!("people can sign in by it, as far as its documents say"));
+    Ok(())
 }

@@ -159,7 +159,7 @@ fn a_person_comes_in_by_their_groups_once_and_goes_with_them() -> anyhow::Result
     ensure!(status(&come) == 200, "{}", come.text()?);
     assert!(come.text()?.contains("url=/me\""));
     let me = nora_here.get(&format!("{}/me", world.console))?.text()?;
-    assert!(me.contains("nora@example.org") && me.contains("editor, reimager"), "{me}");
+    assert!(me.contains("nora@example.org") && me.contains("reimager, editor"), "{me}");
     // Whoever has a copy of the cookies of before, and the way back, comes too late.
     *other.jar.borrow_mut() = cookies;
     assert_eq!(status(&other.get(&back)?), 400, "replayed");
