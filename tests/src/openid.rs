@@ -1,51 +1,26 @@
 //! A real OpenID provider for tests: the npm package `oidc-provider`, with a script of ours.
-//!
-//! npm fetches what the lock file pins, byte by byte, once into the user's cache.
 
-use crate::{run, run::Background, serial::Serial, server::listening_port};
-use anyhow::{Context, ensure};
+use crate::{
+    lab::{self, Lab},
+    run::Background,
+    serial::Serial,
+    server::listening_port,
+};
+use anyhow::Context;
 use bootmint_ipxe_src::cache::Cache;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-use xtask::{deps::on_path, qemu::CommandLine};
+use xtask::{openid_provider, qemu::CommandLine};
 
-const PACKAGE: &str = include_str!("../fixtures/openid/package.json");
-const LOCK: &str = include_str!("../fixtures/openid/package-lock.json");
 const SCRIPT: &str = include_str!("../fixtures/openid/provider.mjs");
-/// How long npm may take, in seconds.
-const LIMIT: &str = "120";
 /// What stands before the address in the line that says that the provider listens.
 const LISTENING: &str = "provider address=127.0.0.1:";
 /// The secret of the one client.
 pub const SECRET: &str = "a secret of client and provider alone";
-
-/// The folder with the packages, from the cache after the first time.
-fn packages(cache: &Cache) -> anyhow::Result<PathBuf> {
-    ensure!(on_path("node").is_some(), "node is not installed (package nodejs on Debian)");
-    let digest: String =
-        Sha256::digest(LOCK).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let folder = cache.download().join(format!("openid-provider-{digest}"));
-    let _lock = cache.lock("openid-provider", || ())?;
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    ensure!(on_path("npm").is_some(), "npm is not installed (package npm on Debian)");
-    fs::create_dir_all(cache.download()).context("making the cache's folder")?;
-    let stage = tempfile::Builder::new().prefix("openid-").tempdir_in(cache.download())?;
-    fs::write(stage.path().join("package.json"), PACKAGE)?;
-    fs::write(stage.path().join("package-lock.json"), LOCK)?;
-    let prefix = stage.path().to_str().context("the cache's path is no text")?;
-    let quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
-    run::tool("timeout", [&[LIMIT, "npm", "ci", "--prefix", prefix], &quiet[..]].concat())
-        .context("getting oidc-provider from the npm registry")?;
-    fs::rename(stage.keep(), &folder).context("putting oidc-provider into the cache")?;
-    Ok(folder)
-}
 
 /// A running provider, which ends when this is dropped.
 #[derive(Debug)]
@@ -69,11 +44,17 @@ pub struct Manner {
 }
 
 impl Provider {
-    /// Starts one whose only client is the console at that address. An error if there is no node
-    /// or its packages cannot be had: nothing of the project is at fault then.
-    pub fn start(folder: &Path, console: &str, manner: Manner, log: &Path) -> anyhow::Result<Self> {
-        let packages = packages(&Cache::open(None)?)?;
-        let folder = folder.join("openid");
+    /// Starts one whose only client is the console at that address; none, said loudly, where node
+    /// or the packages cannot be had.
+    pub fn start(lab: &Lab, console: &str, manner: Manner) -> anyhow::Result<Option<Self>> {
+        let packages = match openid_provider::packages(&Cache::open(None)?) {
+            Ok(packages) => packages,
+            Err(error) => {
+                lab::skip("sign-in by OpenID Connect", &format!("no provider: {error:#}"));
+                return Ok(None);
+            }
+        };
+        let folder = lab.folder().join("openid");
         fs::create_dir_all(&folder)?;
         let (ca, certificate, key) = certificates(&folder)?;
         let people = folder.join("people.json");
@@ -92,10 +73,10 @@ impl Provider {
         let args = ["-C".into(), packages.into(), "node".into(), script.into(), settings.into()];
         let line = CommandLine { program: "env", args: args.to_vec() };
         let (process, output) = Background::start(&line)?;
-        let output = Serial::read(output, log)?;
+        let output = Serial::read(output, &lab.log("provider"))?;
         let port = listening_port(&output, LISTENING).context("starting the provider")?;
         let issuer = format!("https://127.0.0.1:{port}");
-        Ok(Self { issuer, ca, people, _process: process, _output: output })
+        Ok(Some(Self { issuer, ca, people, _process: process, _output: output }))
     }
 
     /// Lets these people be known, and no others: `{ID: {login, word, name, shown, groups}}`.

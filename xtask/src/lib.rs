@@ -15,6 +15,7 @@ pub mod hosts;
 pub mod images;
 pub mod isolinux;
 mod netbox;
+pub mod openid_provider;
 pub mod qemu;
 pub mod secureboot;
 pub mod sign;

@@ -5,7 +5,7 @@ use super::{
     AuthError, SessionKey, UserName,
     accounts::note,
     directory::BATCH,
-    oidc::{FlowKey, OidcError, Provider, Returned, Vouched},
+    oidc::{FlowKey, OidcError, Provider, Renewed, Returned, Vouched},
     sign_in::pause,
 };
 use crate::{
@@ -163,19 +163,18 @@ impl App {
         let Some(refresh) = place.refresh.as_ref().and_then(|one| key.open(&place.id, one)) else {
             return self.sign_out_person(&account, place, "what it gave cannot be read", now).await;
         };
-        let (standing, next) = match provider.renew(&refresh, &place.id, now).await {
-            Ok(answer) => answer,
-            Err(error) if error.is_outage() => return Err(error.into()),
-            Err(error) => {
-                return self.sign_out_person(&account, place, &error.detail(), now).await;
+        let standing = match provider.renew(&refresh, &place.id, now).await {
+            Ok(Renewed { standing, refresh: next }) => {
+                // Kept first: the old one may be spent.
+                let sealed = match next {
+                    Some(next) => key.seal(&place.id, &next)?,
+                    None => place.refresh.clone(),
+                };
+                self.store().keep_refresh(&place.id, sealed.as_ref()).await?;
+                standing
             }
+            Err(error) => Err(error),
         };
-        // Kept first: the old one may be spent.
-        let sealed = match next {
-            Some(next) => key.seal(&place.id, &next)?,
-            None => place.refresh.clone(),
-        };
-        self.store().keep_refresh(&place.id, sealed.as_ref()).await?;
         match standing {
             Ok(person) if person.name == account.name.as_str() => {
                 let different = person.grants != account.grants;
@@ -183,7 +182,15 @@ impl App {
                 Ok(different)
             }
             Ok(person) => self.end_person(account, &format!("is {} now", person.name), now).await,
-            Err(why) => self.end_person(account, why.name(), now).await,
+            Err(OidcError::Refused(why)) => self.end_person(account, why.name(), now).await,
+            Err(OidcError::Over(why)) => self.sign_out_person(&account, place, &why, now).await,
+            Err(error) if error.is_outage() => Err(error.into()),
+            // One person's trouble is not everybody's. What is not known of them for long counts
+            // no more.
+            Err(error) => {
+                tracing::error!(account = %account.name, %error, "not looked up again");
+                Ok(false)
+            }
         }
     }
 

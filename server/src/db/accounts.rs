@@ -355,6 +355,11 @@ impl Store {
         tx.execute("DELETE FROM api_tokens WHERE expires < $1", [before.into()]).await?;
         tx.execute("DELETE FROM sessions WHERE expires < $1", [before.into()]).await?;
         tx.execute("DELETE FROM replies WHERE at < $1", [before.into()]).await?;
+        // Nobody is asked about who can do nothing here.
+        let sql = "UPDATE directory_people SET refresh = NULL WHERE refresh IS NOT NULL \
+                   AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = directory_people.owner) \
+                   AND NOT EXISTS (SELECT 1 FROM api_tokens t WHERE t.owner = directory_people.owner)";
+        tx.execute(sql, []).await?;
         tx.commit().await
     }
 

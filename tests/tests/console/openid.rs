@@ -1,9 +1,9 @@
 //! Somebody of a real OpenID provider signs in by its own page, and is out when it says so.
 
-use crate::desk::Desk;
+use crate::{desk::Desk, pages::Inspector};
 use anyhow::Context;
 use bootmint_tests::{
-    lab,
+    lab::Lab,
     openid::{Manner, Provider, SECRET},
     server::Site,
 };
@@ -45,24 +45,13 @@ pub(crate) fn join(site: &Site, provider: &Provider, console: &str) -> anyhow::R
     site.put("bootmint.toml", format!("{config}\n{section}"))
 }
 
-/// The provider; none, said loudly, where it cannot be had.
-pub(crate) fn provider(lab: &lab::Lab, console: &str, manner: Manner) -> Option<Provider> {
-    match Provider::start(lab.folder(), console, manner, &lab.log("provider")) {
-        Ok(provider) => Some(provider),
-        Err(error) => {
-            lab::skip("sign-in by OpenID Connect", &format!("no provider: {error:#}"));
-            None
-        }
-    }
-}
-
 #[test]
 fn somebody_signs_in_by_the_providers_page_and_out_there_too() -> anyhow::Result<()> {
-    let Some(lab) = lab::Lab::with("console-openid-provider", &[])? else { return Ok(()) };
+    let Some(lab) = Lab::with("console-openid-provider", &[])? else { return Ok(()) };
     let port = free_port()?;
     let console = format!("http://127.0.0.1:{port}");
     let manner = Manner { in_token: true, refresh: true };
-    let Some(provider) = provider(&lab, &console, manner) else { return Ok(()) };
+    let Some(provider) = Provider::start(&lab, &console, manner)? else { return Ok(()) };
     provider.know(&nora(&["reimagers"]))?;
     let listen = format!("BOOTMINT_CONSOLE__LISTEN=127.0.0.1:{port}");
     let prepare = |site: &Site| join(site, &provider, &console);
@@ -71,6 +60,9 @@ fn somebody_signs_in_by_the_providers_page_and_out_there_too() -> anyhow::Result
     let browser = &desk.browser;
     desk.go("/import")?;
     browser.reads("#provider", "Sign in at Example")?;
+    let inspector = Inspector::new(&desk)?;
+    inspector.inspect("the sign-in page with a provider")?;
+    inspector.conclude();
     browser.click("#provider")?;
     for (word, heard) in [("wrong", false), ("correct horse", true)] {
         browser.reads("h1", "Who are you?")?;

@@ -1,6 +1,6 @@
 //! Sign-in by a real OpenID provider, request by request.
 
-use crate::openid::{free_port, join, nora, provider};
+use crate::openid::{free_port, join, nora};
 use anyhow::{Context, ensure};
 use bootmint_tests::{
     lab::Lab,
@@ -38,7 +38,7 @@ impl World {
         let Some(lab) = Lab::with(name, &[])? else { return Ok(None) };
         let port = free_port()?;
         let console = format!("http://127.0.0.1:{port}");
-        let Some(provider) = provider(&lab, &console, manner) else { return Ok(None) };
+        let Some(provider) = Provider::start(&lab, &console, manner)? else { return Ok(None) };
         let program = Path::new(env!("CARGO_BIN_EXE_bootmint-tested"));
         let site = Site::init(program, &lab.folder().join("site"), &[])?;
         join(&site, &provider, &console)?;

@@ -70,7 +70,12 @@ impl Http {
         let trouble = |error: reqwest::Error| NoAnswer(words(&error, &host));
         let ask = self.client.request(parts.method, url).headers(parts.headers).body(body);
         let mut answer = ask.send().await.map_err(trouble)?;
-        let mut response = http::Response::builder().status(answer.status());
+        // What stands before the provider may answer so while it is away: that is no "no".
+        let status = answer.status();
+        if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
+            return Err(NoAnswer(format!("{host} answered {status}")));
+        }
+        let mut response = http::Response::builder().status(status);
         if let Some(kind) = answer.headers().get(http::header::CONTENT_TYPE) {
             response = response.header(http::header::CONTENT_TYPE, kind);
         }

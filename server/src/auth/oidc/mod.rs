@@ -18,7 +18,7 @@ pub use config::{CALLBACK, NoOidc, OidcConfig, RawOidc};
 pub use error::OidcError;
 pub use flow::FlowKey;
 pub use probe::Findings;
-pub use provider::{Provider, Returned, Vouched};
+pub use provider::{Provider, Renewed, Returned, Vouched};
 
 #[cfg(test)]
 pub(crate) mod tests;

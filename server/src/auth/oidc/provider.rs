@@ -10,7 +10,7 @@ use super::{
     token::{Expected, Fault},
 };
 use crate::{
-    auth::ldap::{Person, Refusal},
+    auth::ldap::{Person, PersonId, Refusal},
     time::Timestamp,
     tls::TrustError,
 };
@@ -39,6 +39,9 @@ const REST: Duration = Duration::from_secs(3);
 const KEYS: Duration = Duration::from_secs(30);
 /// The longest text that it may give for later, in bytes.
 const MAX_REFRESH: usize = 16 << 10;
+
+/// What it says to what it gave for later and takes no more (RFC 6749, section 5.2).
+const OVER: &str = "invalid_grant";
 
 /// A client that knows where to send people and where to ask.
 type Client = CoreClient<
@@ -74,6 +77,15 @@ pub struct Vouched {
     /// Who.
     pub person: Person,
     /// What it gave to be asked with later, if anything.
+    pub refresh: Option<String>,
+}
+
+/// What the provider says when it is asked again about somebody.
+#[derive(Debug)]
+pub struct Renewed {
+    /// How they stand.
+    pub standing: Result<Person, OidcError>,
+    /// What it gave to be asked with next; nothing if that stays the same.
     pub refresh: Option<String>,
 }
 
@@ -264,9 +276,9 @@ impl Provider {
     pub async fn renew(
         &self,
         refresh: &str,
-        before: &crate::auth::ldap::PersonId,
+        before: &PersonId,
         now: Timestamp,
-    ) -> Result<(Result<Person, Refusal>, Option<String>), OidcError> {
+    ) -> Result<Renewed, OidcError> {
         let known = self.known().await?;
         let ask = self.http.sender();
         let answer = self
@@ -275,26 +287,33 @@ impl Provider {
             .request_async(&ask)
             .await
             .map_err(|error| match trouble(&error) {
-                OidcError::Said(what) => OidcError::Over(what),
+                // All else, such as another secret, is not about this person.
+                OidcError::Said(what) if what.starts_with(OVER) => OidcError::Over(what),
                 other => other,
             })?;
-        let next = self::next(&answer);
+        let standing = self.standing(&answer, &known, before, now).await;
+        Ok(Renewed { standing, refresh: next(&answer) })
+    }
+
+    async fn standing(
+        &self,
+        answer: &CoreTokenResponse,
+        known: &Known,
+        before: &PersonId,
+        now: Timestamp,
+    ) -> Result<Person, OidcError> {
         let mut claims = match answer.id_token() {
-            Some(token) => self.checked(token, &known, None, now).await?,
+            Some(token) => self.checked(token, known, None, now).await?,
             None => Claims::new(),
         };
         if !claims::are_whole(&claims, &self.config) {
-            claims = self.asked(claims, &answer, &known).await?;
+            claims = self.asked(claims, answer, known).await?;
         }
         let subject = claims.get("sub").and_then(serde_json::Value::as_str).unwrap_or_default();
-        if crate::auth::ldap::PersonId::of_subject(&self.config.issuer, subject) != *before {
+        if PersonId::of_subject(&self.config.issuer, subject) != *before {
             return Err(OidcError::Over("it speaks of somebody else".to_owned()));
         }
-        match claims::person(&claims, &self.config) {
-            Ok(person) => Ok((Ok(person), next)),
-            Err(OidcError::Refused(why)) => Ok((Err(why), next)),
-            Err(error) => Err(error),
-        }
+        claims::person(&claims, &self.config)
     }
 
     async fn checked(

@@ -78,8 +78,12 @@ pub(super) async fn people_of_a_provider_are_asked_about_by_one_replica<K>(fresh
     assert!(store.claim_person(&id("a"), NOW).await.unwrap(), "a clock was wrong");
     store.keep_refresh(&id("a"), Some(&sealed)).await.unwrap();
     assert!(store.claim_person(&id("a"), later).await.unwrap(), "the claim was over");
-    store.keep_refresh(&id("a"), None).await.unwrap();
-    assert_eq!(due(Realm::Openid).await, 0);
+    store.forget_accounts(NOW).await.unwrap();
+    assert_eq!(due(Realm::Openid).await, 1, "there is a session yet");
+    store.remove_sessions_of(&eve.name).await.unwrap();
+    store.forget_accounts(NOW).await.unwrap();
+    let found = store.account(&eve.name).await.unwrap().unwrap();
+    assert_eq!(found.directory.unwrap().refresh, None);
 }
 
 fn carol() -> Account {

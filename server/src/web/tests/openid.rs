@@ -211,9 +211,12 @@ async fn a_lost_group_counts_and_so_does_a_provider_that_vouches_no_longer() {
 
     let cookie = sign_in(&desk, &hostile, json!({})).await.unwrap();
     let alice = with(&desk, cookie);
+    // What is wrong with this server's own secret is not about her.
+    hostile.refuse("invalid_client");
+    assert_eq!(desk.app.recheck_openid(late(70)).await.unwrap(), 0);
     assert_eq!(alice.get("/fleet").await.status, 200);
     hostile.refuse("invalid_grant");
-    assert_eq!(desk.app.recheck_openid(late(70)).await.unwrap(), 1);
+    assert_eq!(desk.app.recheck_openid(late(140)).await.unwrap(), 1);
     assert_eq!(alice.get("/fleet").await.header("location"), "/sign-in?next=/fleet");
     let row = rows(&desk, "sign-out").await.pop().unwrap();
     assert!(row.detail.contains("alice") && row.detail.contains("invalid_grant"), "{}", row.detail);
