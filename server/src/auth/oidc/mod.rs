@@ -4,6 +4,7 @@
 //! ID token. Nothing that the browser carries is believed before the token's signature, issuer,
 //! audience, time and nonce are checked.
 
+mod ask;
 mod claims;
 mod config;
 mod error;
@@ -14,11 +15,12 @@ mod probe;
 mod provider;
 mod token;
 
+pub use ask::{Renewed, Returned, Vouched};
 pub use config::{CALLBACK, NoOidc, OidcConfig, RawOidc};
 pub use error::OidcError;
 pub use flow::FlowKey;
 pub use probe::Findings;
-pub use provider::{Provider, Renewed, Returned, Vouched};
+pub use provider::Provider;
 
 #[cfg(test)]
 pub(crate) mod tests;
