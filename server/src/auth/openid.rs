@@ -128,7 +128,7 @@ impl App {
             return Err(OidcError::Refused(super::ldap::Refusal::LockedHere).into());
         }
         let sealed = match refresh {
-            Some(refresh) => self.config().seal_key.seal(&person.id, &refresh)?,
+            Some(refresh) => self.config().refresh_key.seal(&person.id, &refresh)?,
             None => None,
         };
         self.store().keep_refresh(&person.id, sealed.as_ref()).await?;
@@ -159,7 +159,7 @@ impl App {
         place: &InDirectory,
         now: Timestamp,
     ) -> Result<bool, AuthError> {
-        let key = &self.config().seal_key;
+        let key = &self.config().refresh_key;
         let Some(refresh) = place.refresh.as_ref().and_then(|one| key.open(&place.id, one)) else {
             return self.sign_out_person(&account, place, "what it gave cannot be read", now).await;
         };

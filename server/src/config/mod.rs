@@ -17,7 +17,7 @@ use crate::{
         factor::FactorKey,
         ldap::{DirectoryConfig, RawDirectory},
         oidc::{OidcConfig, RawOidc},
-        seal::SealKey,
+        seal::RefreshKey,
     },
     db::{Address, NoAddress},
     images::LinkKey,
@@ -173,7 +173,7 @@ pub struct Config {
     /// The OpenID provider by which people sign in.
     pub oidc: Option<OidcConfig>,
     /// What is encrypted with that it gives for later.
-    pub seal_key: SealKey,
+    pub refresh_key: RefreshKey,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
@@ -359,7 +359,7 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .ok_or_else(|| value("the token key makes no key for links"))?,
         factor_key: FactorKey::derive(key.as_bytes())
             .ok_or_else(|| value("the token key makes no key for second factors"))?,
-        seal_key: SealKey::derive(key.as_bytes())
+        refresh_key: RefreshKey::derive(key.as_bytes())
             .ok_or_else(|| value("the token key makes no key for what is encrypted"))?,
         token_key: TokenKey::new(key.as_bytes())
             .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
