@@ -14,6 +14,7 @@ pub mod images;
 pub mod installer;
 pub mod iscsi;
 pub mod lab;
+pub mod openid;
 pub mod run;
 pub mod serial;
 pub mod server;

@@ -3,6 +3,7 @@
 use crate::{
     axe,
     deps::{self, Task},
+    openid_provider,
     ui::Ui,
 };
 use anyhow::Context;
@@ -50,7 +51,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         ui.note(format_args!("ci: {name}: passed in {:.0} s", start.elapsed().as_secs_f64()));
     }
     // Last, so that nobody overlooks it: the test runner keeps the output of tests that pass.
-    for skipped in [uncompiled, unchecked(&cache)].into_iter().flatten() {
+    for skipped in [uncompiled, unchecked(&cache), unprovided(&cache)].into_iter().flatten() {
         ui.warn(skipped);
     }
     Ok(())
@@ -64,6 +65,14 @@ fn uncompiled(cache: &Cache) -> anyhow::Result<Option<&'static str>> {
         "SKIPPED: nothing was compiled, all boots ran on the distribution's iPXE: its source is \
          not in the cache (cargo xtask source fetch, or source import)",
     ))
+}
+
+/// What was not tested without an OpenID provider, which the tests fetch; in one sentence.
+fn unprovided(cache: &Cache) -> Option<&'static str> {
+    (!openid_provider::is_kept(cache)).then_some(
+        "SKIPPED: nobody signed in by a real OpenID provider: oidc-provider could not be had from \
+         the npm registry, or there is no node to run it",
+    )
 }
 
 /// What was not tested without axe-core, which the tests fetch; in one sentence.

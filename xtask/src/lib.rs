@@ -14,6 +14,7 @@ pub mod firmware;
 pub mod hosts;
 pub mod images;
 pub mod isolinux;
+pub mod openid_provider;
 pub mod qemu;
 pub mod secureboot;
 pub mod sign;

@@ -10,7 +10,7 @@ use crate::{
     auth::{
         Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId,
     },
-    db::{Account, StoredToken},
+    db::{Account, Realm, StoredToken},
     time::{Seconds, Timestamp},
 };
 use axum::{
@@ -216,8 +216,10 @@ pub(crate) struct UserView {
     pub(crate) name: String,
     /// A program's account has tokens and no password.
     pub(crate) program: bool,
-    /// Whether it is the directory's, which decides its roles.
+    /// Whether it is the directory's or the identity provider's, which decides its roles.
     pub(crate) directory: bool,
+    /// Whether it is the identity provider's.
+    pub(crate) openid: bool,
     /// Whether its password must be changed at the next sign-in.
     pub(crate) one_time: bool,
     pub(crate) locked: bool,
@@ -233,6 +235,7 @@ impl UserView {
             name: account.name.to_string(),
             program: account.password.is_none() && account.directory.is_none(),
             directory: account.directory.is_some(),
+            openid: account.is_of(Realm::Openid),
             one_time: account.one_time,
             locked: account.disabled,
             factor: account.factor,

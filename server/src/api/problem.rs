@@ -2,7 +2,7 @@
 
 use crate::{
     app::AppError,
-    auth::{AuthError, Permission},
+    auth::{AuthError, Permission, oidc::OidcError},
     boot::{chain, status},
     db::DbError,
     seal::SealError,
@@ -143,8 +143,12 @@ impl From<DbError> for Problem {
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
-        let status = match error {
+        let error = match error {
             AuthError::Db(error) => return error.into(),
+            error => error,
+        };
+        let status = match &error {
+            AuthError::Db(_) => StatusCode::INTERNAL_SERVER_ERROR,
             AuthError::Random(_) => StatusCode::INTERNAL_SERVER_ERROR,
             AuthError::Wrong | AuthError::Refused(_) | AuthError::WrongCode => {
                 StatusCode::UNAUTHORIZED
@@ -155,6 +159,12 @@ impl From<AuthError> for Problem {
                 StatusCode::NOT_FOUND
             }
             AuthError::Directory(_) => StatusCode::SERVICE_UNAVAILABLE,
+            AuthError::Openid(error) if error.is_outage() => {
+                // All that is known of it is for the person, too.
+                return Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
+            }
+            AuthError::Openid(OidcError::Refused(_)) => StatusCode::FORBIDDEN,
+            AuthError::Openid(_) => StatusCode::BAD_REQUEST,
             AuthError::Exists(_)
             | AuthError::HasFactor(_)
             | AuthError::Program(_)

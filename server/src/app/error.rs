@@ -24,7 +24,7 @@ pub enum AppError {
     /// A profile is missing or wrong.
     #[error(transparent)]
     Profile(#[from] ProfileError),
-    /// The directory cannot be trusted.
+    /// The directory, or the OpenID provider, cannot be trusted.
     #[error(transparent)]
     Directory(#[from] TrustError),
     /// A secret is not sealed or opened.

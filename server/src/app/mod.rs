@@ -26,7 +26,7 @@ pub use orders::{Order, Text};
 pub use webhooks::Delivery;
 
 use crate::{
-    auth::ldap::Directory,
+    auth::{ldap::Directory, oidc::Provider},
     config::Config,
     db::Store,
     images::Shelf,
@@ -56,6 +56,7 @@ pub struct App {
     shelf: Arc<Shelf>,
     metrics: Metrics,
     directory: Option<Directory>,
+    openid: Option<Provider>,
     closing: watch::Sender<bool>,
 }
 
@@ -66,8 +67,9 @@ impl App {
         let store = Store::open(&config.database, config.connections).await?;
         let shelf = Arc::new(Shelf::new(&config.templates));
         let directory = config.directory.clone().map(Directory::new).transpose()?;
+        let openid = config.oidc.clone().map(Provider::new).transpose()?;
         let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
-        Ok(Self { config, profiles, store, shelf, metrics, directory, closing })
+        Ok(Self { config, profiles, store, shelf, metrics, directory, openid, closing })
     }
 
     /// The configuration.
@@ -88,6 +90,11 @@ impl App {
     /// The directory by which people sign in, if there is one.
     pub fn directory(&self) -> Option<&Directory> {
         self.directory.as_ref()
+    }
+
+    /// The OpenID provider by which people sign in, if there is one.
+    pub fn openid(&self) -> Option<&Provider> {
+        self.openid.as_ref()
     }
 
     /// Ends the answers that never end by themselves, since the server stops.

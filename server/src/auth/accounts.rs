@@ -3,6 +3,7 @@
 use super::{
     Grants, Password, Principal, UserName,
     ldap::{DirectoryError, Refusal},
+    oidc::OidcError,
     password::PasswordError,
     token::{ApiToken, TokenId},
 };
@@ -41,8 +42,14 @@ pub enum AuthError {
     /// The directory gave no answer.
     #[error("the directory cannot be asked now: try again later, or use a local account")]
     Directory(#[source] DirectoryError),
-    /// The directory decides this.
-    #[error("the account \"{0}\" is the directory's: its password and roles are changed there")]
+    /// The OpenID provider lets somebody not in.
+    #[error(transparent)]
+    Openid(#[from] OidcError),
+    /// The directory, or the OpenID provider, decides this.
+    #[error(
+        "the account \"{0}\" is the directory's or identity provider's: its password and roles are \
+         changed there"
+    )]
     OfDirectory(UserName),
     /// Too many tries.
     #[error("too many tries: wait until {0}")]

@@ -1,5 +1,5 @@
-//! Accounts of people who sign in by the directory: made when they come, kept as the directory
-//! has them, and worth nothing when it has not been asked for too long.
+//! Accounts of people who sign in by the directory or the OpenID provider: made when they come,
+//! kept as it has them, and worth nothing when it has not been asked for too long.
 
 use super::{
     AuthError, Password, UserName,
@@ -8,29 +8,47 @@ use super::{
 };
 use crate::{
     app::App,
-    db::{Account, Actor, InDirectory},
-    time::Timestamp,
+    db::{Account, Actor, InDirectory, Realm},
+    time::{Seconds, Timestamp},
 };
 
-/// The name of their changes in the audit log.
-const EVENT: &str = "directory-account";
 /// How many people are looked up at a time.
-const BATCH: i64 = 100;
+pub(super) const BATCH: i64 = 100;
+
+/// The name of their changes in the audit log.
+const fn event(realm: Realm) -> &'static str {
+    match realm {
+        Realm::Directory => "directory-account",
+        Realm::Openid => "openid-account",
+    }
+}
 
 impl App {
     /// Whether somebody may do at `now` what the account grants.
     pub(super) fn counts(&self, account: &Account, now: Timestamp) -> bool {
-        let fresh = match (&account.directory, self.directory()) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(person), Some(directory)) => {
-                let config = directory.config();
+        let fresh = account.directory.as_ref().is_none_or(|person| {
+            self.patience(person).is_some_and(|(recheck, lasts)| {
                 // A clock that was wrong once must not keep anybody in.
-                let sane = person.checked <= now.after(config.recheck);
-                sane && now < person.checked.after(config.offline) && !account.grants.is_empty()
-            }
-        };
+                let sane = person.checked <= now.after(recheck);
+                sane && now < person.checked.after(lasts) && !account.grants.is_empty()
+            })
+        });
         fresh && !account.disabled
+    }
+
+    /// After how long somebody is looked up again, and how long they count after it was done;
+    /// nothing if there is nobody to ask.
+    fn patience(&self, person: &InDirectory) -> Option<(Seconds, Seconds)> {
+        match person.realm {
+            Realm::Directory => self.directory().map(|directory| {
+                let config = directory.config();
+                (config.recheck, config.offline)
+            }),
+            Realm::Openid => self.openid().map(|provider| {
+                let config = provider.config();
+                (config.recheck, config.lasts(person.refresh.is_some()))
+            }),
+        }
     }
 
     /// The account of somebody whose password the directory takes.
@@ -50,14 +68,15 @@ impl App {
                 return Err(AuthError::Directory(error));
             }
         };
-        let account = self.adopt(&person, actor, now).await?;
+        let account = self.adopt(&person, Realm::Directory, actor, now).await?;
         if account.disabled { Err(AuthError::Refused(Refusal::LockedHere)) } else { Ok(account) }
     }
 
-    /// Makes the account what the directory says of the person.
-    async fn adopt(
+    /// Makes the account what the directory, or the provider, says of the person.
+    pub(super) async fn adopt(
         &self,
         person: &Person,
+        realm: Realm,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
@@ -70,15 +89,20 @@ impl App {
             Some(old) if old.name != name => {
                 // Tokens and sessions go with it: they are an account's, and its name is new.
                 let detail = format!("account {}: its owner is {name} now", old.name);
-                self.store().remove_account(&old.name, &note(EVENT, &detail, actor, now)).await?;
+                self.store()
+                    .remove_account(&old.name, &note(event(realm), &detail, actor, now))
+                    .await?;
                 None
             }
             known => known,
         };
         if before.is_none() {
-            self.make_room(&name, actor, now).await?;
+            self.make_room(&name, realm, actor, now).await?;
         }
-        let place = Some(InDirectory { id: person.id.clone(), checked: now });
+        let refresh =
+            before.as_ref().and_then(|account| account.directory.as_ref()?.refresh.clone());
+        let place = InDirectory { refresh, ..InDirectory::of(realm, person.id.clone(), now) };
+        let place = Some(place);
         let grants = person.grants.clone();
         let account = match before {
             Some(same) if same.grants == grants => {
@@ -87,7 +111,7 @@ impl App {
             }
             Some(other) => {
                 let detail = format!("account {name}: {grants}");
-                let note = note(EVENT, &detail, actor, now);
+                let note = note(event(realm), &detail, actor, now);
                 self.store().regrant(&person.id, &grants, now, &note).await?;
                 return Ok(Account { directory: place, grants, ..other });
             }
@@ -103,23 +127,24 @@ impl App {
             },
         };
         let detail = format!("account {name}: {}", account.grants);
-        self.store().save_account(&account, &note(EVENT, &detail, actor, now)).await?;
+        self.store().save_account(&account, &note(event(realm), &detail, actor, now)).await?;
         Ok(account)
     }
 
-    /// Lets somebody new have a name that somebody else of the directory had.
+    /// Lets somebody new have a name that somebody else of the same realm had.
     async fn make_room(
         &self,
         name: &UserName,
+        realm: Realm,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
         match self.store().account(name).await? {
             None => Ok(()),
             // Its lock would be gone with it: an administrator decides.
-            Some(other) if other.directory.is_some() && !other.disabled => {
+            Some(other) if other.is_of(realm) && !other.disabled => {
                 let detail = format!("account {name}: the name is somebody else's now");
-                self.store().remove_account(name, &note(EVENT, &detail, actor, now)).await?;
+                self.store().remove_account(name, &note(event(realm), &detail, actor, now)).await?;
                 Ok(())
             }
             Some(_) => Err(AuthError::Refused(Refusal::NameTaken)),
@@ -132,7 +157,7 @@ impl App {
         let Some(directory) = self.directory() else { return Ok(0) };
         let before = now.before(directory.config().recheck);
         let mut changed = 0_usize;
-        for account in self.store().unchecked(before, now, BATCH).await? {
+        for account in self.store().unchecked(Realm::Directory, before, now, BATCH).await? {
             let Some(person) = &account.directory else { continue };
             let standing = match directory.recheck(&person.id, now).await {
                 Ok(standing) => standing,
@@ -146,7 +171,7 @@ impl App {
             let different = match standing {
                 Standing::Good(person) if person.name == account.name.as_str() => {
                     let different = person.grants != account.grants;
-                    self.adopt(&person, &Actor::clock(), now).await?;
+                    self.adopt(&person, Realm::Directory, &Actor::clock(), now).await?;
                     different
                 }
                 Standing::Good(person) => {
@@ -161,7 +186,7 @@ impl App {
     }
 
     /// Takes from an account what it may; its tokens come back to life with its roles.
-    async fn end_person(
+    pub(super) async fn end_person(
         &self,
         account: Account,
         why: &str,
@@ -172,9 +197,9 @@ impl App {
         if had {
             let detail = format!("account {}: may nothing any more ({why})", account.name);
             let (nothing, actor) = (super::Grants::default(), Actor::clock());
-            let note = note(EVENT, &detail, &actor, now);
+            let note = note(event(person.realm), &detail, &actor, now);
             self.store().regrant(&person.id, &nothing, now, &note).await?;
-            tracing::info!(account = %account.name, why, "somebody of the directory may nothing now");
+            tracing::info!(account = %account.name, why, "somebody may nothing now");
         } else {
             self.store().mark_checked(&person.id, now).await?;
         }

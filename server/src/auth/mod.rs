@@ -3,15 +3,19 @@
 pub mod factor;
 pub mod grant;
 pub mod ldap;
+pub mod oidc;
 pub mod password;
 pub mod principal;
 pub mod roles;
+pub mod seal;
 pub mod token;
 pub mod user;
 
 mod accounts;
 mod directory;
 mod factors;
+mod groups;
+pub mod openid;
 mod sessions;
 mod sign_in;
 

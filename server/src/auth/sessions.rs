@@ -3,7 +3,7 @@
 use super::{AuthError, Credentials, Principal, UserName, accounts::note, token::TokenId};
 use crate::{
     app::App,
-    db::{Actor, StoredSession},
+    db::{Actor, Realm, StoredSession},
     secret::{Digest, NoRandom, hex, random_bytes},
     time::{Seconds, Timestamp},
 };
@@ -77,11 +77,36 @@ impl App {
         if let Some(before) = before {
             self.end_session(before, actor, now).await?;
         }
+        self.open_session(account.name, now).await
+    }
+
+    /// A new session of somebody who was let in.
+    pub(super) async fn open_session(
+        &self,
+        owner: UserName,
+        now: Timestamp,
+    ) -> Result<SessionKey, AuthError> {
         let (key, id) = (SessionKey::random()?, TokenId::random()?);
         let expires = now.after(self.config().console.longest);
-        let stored = StoredSession { id, owner: account.name, created: now, seen: now, expires };
+        let stored = StoredSession { id, owner, created: now, seen: now, expires };
         self.store().save_session(&stored, &key.digest()).await?;
         Ok(key)
+    }
+
+    /// The session that a browser came with, whether or not it counts; and whether the OpenID
+    /// provider may let its owner in again without asking them: they were not idle for too long.
+    pub async fn lapsed_session(
+        &self,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<Option<(TokenId, bool)>, AuthError> {
+        let Some((stored, account)) = self.store().session(&key.digest()).await? else {
+            return Ok(None);
+        };
+        let idle = stored.seen.after(self.config().console.idle);
+        let again =
+            account.is_of(Realm::Openid) && !account.disabled && now < stored.expires && now < idle;
+        Ok(Some((stored.id, again)))
     }
 
     /// Whose session it is, if it counts at `now`.
@@ -119,9 +144,10 @@ impl App {
         Ok(())
     }
 
-    /// Whether nobody can sign in yet: there is no account with a password, and no directory.
+    /// Whether nobody can sign in yet: there is no account with a password, no directory and no
+    /// OpenID provider.
     pub async fn has_no_people(&self) -> Result<bool, AuthError> {
-        if self.directory().is_some() {
+        if self.directory().is_some() || self.openid().is_some() {
             return Ok(false);
         }
         let accounts = self.store().accounts().await?;

@@ -51,7 +51,7 @@ pub struct SignedIn {
 
 /// How long a subject is blocked after that many tries, if at all: `free` tries cost nothing,
 /// then each doubles the time, up to `most` seconds.
-fn pause(tries: i64, free: i64, most: u32) -> Option<Seconds> {
+pub(super) fn pause(tries: i64, free: i64, most: u32) -> Option<Seconds> {
     let over = u32::try_from(tries.checked_sub(free)?).ok()?;
     (over > 0).then(|| Seconds::new(1_u32.checked_shl(over).unwrap_or(most).clamp(1, most)))
 }
@@ -117,10 +117,11 @@ impl App {
     /// How somebody came in, for the audit log: an own password beside a directory is the way for
     /// when the directory is down, and stands out.
     fn way_in(&self, account: &Account) -> &'static str {
-        match (&account.directory, self.directory()) {
-            (Some(_), _) => "by the directory",
-            (None, Some(_)) => "by a local password, beside the directory",
-            (None, None) => "",
+        match (&account.directory, self.directory(), self.openid()) {
+            (Some(_), ..) => "by the directory",
+            (None, Some(_), _) => "by a local password, beside the directory",
+            (None, None, Some(_)) => "by a local password, beside the identity provider",
+            (None, None, None) => "",
         }
     }
 

@@ -4,6 +4,7 @@ use super::{actor, ui::Ui};
 use crate::{
     app::App,
     auth::{Grant, Grants, NewToken, UserName, token::TokenId},
+    db::Realm,
     time::{Seconds, Timestamp},
 };
 use anyhow::Context;
@@ -92,6 +93,7 @@ pub(super) async fn users(command: Users, app: &App, ui: &Ui) -> anyhow::Result<
             for one in app.store().accounts().await? {
                 let kind = match (one.disabled, &one.password, one.one_time) {
                     (true, ..) => "locked",
+                    _ if one.is_of(Realm::Openid) => "openid",
                     _ if one.directory.is_some() => "directory",
                     (false, None, _) => "program",
                     (false, Some(_), true) => "one-time",

@@ -2,6 +2,7 @@
 
 use super::ui::Ui;
 use crate::{
+    auth::oidc::Provider,
     script::Profiles,
     tls::{Certificates, TlsFiles},
     webhook::Sender,
@@ -40,6 +41,10 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
     for webhook in &config.webhooks {
         Sender::new(webhook)?;
         ui.line(format_args!("webhook   {} {}", webhook.name, webhook.receiver()));
+    }
+    if let Some(oidc) = &config.oidc {
+        Provider::new(oidc.clone()).context("reading the authorities of [oidc]")?;
+        ui.line(format_args!("sign-in   {}", oidc.redirect));
     }
     ui.line(format_args!("database  {:?}", config.database));
     ui.line(format_args!("profiles  {}", names.join(", ")));

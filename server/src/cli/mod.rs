@@ -12,6 +12,7 @@ mod feed;
 mod hosts;
 mod init;
 mod lint;
+mod oidc;
 mod openapi;
 mod orders;
 mod remote;
@@ -56,6 +57,9 @@ enum Command {
     /// Tries the sign-in by the directory
     #[command(subcommand)]
     Directory(directory::Command),
+    /// Tries the sign-in by an OpenID provider
+    #[command(subcommand)]
+    Oidc(oidc::Command),
     /// Answers machines until it is told to stop
     Serve,
     /// Makes a new certificate for HTTPS, from the site's own authority
@@ -116,6 +120,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Init(args) => init::run(&args, &ui),
         Command::Config(command) => config::run(&command, &cli.config, &ui),
         Command::Directory(command) => directory::run(&command, config()?, &ui),
+        Command::Oidc(command) => oidc::run(&command, config()?, &ui),
         Command::Serve => serve::run(config()?),
         Command::Certificate(args) => certificate::run(&args, &config()?, &ui),
         Command::Hosts(command) => {

@@ -3,6 +3,7 @@
 use crate::{
     api,
     app::{App, AppError, Delivery},
+    auth::AuthError,
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     syslog::Collector,
@@ -75,7 +76,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(collector) = collector {
         running.start(ship(Arc::clone(&app), collector, running.stopped.clone()));
     }
-    if app.directory().is_some() {
+    if app.directory().is_some() || app.openid().is_some() {
         running.start(recheck(Arc::clone(&app), running.stopped.clone()));
     }
     running.console(&app, console_tls).await?;
@@ -255,23 +256,29 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     }
 }
 
-/// Looks up people of the directory again, apart from the sweeper: controllers may be slow.
+/// Looks up people of the directory and of the OpenID provider again, apart from the sweeper: those
+/// may be slow.
 async fn recheck(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut looks = tokio::time::interval(SWEEP);
     loop {
         let result = tokio::select! {
             _ = stopped.changed() => return,
-            _ = looks.tick() => app.recheck_people(Timestamp::now()),
+            _ = looks.tick() => look(&app, Timestamp::now()),
         };
-        let result = tokio::select! {
+        let results = tokio::select! {
             _ = stopped.changed() => return,
-            result = result => result,
+            results = result => results,
         };
-        if let Err(error) = result {
+        for error in results.into_iter().filter_map(Result::err) {
             let error = anyhow::Error::from(error);
             tracing::error!(error = format!("{error:#}"), "people could not be looked up again");
         }
     }
+}
+
+/// One that is down is not the other's trouble.
+async fn look(app: &App, now: Timestamp) -> [Result<usize, AuthError>; 2] {
+    [app.recheck_people(now).await, app.recheck_openid(now).await]
 }
 
 /// Tells one webhook, until it is told to stop. Each has a task of its own, so that none waits for

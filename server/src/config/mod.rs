@@ -16,6 +16,8 @@ use crate::{
     auth::{
         factor::FactorKey,
         ldap::{DirectoryConfig, RawDirectory},
+        oidc::{OidcConfig, RawOidc},
+        seal::RefreshKey,
     },
     db::{Address, NoAddress},
     images::LinkKey,
@@ -168,6 +170,10 @@ pub struct Config {
     pub guard: Guard,
     /// The directory by which people sign in.
     pub directory: Option<DirectoryConfig>,
+    /// The OpenID provider by which people sign in.
+    pub oidc: Option<OidcConfig>,
+    /// What is encrypted with that it gives for later.
+    pub refresh_key: RefreshKey,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
@@ -324,9 +330,11 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let days = u32::from(raw.limits.keep_boots_days.get());
     let tls =
         TlsFiles { certificate: folder.join(raw.tls.certificate), key: folder.join(raw.tls.key) };
+    let console = Console::check(raw.console, folder, &tls).map_err(|what| value(&what))?;
     Ok(Config {
         listen: raw.boot.listen,
-        console: Console::check(raw.console, folder, &tls).map_err(|what| value(&what))?,
+        oidc: raw.oidc.map(|raw| oidc(raw, &console, folder, file)).transpose()?,
+        console,
         listen_tls: raw.boot.listen_tls,
         listen_tftp: raw.boot.listen_tftp,
         tls,
@@ -351,6 +359,8 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .ok_or_else(|| value("the token key makes no key for links"))?,
         factor_key: FactorKey::derive(key.as_bytes())
             .ok_or_else(|| value("the token key makes no key for second factors"))?,
+        refresh_key: RefreshKey::derive(key.as_bytes())
+            .ok_or_else(|| value("the token key makes no key for what is encrypted"))?,
         token_key: TokenKey::new(key.as_bytes())
             .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
         os: raw
@@ -389,6 +399,17 @@ fn directory(
 ) -> Result<DirectoryConfig, ConfigError> {
     let password = read_private(&folder.join(raw.service_password_file()))?;
     raw.check(folder, &password)
+        .map_err(|error| ConfigError::Value { path: file.to_owned(), what: error.to_string() })
+}
+
+fn oidc(
+    raw: RawOidc,
+    console: &Console,
+    folder: &Path,
+    file: &Path,
+) -> Result<OidcConfig, ConfigError> {
+    let secret = raw.client_secret_file().map(|name| read_private(&folder.join(name)));
+    raw.check(folder, secret.transpose()?.as_deref(), console.origin.as_deref())
         .map_err(|error| ConfigError::Value { path: file.to_owned(), what: error.to_string() })
 }
 

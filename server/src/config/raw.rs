@@ -4,7 +4,7 @@ use super::{
     AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule, secrets::RawSecrets,
 };
 use crate::{
-    auth::ldap::RawDirectory,
+    auth::{ldap::RawDirectory, oidc::RawOidc},
     machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     syslog::RawSyslog,
     time::Seconds,
@@ -42,6 +42,7 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub(super) guard: Guard,
     pub(super) directory: Option<RawDirectory>,
+    pub(super) oidc: Option<RawOidc>,
     #[serde(default)]
     pub(super) limits: RawLimits,
     #[serde(default)]

@@ -127,3 +127,39 @@ fn a_directory_is_read_with_its_password() {
     std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(load(&file, []).unwrap().directory.unwrap().recheck.get(), 120);
 }
+
+#[test]
+fn an_identity_provider_is_read_with_its_secret() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, file) = made();
+    let section = "[oidc]\nissuer = \"https://login.example.org\"\nclient-id = \"bootmint\"\n\
+                   client-secret-file = \"oidc-secret\"\n\
+                   groups = [{ group = \"b\", grants = [\"viewer\"] }]\n";
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}\n{section}")).unwrap();
+    let url = || env("BOOTMINT_CONSOLE__URL", "https://bootmint.example.net");
+    assert!(matches!(load(&file, url()), Err(ConfigError::Read { .. })), "no secret file");
+    let secret = file.with_file_name("oidc-secret");
+    std::fs::write(&secret, "secret\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(load(&file, url()), Err(ConfigError::Exposed(path)) if path == secret));
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let oidc = load(&file, url()).unwrap().oidc.unwrap();
+    assert_eq!(oidc.redirect, "https://bootmint.example.net/sign-in/oidc/callback");
+    let error = load(&file, []).unwrap_err().to_string();
+    assert!(error.contains("bootmint.toml: oidc.") && error.contains("[console]"), "{error}");
+}
+
+#[test]
+fn the_examples_in_the_default_configuration_are_read() {
+    let (_folder, file) = made();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines =
+        text.lines().skip_while(|line| *line != "# [oidc]").take_while(|line| !line.is_empty());
+    let section: String =
+        lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+    let section = section.replace("client-secret-file", "#");
+    std::fs::write(&file, format!("{text}\n{section}")).unwrap();
+    let url = env("BOOTMINT_CONSOLE__URL", "https://bootmint.example.net");
+    assert_eq!(load(&file, url).unwrap().oidc.unwrap().recheck.get(), 300);
+}

@@ -2,7 +2,7 @@
 
 use super::{DbError, Note, Store, Tx, at_most_one, audit, engine::Row};
 use crate::{
-    auth::{Grants, UserName, ldap::PersonId, token::TokenId},
+    auth::{Grants, UserName, ldap::PersonId, seal::Sealed, token::TokenId},
     secret::Digest,
     time::{Seconds, Timestamp},
 };
@@ -22,19 +22,60 @@ pub struct Account {
     pub grants: Grants,
     /// When it was made.
     pub created: Timestamp,
-    /// Whose it is in the directory, if it is one of the directory's.
+    /// Whose it is elsewhere, if it is no local one: in the directory, or at the OpenID provider.
     pub directory: Option<InDirectory>,
     /// Whether its owner shows a code at the sign-in. Saving the account leaves that as it is.
     pub factor: bool,
 }
 
-/// What ties an account to somebody of the directory.
+/// Who vouches for an account that is no local one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Realm {
+    /// The directory.
+    Directory,
+    /// The OpenID provider.
+    Openid,
+}
+
+impl Realm {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Openid => "openid",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        [Self::Directory, Self::Openid].into_iter().find(|realm| realm.name() == text)
+    }
+}
+
+impl Account {
+    /// Whether that realm vouches for it.
+    pub fn is_of(&self, realm: Realm) -> bool {
+        self.directory.as_ref().is_some_and(|person| person.realm == realm)
+    }
+}
+
+/// What ties an account to somebody of the directory, or of the OpenID provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InDirectory {
+    /// Which of both.
+    pub realm: Realm,
     /// Who.
     pub id: PersonId,
-    /// When the directory was asked last.
+    /// When it was asked last.
     pub checked: Timestamp,
+    /// What the provider is asked with later, if it gave anything.
+    pub refresh: Option<Sealed>,
+}
+
+impl InDirectory {
+    /// Somebody of that realm, who was looked up at `checked`.
+    pub const fn of(realm: Realm, id: PersonId, checked: Timestamp) -> Self {
+        Self { realm, id, checked, refresh: None }
+    }
 }
 
 /// A token, without its secret.
@@ -58,7 +99,7 @@ pub struct StoredToken {
 macro_rules! columns {
     () => {
         "u.name, u.password, u.one_time, u.disabled, u.grants, u.created, d.id, d.checked, \
-         COALESCE(f.confirmed, 0)"
+         d.source, d.refresh, COALESCE(f.confirmed, 0)"
     };
 }
 pub(super) use columns;
@@ -80,11 +121,20 @@ macro_rules! tables {
 }
 pub(super) use tables;
 
+/// Accounts, and which of them.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT ", columns!(), " FROM ", tables!(), " ", $rest)
+        concat!(
+            "SELECT ",
+            $crate::db::accounts::columns!(),
+            " FROM ",
+            $crate::db::accounts::tables!(),
+            " ",
+            $rest
+        )
     };
 }
+pub(super) use select;
 
 pub(super) fn read(row: &mut Row) -> Result<Account, DbError> {
     Ok(Account {
@@ -94,15 +144,21 @@ pub(super) fn read(row: &mut Row) -> Result<Account, DbError> {
         disabled: row.int()? != 0,
         grants: row.text()?.parse().map_err(|_| DbError::Shape)?,
         created: Timestamp::from_unix(row.int()?),
-        directory: match (row.maybe_text()?, row.maybe_int()?) {
-            (Some(id), Some(checked)) => Some(InDirectory {
-                id: PersonId::parse(&id).ok_or(DbError::Shape)?,
-                checked: Timestamp::from_unix(checked),
-            }),
-            _ => None,
-        },
+        directory: read_place(row)?,
         factor: row.int()? != 0,
     })
+}
+
+fn read_place(row: &mut Row) -> Result<Option<InDirectory>, DbError> {
+    let (id, checked) = (row.maybe_text()?, row.maybe_int()?);
+    let (realm, refresh) = (row.maybe_text()?, row.maybe_text()?);
+    let (Some(id), Some(checked), Some(realm)) = (id, checked, realm) else { return Ok(None) };
+    Ok(Some(InDirectory {
+        realm: Realm::parse(&realm).ok_or(DbError::Shape)?,
+        id: PersonId::parse(&id).ok_or(DbError::Shape)?,
+        checked: Timestamp::from_unix(checked),
+        refresh: refresh.map(Sealed::stored),
+    }))
 }
 
 fn read_token(row: &mut Row) -> Result<StoredToken, DbError> {
@@ -182,62 +238,18 @@ impl Store {
         tx.execute("DELETE FROM directory_people WHERE owner = $1", [name.into()]).await?;
         if let Some(person) = &account.directory {
             tx.execute(
-                "INSERT INTO directory_people (owner, id, checked) VALUES ($1, $2, $3)",
-                [name.into(), person.id.as_str().into(), person.checked.as_unix().into()],
+                "INSERT INTO directory_people (owner, id, checked, source, refresh) \
+                 VALUES ($1, $2, $3, $4, $5)",
+                [
+                    name.into(),
+                    person.id.as_str().into(),
+                    person.checked.as_unix().into(),
+                    person.realm.name().into(),
+                    person.refresh.as_ref().map(|sealed| sealed.as_str().to_owned()).into(),
+                ],
             )
             .await?;
         }
-        tx.commit().await
-    }
-
-    /// The account of somebody of the directory.
-    pub async fn account_in_directory(&self, id: &PersonId) -> Result<Option<Account>, DbError> {
-        let rows = self.engine.query(select!("WHERE d.id = $1"), [id.as_str().into()]).await?;
-        at_most_one(rows).map(|mut row| read(&mut row)).transpose()
-    }
-
-    /// Accounts of the directory that it was not asked about since `before`, and that have a
-    /// session or a token: no more than `limit`, the longest ago first.
-    pub async fn unchecked(
-        &self,
-        before: Timestamp,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<Account>, DbError> {
-        // What was asked later than now was asked by a clock that was wrong.
-        let sql = select!(
-            "WHERE (d.checked < $1 OR d.checked > $2) AND (EXISTS (SELECT 1 FROM sessions s WHERE s.owner = u.name) \
-             OR EXISTS (SELECT 1 FROM api_tokens t WHERE t.owner = u.name)) \
-             ORDER BY d.checked, u.name LIMIT $3"
-        );
-        let binds = [before.as_unix().into(), now.as_unix().into(), limit.into()];
-        let rows = self.engine.query(sql, binds).await?;
-        rows.into_iter().map(|mut row| read(&mut row)).collect()
-    }
-
-    /// Writes down what the directory says somebody may, and nothing else of the account: others
-    /// may have changed it meanwhile.
-    pub async fn regrant(
-        &self,
-        id: &PersonId,
-        grants: &Grants,
-        now: Timestamp,
-        note: &Note<'_>,
-    ) -> Result<(), DbError> {
-        let mut tx = self.begin_noted(note).await?;
-        let sql = "UPDATE users SET grants = $1 \
-                   WHERE name IN (SELECT owner FROM directory_people WHERE id = $2)";
-        tx.execute(sql, [grants.to_string().into(), id.as_str().into()]).await?;
-        let sql = "UPDATE directory_people SET checked = $1 WHERE id = $2";
-        tx.execute(sql, [now.as_unix().into(), id.as_str().into()]).await?;
-        tx.commit().await
-    }
-
-    /// Writes down that the directory was asked, and nothing changed.
-    pub async fn mark_checked(&self, id: &PersonId, now: Timestamp) -> Result<(), DbError> {
-        let mut tx = self.engine.begin().await?;
-        let sql = "UPDATE directory_people SET checked = $1 WHERE id = $2";
-        tx.execute(sql, [now.as_unix().into(), id.as_str().into()]).await?;
         tx.commit().await
     }
 
@@ -361,6 +373,11 @@ impl Store {
         tx.execute("DELETE FROM api_tokens WHERE expires < $1", [before.into()]).await?;
         tx.execute("DELETE FROM sessions WHERE expires < $1", [before.into()]).await?;
         tx.execute("DELETE FROM replies WHERE at < $1", [before.into()]).await?;
+        // Nobody is asked about who can do nothing here.
+        let sql = "UPDATE directory_people SET refresh = NULL WHERE refresh IS NOT NULL \
+                   AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.owner = directory_people.owner) \
+                   AND NOT EXISTS (SELECT 1 FROM api_tokens t WHERE t.owner = directory_people.owner)";
+        tx.execute(sql, []).await?;
         tx.commit().await
     }
 

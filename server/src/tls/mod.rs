@@ -2,9 +2,11 @@
 
 mod authority;
 mod certificates;
+mod explain;
 mod trust;
 
 pub use authority::{AuthorityError, KeyKind, Pair, ServerName, root, server, with_loopback};
 pub use certificates::{Certificates, Loaded, TlsError, TlsFiles};
+pub(crate) use explain::{Section, explain};
 pub(crate) use trust::client;
 pub use trust::{Trust, TrustError};

@@ -81,8 +81,11 @@ impl Gate {
         let Some((permission, place)) = asked(self.route) else {
             return Ok(next.run(request).await);
         };
-        let Some((key, session)) = self.session(key).await? else {
-            return self.strangers(&request);
+        let Some((key, session)) = self.session(key.as_ref()).await? else {
+            let (uri, site) = (request.uri().clone(), header(request.headers(), "sec-fetch-site"));
+            let elsewhere = site == Some("cross-site");
+            drop(request);
+            return self.strangers(&uri, elsewhere, key.as_ref()).await;
         };
         let trace = Trace { token: session.id.to_string(), ..trace };
         let mut caller = Caller { principal: session.principal, permission, trace };
@@ -113,31 +116,43 @@ impl Gate {
 
     async fn session(
         &self,
-        key: Option<SessionKey>,
+        key: Option<&SessionKey>,
     ) -> Result<Option<(SessionKey, Session)>, Problem> {
         let Some(key) = key else { return Ok(None) };
-        let session = self.app.session(&key, Timestamp::now()).await?;
-        Ok(session.map(|session| (key, session)))
+        let session = self.app.session(key, Timestamp::now()).await?;
+        Ok(session.map(|session| (key.clone(), session)))
     }
 
     /// Who is not signed in is led to where they can, and then back.
-    fn strangers(&self, request: &Request) -> Result<Response, Problem> {
+    async fn strangers(
+        &self,
+        uri: &Uri,
+        elsewhere: bool,
+        key: Option<&SessionKey>,
+    ) -> Result<Response, Problem> {
         if self.route.method != Method::Get || self.route.path == "/fleet/events" {
             let detail = "you are signed out: sign in, and do it again";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
         }
         // A link from elsewhere brings no cookie; a second request, from here, does.
-        if header(request.headers(), "sec-fetch-site") == Some("cross-site") {
-            return Ok(page::again(request.uri()));
+        if elsewhere {
+            return Ok(page::again(uri));
         }
-        Ok(Redirect::to(&sign_in_path(request.uri())).into_response())
+        let lapsed = match key.filter(|_| self.app.openid().is_some()) {
+            Some(key) => self.app.lapsed_session(key, Timestamp::now()).await?,
+            None => None,
+        };
+        // The provider has to say again that they may; where it still knows them, unasked.
+        let again = lapsed.is_some_and(|(_, again)| again);
+        let page = if again { "/sign-in/oidc" } else { "/sign-in" };
+        Ok(Redirect::to(&sign_in_path(page, uri)).into_response())
     }
 }
 
-fn sign_in_path(uri: &Uri) -> String {
+fn sign_in_path(page: &str, uri: &Uri) -> String {
     match uri.path_and_query().map(|path| path.as_str()) {
-        None | Some("/") => "/sign-in".to_owned(),
-        Some(path) => format!("/sign-in?next={}", page::encode(path)),
+        None | Some("/") => page.to_owned(),
+        Some(path) => format!("{page}?next={}", page::encode(path)),
     }
 }
 

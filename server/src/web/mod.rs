@@ -15,6 +15,7 @@ mod feed;
 mod fleet;
 mod gate;
 mod host;
+mod openid;
 mod page;
 mod routes;
 mod secrets;

@@ -183,7 +183,11 @@ struct Again<'a> {
 /// Lets the browser ask again, from here.
 pub(super) fn again(uri: &Uri) -> Response {
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let path = local(path).unwrap_or("/");
+    lead(local(path).unwrap_or("/"))
+}
+
+/// Lets the browser go on to `path`, from here: not as a part of the request that led to this page.
+pub(super) fn lead(path: &str) -> Response {
     Again { path }
         .render()
         .map(Html)
@@ -218,25 +222,39 @@ fn cookie_name(secure: bool) -> &'static str {
 
 /// The key in a request's cookie.
 pub(super) fn session_key(headers: &HeaderMap, secure: bool) -> Option<SessionKey> {
-    let name = cookie_name(secure);
+    SessionKey::parse(cookie(headers, cookie_name(secure))?)
+}
+
+/// What a request's cookie of that name holds.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| {
         let (found, value) = pair.trim().split_once('=')?;
         (found == name).then_some(value)
     });
-    SessionKey::parse(pairs.next()?)
+    pairs.next()
 }
 
 /// A redirect that brings a session, or ends it.
 pub(super) fn with_cookie(to: &str, key: Option<&SessionKey>, secure: bool, life: u32) -> Response {
+    let mut response = Redirect::to(to).into_response();
+    set_session(&mut response, key, secure, life);
+    response
+}
+
+/// Lets an answer bring a session, or end it.
+pub(super) fn set_session(
+    response: &mut Response,
+    key: Option<&SessionKey>,
+    secure: bool,
+    life: u32,
+) {
     let (name, more) = (cookie_name(secure), if secure { "; Secure" } else { "" });
     let (value, life) = key.map_or(("", 0), |key| (key.reveal(), life));
     let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={life}{more}");
-    let mut response = Redirect::to(to).into_response();
     if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, value);
+        response.headers_mut().append(header::SET_COOKIE, value);
     }
-    response
 }
 
 #[cfg(test)]

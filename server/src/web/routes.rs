@@ -1,15 +1,15 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, factor, feed, fleet, host, secrets, settings, sign_in, tokens, views,
-    workshop,
+    accounts, assets, audit, factor, feed, fleet, host, openid, secrets, settings, sign_in, tokens,
+    views, workshop,
 };
 use crate::{
     api::{
         Access, Method, Route, events, images,
         routes::{on_all, on_hosts, route},
     },
-    auth::{Permission as P, Place, Principal},
+    auth::{Permission as P, Place, Principal, oidc::CALLBACK},
 };
 use Method::{Get, Post};
 use axum::routing::{get, post};
@@ -19,6 +19,8 @@ pub static TABLE: &[Route] = &[
     route(Get, "/assets/{file}", Access::Anybody, "Style and script", || get(assets::serve)),
     route(Get, "/sign-in", Access::Anybody, "The sign-in page", || get(sign_in::show)),
     route(Post, "/sign-in", Access::Anybody, "Begin a session", || post(sign_in::run)),
+    route(Get, "/sign-in/oidc", Access::Anybody, "To the identity provider", || get(openid::begin)),
+    route(Get, CALLBACK, Access::Anybody, "Back from the identity provider", || get(openid::end)),
     route(Post, "/sign-out", Access::Known, "End the session", || post(sign_in::out)),
     route(Get, "/", Access::Known, "Leads to the first page one may see", || get(settings::home)),
     route(Get, "/me", Access::Known, "Who one is; the own password", || get(settings::me)),

@@ -103,6 +103,11 @@ fn directory(config: &Config) -> String {
     config.directory.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
+/// The OpenID provider, likewise.
+fn provider(config: &Config) -> String {
+    config.oidc.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
 fn settings(config: &Config) -> Vec<(&'static str, String)> {
     let shown = |value: &dyn Debug| format!("{value:?}");
     let address = |address: Option<std::net::SocketAddr>| {
@@ -123,6 +128,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
         ("Sign-in by a directory", directory(config)),
+        ("Sign-in by an identity provider", provider(config)),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),
         ("Machines known by their asset tag", shown(&config.asset_lookup)),

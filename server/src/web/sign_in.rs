@@ -8,6 +8,7 @@ use crate::{
     api::{caller::Source, problem::Problem},
     app::App,
     auth::{AuthError, Credentials, Password},
+    db::Realm,
     time::Timestamp,
 };
 use askama::Template;
@@ -20,12 +21,12 @@ use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
-struct SignInPage {
+pub(super) struct SignInPage {
     frame: Frame,
     name: String,
     next: String,
     /// What went wrong.
-    wrong: String,
+    pub(super) wrong: String,
     /// Whether a new password is asked for: the one that was typed is for one use.
     renew: bool,
     /// Whether a code is asked for.
@@ -34,15 +35,22 @@ struct SignInPage {
     nobody: bool,
     /// The account whose one-time password was printed, and that nobody has used yet.
     first: Option<String>,
+    /// What the button of the identity provider says, if there is one.
+    provider: Option<String>,
+    /// Where that button leads.
+    entrance: String,
 }
 
 impl SignInPage {
-    async fn new(app: &App, next: &str) -> Result<Self, Problem> {
+    pub(super) async fn new(app: &App, next: &str) -> Result<Self, Problem> {
         let first = app.is_first_run().await?.map(|name| name.to_string());
+        let next = page::local(next).unwrap_or_default();
         Ok(Self {
+            provider: app.openid().map(|provider| provider.config().label.clone()),
+            entrance: format!("/sign-in/oidc?next={}", page::encode(next)),
             frame: Frame::of_strangers("Sign in"),
             name: first.clone().unwrap_or_default(),
-            next: page::local(next).unwrap_or_default().to_owned(),
+            next: next.to_owned(),
             wrong: String::new(),
             renew: false,
             coded: false,
@@ -114,7 +122,16 @@ pub(super) async fn out(
         app.end_session(&key, &visitor.caller.actor(), Timestamp::now()).await?;
     }
     let secure = app.config().console.is_secure();
-    Ok(page::with_cookie("/sign-in", None, secure, 0))
+    let account = app.store().account(visitor.caller.principal.user()).await?;
+    let exit = match app.openid().filter(|_| account.is_some_and(|one| one.is_of(Realm::Openid))) {
+        Some(provider) => provider.exit().await,
+        None => None,
+    };
+    let Some(exit) = exit else { return Ok(page::with_cookie("/sign-in", None, secure, 0)) };
+    // A form is not led to other sites: the browser goes on from a page.
+    let mut response = page::lead(exit.as_str());
+    page::set_session(&mut response, None, secure, 0);
+    Ok(response)
 }
 
 /// `POST /me/password`: whoever knows the password may change it; other sessions end.

@@ -28,13 +28,23 @@ impl Desk {
         packages: &[&str],
         prepare: impl FnOnce(&Site) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<Self>> {
+        Self::open_at(name, packages, &[], prepare)
+    }
+
+    /// The same, with more `settings` in the server's environment.
+    pub(crate) fn open_at(
+        name: &str,
+        packages: &[&str],
+        settings: &[&str],
+        prepare: impl FnOnce(&Site) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(lab) = Lab::with(name, &[&BROWSER[..], packages].concat())? else {
             return Ok(None);
         };
         let program = Path::new(env!("CARGO_BIN_EXE_bootmint-tested"));
         let site = Site::init(program, &lab.folder().join("site"), &[])?;
         prepare(&site)?;
-        let server = site.serve(None, &[], &lab.log("server"))?;
+        let server = site.serve(None, settings, &lab.log("server"))?;
         let (console, browser) = (server.console()?, Browser::open(&lab, "browser")?);
         Ok(Some(Self { browser, server, site, console, lab }))
     }

@@ -1,6 +1,6 @@
 //! The console in a real browser, from the first sign-in to an installed machine; whether people
 //! with a keyboard, a phone or a screen reader can use it; what hostile texts do in it; and people
-//! of a real domain.
+//! of a real domain, or of a real OpenID provider.
 
 mod desk;
 #[cfg(test)]
@@ -8,6 +8,10 @@ mod directory;
 mod hostile;
 mod journey;
 mod keyboard;
+#[cfg(test)]
+mod openid;
+#[cfg(test)]
+mod openid_flow;
 mod pages;
 
 // The domain controller is that of the server's own tests, which use more of it.

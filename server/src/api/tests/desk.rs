@@ -55,8 +55,18 @@ impl Desk {
 
     /// The same with these settings.
     pub(crate) async fn open_with(settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::open_with_section("", settings).await
+    }
+
+    /// The same with a section more in its configuration.
+    pub(crate) async fn open_with_section(
+        section: &str,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = config::init(&folder.path().join("site")).unwrap();
+        let text = std::fs::read_to_string(&made.config).unwrap();
+        std::fs::write(&made.config, format!("{text}\n{section}")).unwrap();
         let secrets = made.config.with_file_name("secrets.toml");
         std::fs::write(&secrets, "root-password-hash = \"$6$topsecret\"\n").unwrap();
         let app = Arc::new(App::open(config::load(&made.config, settings).unwrap()).await.unwrap());

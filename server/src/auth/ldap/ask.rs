@@ -5,11 +5,11 @@ use super::{
     config::{Controller, DirectoryConfig, Encryption, Kind},
     entry::Entry,
     login::Login,
-    tls,
 };
 use crate::{
     auth::Grants,
     time::{Seconds, Timestamp},
+    tls::{Section, explain},
 };
 use ldap3::{
     Ldap, LdapConnAsync, LdapConnSettings, LdapError, LdapResult, Scope, SearchEntry, ldap_escape,
@@ -28,6 +28,9 @@ mod code {
     pub(super) const OTHER: u32 = 80;
 }
 
+/// Where the configuration speaks of controllers.
+const SECTION: Section =
+    Section { server: "controller", name: "directory.controllers", ca: "directory.ca-file" };
 /// The matching rule that follows groups in groups.
 const IN_CHAIN: &str = "1.2.840.113556.1.4.1941";
 
@@ -49,9 +52,9 @@ impl Trouble {
                 "the connection broke".to_owned()
             }
             LdapError::Io { source } => {
-                tls::explain(source, controller).unwrap_or_else(|| source.to_string())
+                explain(source, &controller.host, SECTION).unwrap_or_else(|| source.to_string())
             }
-            error => tls::explain(error, controller).unwrap_or_else(|| error.to_string()),
+            error => explain(error, &controller.host, SECTION).unwrap_or_else(|| error.to_string()),
         })
     }
 

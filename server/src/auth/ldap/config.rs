@@ -2,16 +2,15 @@
 
 use super::login::{Domains, is_dns_name};
 use crate::{
-    auth::{Grant, Grants},
+    auth::groups::{self, GroupGrants, RawGroup},
     time::Seconds,
     tls::Trust,
 };
 use serde::Deserialize;
 use std::{fmt, path::Path};
 
-/// The most controllers and groups that are read.
+/// The most controllers that are read.
 const MAX_CONTROLLERS: usize = 16;
-const MAX_GROUPS: usize = 64;
 /// The longest distinguished name, in bytes.
 const MAX_DN: usize = 1024;
 
@@ -47,13 +46,6 @@ impl fmt::Display for Controller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
-}
-
-/// A group of the directory, and what its members may do here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupGrants {
-    pub(super) group: String,
-    pub(super) grants: Vec<Grant>,
 }
 
 /// The account that looks people up. `Debug` hides its password.
@@ -134,13 +126,6 @@ enum RawTrust {
     System,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct RawGroup {
-    group: String,
-    grants: Vec<String>,
-}
-
 /// A value of the section that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("directory.{key}: {what}")]
@@ -203,7 +188,8 @@ impl RawDirectory {
             answer: self.answer_seconds.unwrap_or(Seconds::new(5)),
             recheck,
             offline,
-            groups: groups(self.groups)?,
+            groups: groups::check(self.groups, distinguished)
+                .map_err(|(key, what)| wrong(key, what))?,
         })
     }
 }
@@ -236,35 +222,16 @@ fn controllers(raw: &[String], encryption: Encryption) -> Result<Vec<Controller>
     raw.iter().map(one).collect()
 }
 
-fn groups(raw: Vec<RawGroup>) -> Result<Vec<GroupGrants>, NoDirectory> {
-    if !(1..=MAX_GROUPS).contains(&raw.len()) {
-        let what = format!("name 1 to {MAX_GROUPS}: who is in none of them may not sign in");
-        return Err(wrong("groups", what));
-    }
-    let one = |raw: RawGroup| {
-        let grants: Result<Vec<Grant>, _> = raw.grants.iter().map(|grant| grant.parse()).collect();
-        let grants = grants.map_err(|error| wrong("groups.grants", error.to_string()))?;
-        if grants.is_empty() {
-            return Err(wrong("groups.grants", format!("\"{}\" grants nothing", raw.group)));
-        }
-        Ok(GroupGrants { group: dn("groups.group", raw.group)?, grants })
-    };
-    let groups: Vec<GroupGrants> = raw.into_iter().map(one).collect::<Result<_, _>>()?;
-    let all = groups.iter().flat_map(|group| group.grants.iter().cloned()).collect();
-    // Somebody may be in all of them.
-    Grants::new(all).map_err(|error| wrong("groups.grants", format!("together: {error}")))?;
-    Ok(groups)
+fn dn(key: &'static str, text: String) -> Result<String, NoDirectory> {
+    distinguished(text).map_err(|what| wrong(key, what))
 }
 
-fn dn(key: &'static str, text: String) -> Result<String, NoDirectory> {
+fn distinguished(text: String) -> Result<String, String> {
     let good = text.contains('=') && text.len() <= MAX_DN && !text.chars().any(char::is_control);
     if good {
         Ok(text)
     } else {
-        Err(wrong(
-            key,
-            format!("\"{text}\" is no distinguished name, such as CN=x,DC=example,DC=org"),
-        ))
+        Err(format!("\"{text}\" is no distinguished name, such as CN=x,DC=example,DC=org"))
     }
 }
 

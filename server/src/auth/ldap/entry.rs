@@ -1,7 +1,7 @@
 //! What an entry of the directory says of a person.
 
 use super::{config::Kind, login::AccountName, refusal::Refusal};
-use crate::time::Timestamp;
+use crate::{secret::Digest, time::Timestamp};
 use ldap3::SearchEntry;
 
 /// A flag of `userAccountControl`: the account is disabled.
@@ -12,7 +12,8 @@ const EPOCH: i64 = 11_644_473_600;
 const LOCKED_FOR_GOOD: &str = "000001010000Z";
 
 /// What stays the same when somebody is renamed or moved, and is never given to somebody else:
-/// `objectGUID` or `entryUUID`, as hexadecimal digits.
+/// `objectGUID` or `entryUUID`, or the digest of an OpenID provider's name for them, as hexadecimal
+/// digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PersonId(String);
 
@@ -20,7 +21,13 @@ impl PersonId {
     /// Reads one that was written down.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        (text.len() == 32 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+        ([32, 64].contains(&text.len()) && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// That of the person whom the provider `issuer` calls `subject`.
+    pub fn of_subject(issuer: &str, subject: &str) -> Self {
+        let digest = Digest::of(format!("openid\n{issuer}\n{subject}").as_bytes());
+        Self(digest.as_str().to_owned())
     }
 
     /// The text.

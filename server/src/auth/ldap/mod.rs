@@ -9,11 +9,8 @@ mod config;
 mod entry;
 mod login;
 mod refusal;
-mod tls;
 
-pub use config::{
-    Controller, DirectoryConfig, Encryption, GroupGrants, Kind, NoDirectory, RawDirectory,
-};
+pub use config::{Controller, DirectoryConfig, Encryption, Kind, NoDirectory, RawDirectory};
 pub use entry::PersonId;
 pub use login::Domains;
 pub use refusal::Refusal;

@@ -1,4 +1,4 @@
-//! Why a directory lets somebody not in: told apart for the audit log, one sentence for people.
+//! Why a directory or provider lets somebody not in: told apart for the audit log, one sentence for people.
 
 use std::fmt;
 
@@ -35,6 +35,14 @@ pub enum Refusal {
     NameTaken,
     /// In none of the groups that may do something here.
     NoGroup,
+    /// In so many groups that the provider does not list them.
+    TooManyGroups,
+    /// The provider says no name.
+    NoName,
+    /// The provider says that the address is not proved.
+    Unverified,
+    /// The way of signing in at the provider is not one that is asked for.
+    WeakSignIn,
 }
 
 impl Refusal {
@@ -56,6 +64,10 @@ impl Refusal {
             Self::LockedHere => "locked-here",
             Self::NameTaken => "name-taken",
             Self::NoGroup => "no-group",
+            Self::TooManyGroups => "too-many-groups",
+            Self::NoName => "no-name",
+            Self::Unverified => "unverified",
+            Self::WeakSignIn => "weak-sign-in",
         }
     }
 

@@ -116,7 +116,10 @@ pub(super) const TABLES: &[Table] = &[
     table!(arm_requests by Text host: host Text, actor Text, at Int, due Int => "$1, $2, $3, $4"),
     table!(users by Text name: name Text, password Text, one_time Int, disabled Int, grants Text,
         created Int => "$1, $2, $3, $4, $5, $6"),
-    table!(directory_people by Text owner: owner Text, id Text, checked Int => "$1, $2, $3"),
+    table!(directory_people by Text owner: owner Text, id Text, checked Int, source Text,
+        refresh Text, claimed Int => "$1, $2, $3, $4, $5, $6"),
+    table!(sign_in_flows by Text id: id Text, next Text, earlier Text, expires Int
+        => "$1, $2, $3, $4"),
     table!(second_factors by Text owner: owner Text, number Text, confirmed Int, step Int
         => "$1, $2, $3, $4"),
     table!(api_tokens by Text id: id Text, digest Text, owner Text, label Text, grants Text,

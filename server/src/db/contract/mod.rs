@@ -99,6 +99,8 @@ contract!(
         tries_are_counted_until_they_are_blocked;
     people:
         people_of_a_directory_are_found_and_looked_up_again,
+        people_of_a_provider_are_asked_about_by_one_replica,
+        a_sign_in_under_way_ends_once_and_in_time,
         a_code_of_a_second_factor_is_taken_once;
     webhooks:
         a_webhook_begins_where_the_log_ends_and_keeps_its_place,

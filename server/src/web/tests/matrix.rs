@@ -113,7 +113,12 @@ async fn nobody_sees_a_page_without_a_session_that_counts() {
         .filter(|route| route.access == Access::Anybody)
         .map(|route| (route.method, route.path))
         .collect();
-    let known =
-        [(Method::Get, "/assets/{file}"), (Method::Get, "/sign-in"), (Method::Post, "/sign-in")];
+    let known = [
+        (Method::Get, "/assets/{file}"),
+        (Method::Get, "/sign-in"),
+        (Method::Post, "/sign-in"),
+        (Method::Get, "/sign-in/oidc"),
+        (Method::Get, "/sign-in/oidc/callback"),
+    ];
     assert_eq!(open, known);
 }

@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod factor;
 mod matrix;
+mod openid;
 mod workshop;
 
 use crate::{

@@ -1,12 +1,26 @@
-//! What to do when a controller's certificate does not fit.
+//! What to do when another server's certificate does not fit.
 
-use super::config::Controller;
 use rustls::CertificateError;
 use std::error::Error;
 
-/// What is wrong with the certificate, if the connection failed by that.
-pub(super) fn explain(error: &(dyn Error + 'static), controller: &Controller) -> Option<String> {
-    let host = &controller.host;
+/// Where the configuration says whom it is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Section {
+    /// What the other server is.
+    pub(crate) server: &'static str,
+    /// The key that names it.
+    pub(crate) name: &'static str,
+    /// The key of the file with its authority.
+    pub(crate) ca: &'static str,
+}
+
+/// What is wrong with the certificate of `host`, if the connection failed by that.
+pub(crate) fn explain(
+    error: &(dyn Error + 'static),
+    host: &str,
+    section: Section,
+) -> Option<String> {
+    let Section { server, name, ca } = section;
     let fault = match find(error)? {
         rustls::Error::InvalidCertificate(fault) => fault,
         other => return Some(format!("TLS failed: {other}")),
@@ -15,23 +29,22 @@ pub(super) fn explain(error: &(dyn Error + 'static), controller: &Controller) ->
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
             format!(
                 "its certificate names no host (it has no subject alternative name, as those that \
-             Samba makes by itself): give the controller a certificate whose subject alternative \
+             Samba makes by itself): give the {server} a certificate whose subject alternative \
              names hold {host}"
             )
         }
         CertificateError::NotValidForNameContext { presented, .. } => format!(
             "its certificate is not for {host}, but for {}: write that name in \
-             directory.controllers, or add {host} to the certificate's subject alternative names",
+             {name}, or add {host} to the certificate's subject alternative names",
             presented.join(", ")
         ),
         CertificateError::NotValidForName => format!("its certificate is not for {host}"),
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is not signed by an authority of directory.ca-file: put the \
-             certificate of the authority that signed it there"
-                .to_owned()
-        }
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => format!(
+            "its certificate is not signed by an authority of {ca}: put the certificate of the \
+             authority that signed it there"
+        ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "its certificate's time is over: renew it on the controller".to_owned()
+            format!("its certificate's time is over: renew it on the {server}")
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet: look at the clocks of both machines".to_owned()
