@@ -36,7 +36,7 @@ pub use attempts::{Attempt, Outcome};
 pub use audit::{AuditRow, Broken, Note};
 pub use backup::{BackupError, RestoreError};
 pub use change::{Change, Committed, NewAttempt};
-pub use engine::{Address, NoAddress};
+pub use engine::{Address, NoAddress, SqlServer};
 pub use error::DbError;
 pub use factors::StoredFactor;
 pub use foreign::{ForeignError, foreign_feed};
