@@ -29,6 +29,8 @@ mod webhooks;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod statements;
 
 pub use accounts::{Account, InDirectory, StoredToken};
 pub use actor::{Actor, AuditResult, Trace};

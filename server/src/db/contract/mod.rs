@@ -1,4 +1,5 @@
-//! What every engine must do: one suite, run on each of them.
+//! What every engine must do: one suite, run on each of them but SQL Server, of which there is no
+//! server to test with: see `scripted` and `statements` for what is tested of it.
 
 mod accounts;
 mod audit;
@@ -9,13 +10,15 @@ mod foreign;
 mod hosts;
 mod people;
 mod samples;
+#[cfg(feature = "sqlserver")]
+mod scripted;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
 mod webhooks;
 
 pub(super) use engines::{Fresh, mariadb, postgres, sqlite};
-use samples::{boot, change, import, name};
-pub(super) use samples::{fill, import_one};
+use samples::{boot, name};
+pub(super) use samples::{change, fill, import, import_one};
 
 use super::*;
 use crate::{
