@@ -102,7 +102,7 @@ impl Tx {
     ) -> Result<u64, DbError> {
         let lease = self.lease()?;
         let mut client = lease.take()?;
-        let changed = value::bound(translated(sql), binds).execute(&mut client).await?.total();
+        let changed = value::bound(translated(sql), binds).execute(&mut *client).await?.total();
         lease.put(client);
         Ok(changed)
     }
@@ -172,7 +172,7 @@ async fn run(lease: &mut Lease, sql: &str) -> Result<(), DbError> {
 
 async fn query(lease: &mut Lease, sql: &'static str, binds: &[Bind]) -> Result<Vec<Row>, DbError> {
     let mut client: Client = lease.take()?;
-    let found = value::bound(translated(sql), binds).query(&mut client).await?;
+    let found = value::bound(translated(sql), binds).query(&mut *client).await?;
     let rows = found.into_first_result().await?;
     lease.put(client);
     rows.into_iter().map(value::of_sqlserver).collect()

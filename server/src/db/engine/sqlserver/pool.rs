@@ -22,7 +22,8 @@ use tokio::{
 };
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-pub(super) type Client = tiberius::Client<Compat<TcpStream>>;
+/// It is large, and handed on often.
+pub(super) type Client = Box<tiberius::Client<Compat<TcpStream>>>;
 
 /// What a session is told, since defaults can be set otherwise: an error ends the transaction, a
 /// lock is waited for 10 s, and what an index over a part of the rows asks for.
@@ -129,7 +130,7 @@ pub(super) async fn connect(server: &Server) -> Result<Client, DbError> {
 async fn once(config: tiberius::Config) -> tiberius::Result<Client> {
     let stream = TcpStream::connect(config.get_addr()).await?;
     stream.set_nodelay(true)?;
-    Client::connect(config, stream.compat_write()).await
+    tiberius::Client::connect(config, stream.compat_write()).await.map(Box::new)
 }
 
 /// A connection that one user has.
