@@ -5,7 +5,7 @@ FROM rust:1-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /src
 COPY . .
-RUN cargo build --locked --release --package bootmint-server --bin bootmint
+RUN cargo build --locked --release --package bootmint-server --bin bootmint --features sqlserver
 
 FROM debian:bookworm-slim
 # Whom webhooks, databases and directories may be signed by, where no ca-file says otherwise.

@@ -1,22 +1,29 @@
 //! What can be wrong with a database, whichever engine says it.
 
 use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
+use std::error::Error;
+
+/// What a database's client says.
+type Cause = Box<dyn Error + Send + Sync>;
 
 /// Something is wrong with the database.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// It cannot be reached, or not in time: worth trying again.
     #[error("the database does not answer")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Cause),
     /// The connection broke off. Whether a commit that ran was done is not known.
     #[error("the connection to the database broke off")]
-    Broken(#[source] sqlx::Error),
+    Broken(#[source] Cause),
     /// Another writer was in the way: the transaction was rolled back.
     #[error("the database is busy")]
-    Busy(#[source] sqlx::Error),
+    Busy(#[source] Cause),
     /// It refused a statement.
     #[error("the database refused a statement")]
-    Refused(#[source] sqlx::Error),
+    Refused(#[source] Cause),
+    /// It is not set up as Bootmint needs it.
+    #[error("the database is not set up as Bootmint needs it: run {0}")]
+    Settings(&'static str),
     /// A row is not what the schema says.
     #[error("a row of the database is not what its schema says: was it changed by hand?")]
     Shape,
@@ -50,19 +57,21 @@ impl DbError {
 
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(inner) => match kind(inner.as_ref()) {
-                Kind::Busy => Self::Busy(error),
-                Kind::Broken => Self::Broken(error),
-                Kind::Unavailable => Self::Unavailable(error),
-                Kind::Refused => Self::Refused(error),
-            },
-            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Self::Broken(error),
+        let kind = match &error {
+            sqlx::Error::Database(inner) => kind(inner.as_ref()),
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => Kind::Broken,
             sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
-            _ => Self::Refused(error),
+            | sqlx::Error::WorkerCrashed => Kind::Unavailable,
+            _ => Kind::Refused,
+        };
+        let cause = Box::new(error);
+        match kind {
+            Kind::Busy => Self::Busy(cause),
+            Kind::Broken => Self::Broken(cause),
+            Kind::Unavailable => Self::Unavailable(cause),
+            Kind::Refused => Self::Refused(cause),
         }
     }
 }

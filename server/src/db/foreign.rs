@@ -1,8 +1,9 @@
 //! Hosts out of any database: each row of a query is a host, each column a field of a CSV feed.
 //!
-//! Only reads: the connection is in a transaction that cannot write.
+//! Only reads: the connection is in a transaction that cannot write or, where there is no such
+//! thing, that is rolled back.
 
-use super::{Address, DbError};
+use super::{Address, DbError, SqlServer, engine::sqlserver_feed};
 use bootmint_image_factory::feed::{MAX_BYTES, MAX_HOSTS};
 use serde_json::{Map, Value};
 use sqlx::{
@@ -25,6 +26,12 @@ pub enum ForeignError {
     /// A value has no text.
     #[error("column \"{0}\" holds what is neither text, number, truth value nor a list of these")]
     Value(String),
+    /// It may write, and the engine has no transaction that could keep it from that.
+    #[error(
+        "the query is not a single SELECT, or has a word outside of names and texts that changes \
+         something: put names that are such words into brackets"
+    )]
+    Writes,
     /// Nothing was found.
     #[error("the query found no row")]
     Empty,
@@ -56,6 +63,10 @@ pub async fn foreign_feed(address: &Address, query: &str) -> Result<String, Fore
             Address::Sqlite(path) => sqlite(path, query).await,
             Address::Postgres(options) => postgres(options, query).await,
             Address::MySql(options) => mysql(options, query).await,
+            Address::SqlServer(SqlServer(server)) => {
+                let (columns, rows) = sqlserver_feed(server, query).await?;
+                Ok(Found { columns, rows })
+            }
         }
     };
     let found = tokio::time::timeout(PATIENCE, found).await.map_err(|_| ForeignError::Slow)??;

@@ -49,6 +49,12 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     60 "0060-openid.sql",
     62 "0062-secrets-and-retention.sql",
 );
+/// SQL Server came with version 51, whose file makes the whole schema as it was then.
+pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
+    51 "0051-start.sql",
+    60 "0060-openid.sql",
+    62 "0062-secrets-and-retention.sql",
+);
 
 /// Applies the migrations that are missing, each in a transaction of its own.
 pub(super) async fn apply(engine: &Engine) -> Result<(), DbError> {
@@ -57,11 +63,7 @@ pub(super) async fn apply(engine: &Engine) -> Result<(), DbError> {
     for &(version, script) in migrations {
         let mut tx = engine.begin().await?;
         tx.lock_schema().await?;
-        tx.execute(
-            "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT PRIMARY KEY, at BIGINT NOT NULL)",
-            [],
-        )
-        .await?;
+        tx.execute(engine.version_table(), []).await?;
         let mut rows = tx.query("SELECT COALESCE(MAX(version), 0) FROM schema_version", []).await?;
         let found = rows.first_mut().ok_or(DbError::Shape)?.int()?;
         let known = migrations.last().map_or(0, |&(version, _)| version);
@@ -93,5 +95,7 @@ mod tests {
         assert!(SQLITE.is_sorted_by_key(|&(version, _)| version));
         assert_eq!(versions(SQLITE), versions(POSTGRES));
         assert_eq!(versions(SQLITE), versions(MYSQL));
+        let later = versions(SQLITE).into_iter().filter(|&version| version >= 51);
+        assert_eq!(later.collect::<Vec<_>>(), versions(SQLSERVER));
     }
 }

@@ -36,6 +36,8 @@ mod webhooks;
 
 #[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod statements;
 
 pub use accounts::{Account, InDirectory, Realm, StoredToken};
 pub use actor::{Actor, AuditResult, Trace};
@@ -43,7 +45,7 @@ pub use attempts::{Attempt, Outcome};
 pub use audit::{AuditRow, Broken, Chain, End};
 pub use backup::{BackupError, RestoreError};
 pub use change::{Change, Committed, NewAttempt};
-pub use engine::{Address, NoAddress};
+pub use engine::{Address, NoAddress, SqlServer};
 pub use error::DbError;
 pub use factors::StoredFactor;
 pub use flows::StoredFlow;

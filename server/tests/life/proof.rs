@@ -17,7 +17,7 @@ use bootmint_server::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -83,6 +83,22 @@ async fn of_200_machines_at_two_servers_one_installs() {
     let begun = rows.iter().filter(|row| row.became == "installing").count();
     assert_eq!(begun, 3);
     assert_eq!(site.app.store().verify_audit().await.unwrap(), Ok(1 + 3 * 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_up_before_its_database_waits_for_it() {
+    let Some((database, url)) = postgres().await else { return };
+    let site = Site::new(&url, &names(1)).await;
+    let replica = tokio::task::spawn_blocking(move || {
+        database.kill();
+        let replica = site.waiting_replica();
+        assert!(TcpStream::connect(replica.address).is_err(), "there is nothing to serve yet");
+        database.start_again();
+        replica.wait();
+        (replica, database, site)
+    });
+    let (replica, ..) = replica.await.unwrap();
+    assert!(is_local(&boot(replica.address, "web-01").await.expect("an answer")));
 }
 
 async fn report(to: SocketAddr, install: &Install) -> Option<Answer> {

@@ -4,6 +4,7 @@ use crate::{client::Answer, site};
 use bootmint_server::{app::App, config, db::Actor, time::Timestamp};
 use std::{
     fs,
+    io::{BufRead, BufReader},
     net::{SocketAddr, TcpStream},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
@@ -57,26 +58,48 @@ impl Site {
 
     /// Starts a process, and waits until it answers.
     pub(crate) fn replica(&self) -> Replica {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = free();
         let child = start(&self.config, address);
         let replica = Replica { address, child, config: self.config.clone() };
         replica.wait();
         replica
     }
+
+    /// Starts a process while the database is away, and waits until it says that it waits.
+    pub(crate) fn waiting_replica(&self) -> Replica {
+        let address = free();
+        let mut child = command(&self.config, address)
+            .env("BOOTMINT_LOG__LEVEL", "warn")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let waits = lines.any(|line| line.unwrap().contains("waiting for the database"));
+        assert!(waits, "it ended, or closed its log");
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Replica { address, child, config: self.config.clone() }
+    }
+}
+
+fn free() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn start(config: &std::path::Path, address: SocketAddr) -> Child {
+    command(config, address).spawn().unwrap()
 }
 
 #[allow(clippy::disallowed_methods, reason = "the test starts and kills the real server")]
-fn start(config: &std::path::Path, address: SocketAddr) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_bootmint"))
+fn command(config: &std::path::Path, address: SocketAddr) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootmint"));
+    command
         .arg("serve")
         .env("BOOTMINT_CONFIG", config)
         .env("BOOTMINT_BOOT__LISTEN", address.to_string())
         .env("BOOTMINT_CONSOLE__LISTEN", "127.0.0.1:0")
-        .stdin(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stdin(Stdio::null());
+    command
 }
 
 impl Replica {
@@ -105,7 +128,8 @@ impl Replica {
         self.wait();
     }
 
-    fn wait(&self) {
+    /// Waits until it answers.
+    pub(crate) fn wait(&self) {
         let start = Instant::now();
         while TcpStream::connect(self.address).is_err() {
             assert!(start.elapsed() < PATIENCE, "the server does not answer");

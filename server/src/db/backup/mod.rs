@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Write};
-use tables::{Paging, TABLES, Table};
+pub(super) use tables::TABLES;
+use tables::{Paging, Table};
 
 /// How many rows are read at a time.
 const PAGE: i64 = 1000;

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 /// What a column holds. A missing value has a type too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::db) enum Kind {
     Int,
     Text,
 }
 
 /// How the rows of a table are read in parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Paging {
+pub(in crate::db) enum Paging {
     /// From behind the last value of the first column, which is an integer.
     Number,
     /// From behind the last value of the first column, which is text.
@@ -26,14 +26,14 @@ pub(super) enum Paging {
 
 /// A table.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) name: &'static str,
-    pub(super) columns: &'static [(&'static str, Kind)],
-    pub(super) paging: Paging,
+pub(in crate::db) struct Table {
+    pub(in crate::db) name: &'static str,
+    pub(in crate::db) columns: &'static [(&'static str, Kind)],
+    pub(in crate::db) paging: Paging,
     /// Whether the database numbers the rows itself, in the first column.
-    pub(super) numbered: bool,
-    pub(super) read: &'static str,
-    pub(super) write: &'static str,
+    pub(in crate::db) numbered: bool,
+    pub(in crate::db) read: &'static str,
+    pub(in crate::db) write: &'static str,
 }
 
 macro_rules! names {
@@ -97,7 +97,7 @@ macro_rules! table {
 
 /// All tables but `schema_version`, which the migrations keep, and the ends of the chain,
 /// `audit_start` and `audit_head`, which follow from `audit`.
-pub(super) const TABLES: &[Table] = &[
+pub(in crate::db) const TABLES: &[Table] = &[
     table!(hosts by Text name: name Text, spec Text, token_digest Text, state Text, attempt Text,
         tries Int, due Int, generation Int, created Int, changed Int, asset Text
         => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),

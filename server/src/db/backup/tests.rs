@@ -1,8 +1,19 @@
 //! A backup holds every table, survives no damage, and travels from any engine to any other.
 
 use super::{RestoreError, TABLES, tables::Kind};
-use crate::db::{Store, contract};
-use std::io::Cursor;
+use crate::{
+    db::{Address, Committed, Store, contract},
+    machine::State,
+    testing,
+};
+use std::{
+    io::{self, Cursor, Write},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 /// What a store holds, row by row: engines sort text differently.
 async fn content(store: &Store) -> Vec<String> {
@@ -109,4 +120,88 @@ async fn a_damaged_backup_changes_nothing() {
         assert!(store.hosts(None, 10).await.unwrap().is_empty(), "{what}");
     }
     store.restore(Cursor::new(text.as_bytes())).await.unwrap();
+}
+
+/// Where a backup is written to; between the first row and the next, hosts go on changing.
+struct Slow {
+    file: Vec<u8>,
+    done: Arc<AtomicU64>,
+    waited: bool,
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)?;
+        if !self.waited && bytes.starts_with(b"[\"hosts\"") {
+            self.waited = true;
+            let goal = self.done.load(Ordering::SeqCst) + 10;
+            while self.done.load(Ordering::SeqCst) < goal {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each change of a host adds one to its generation and a row to the audit log, which is read long
+/// after the hosts.
+async fn is_of_one_moment(address: &Address) {
+    const HOSTS: u8 = 3;
+    let store = Arc::new(Store::open(address, 8).await.unwrap());
+    let hosts: Vec<_> = (1..=HOSTS).map(|n| testing::host(&format!("web-0{n}"), n)).collect();
+    contract::import(&store, &hosts).await.unwrap();
+    let done = Arc::new(AtomicU64::new(0));
+    let mut writers = tokio::task::JoinSet::new();
+    for host in hosts {
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        writers.spawn(async move {
+            loop {
+                let host = store.host(&host.name).await.unwrap().unwrap();
+                let next = if host.state == State::Held { State::Installed } else { State::Held };
+                let changed = store.commit(&contract::change(&host, next)).await.unwrap();
+                assert_eq!(changed, Committed::Done);
+                done.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    for _ in 0..3 {
+        let mut out = Slow { file: Vec::new(), done: Arc::clone(&done), waited: false };
+        store.backup(&mut out, contract::NOW).await.unwrap();
+        let fresh = contract::sqlite();
+        let copy = fresh.open().await;
+        copy.restore(Cursor::new(&out.file)).await.unwrap();
+        let rows = copy.verify_audit().await.unwrap().expect("the chain holds");
+        assert_eq!(rows, copy.audit_head().await.unwrap());
+        let hosts = copy.hosts(None, 10).await.unwrap();
+        assert_eq!(hosts.len(), usize::from(HOSTS));
+        for host in &hosts {
+            let told = copy.transitions(&host.host.name, 1_000_000).await.unwrap().len();
+            assert_eq!(i64::try_from(told).unwrap(), host.generation, "{}", host.host.name);
+        }
+        assert_eq!(hosts.iter().map(|host| host.generation).sum::<i64>(), rows);
+    }
+    writers.abort_all();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_is_of_one_moment_while_hosts_change() {
+    is_of_one_moment(&contract::sqlite().address).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_of_postgresql_is_of_one_moment_while_hosts_change() {
+    if let Some(fresh) = contract::postgres().await {
+        is_of_one_moment(&fresh.address).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_backup_of_mariadb_is_of_one_moment_while_hosts_change() {
+    if let Some(fresh) = contract::mariadb().await {
+        is_of_one_moment(&fresh.address).await;
+    }
 }

@@ -36,6 +36,7 @@ pub(super) async fn the_audit_chain_shows_what_was_touched<K>(fresh: &Fresh<K>) 
     match &tx {
         Tx::Sqlite(_) | Tx::MySql(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
         Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
+        Tx::SqlServer(_) => tx.script("DROP TRIGGER audit_no_change").await.unwrap(),
     }
     tx.execute("UPDATE audit SET actor = 'nobody' WHERE seq = 3", []).await.unwrap();
     tx.commit().await.unwrap();
@@ -109,6 +110,7 @@ pub(super) async fn a_row_with_a_request_is_part_of_the_chain<K>(fresh: &Fresh<K
     match &tx {
         Tx::Sqlite(_) | Tx::MySql(_) => tx.script("DROP TRIGGER audit_no_update").await.unwrap(),
         Tx::Postgres(_) => tx.script("DROP TRIGGER audit_no_change ON audit").await.unwrap(),
+        Tx::SqlServer(_) => tx.script("DROP TRIGGER audit_no_change").await.unwrap(),
     }
     tx.execute("UPDATE audit SET result = 'done' WHERE seq = 2", []).await.unwrap();
     tx.commit().await.unwrap();

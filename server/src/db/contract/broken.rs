@@ -113,7 +113,7 @@ async fn progress(tally: &Tally) {
 }
 
 /// A certificate authority, and a certificate of it for 127.0.0.1.
-fn certificates() -> (String, String, String) {
+pub(super) fn certificates() -> (String, String, String) {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
     let mut ca = CertificateParams::new([]).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,5 @@
-//! What every engine must do: one suite, run on each of them.
+//! What every engine must do: one suite, run on each of them but SQL Server, of which there is no
+//! server to test with: see `scripted` and `statements` for what is tested of it.
 
 mod accounts;
 mod audit;
@@ -9,14 +10,16 @@ mod foreign;
 mod hosts;
 mod people;
 mod samples;
+#[cfg(feature = "sqlserver")]
+mod scripted;
 mod secrets;
 #[path = "../../../tests/servers/mod.rs"]
 mod servers;
 mod webhooks;
 
 pub(super) use engines::{Fresh, mariadb, postgres, sqlite};
-use samples::{boot, change, import, name, release};
-pub(super) use samples::{fill, import_one};
+use samples::{boot, name, release};
+pub(super) use samples::{change, fill, import, import_one};
 
 use super::*;
 use crate::{

@@ -1,5 +1,6 @@
 //! Where a database is, as its URL says it.
 
+use super::sqlserver;
 use sqlx::{mysql::MySqlConnectOptions, postgres::PgConnectOptions};
 use std::{
     fmt,
@@ -16,7 +17,13 @@ pub enum Address {
     Postgres(Box<PgConnectOptions>),
     /// A MySQL or MariaDB server.
     MySql(Box<MySqlConnectOptions>),
+    /// A SQL Server.
+    SqlServer(SqlServer),
 }
+
+/// A SQL Server, as its URL says.
+#[derive(Clone)]
+pub struct SqlServer(pub(in crate::db) sqlserver::Server);
 
 impl fmt::Debug for Address {
     /// Without user and password.
@@ -25,6 +32,7 @@ impl fmt::Debug for Address {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Self::Postgres(to) => write!(f, "postgres://{}:{}", to.get_host(), to.get_port()),
             Self::MySql(to) => write!(f, "mysql://{}:{}", to.get_host(), to.get_port()),
+            Self::SqlServer(SqlServer(to)) => write!(f, "{to}"),
         }
     }
 }
@@ -33,7 +41,10 @@ impl fmt::Debug for Address {
 #[derive(Debug, thiserror::Error)]
 pub enum NoAddress {
     /// None of the schemes.
-    #[error("the database URL starts with none of \"sqlite:\", \"postgres://\", \"mysql://\"")]
+    #[error(
+        "the database URL starts with none of \"sqlite:\", \"postgres://\", \"mysql://\", \
+         \"mssql://\""
+    )]
     Scheme,
     /// PostgreSQL's rest is wrong.
     #[error("the database URL is no PostgreSQL URL: write postgres://user:password@host:5432/name")]
@@ -41,10 +52,29 @@ pub enum NoAddress {
     /// MySQL's rest is wrong.
     #[error("the database URL is no MySQL URL: write mysql://user:password@host:3306/name")]
     MySql,
+    /// SQL Server's rest is wrong.
+    #[error(
+        "the database URL is no SQL Server URL: write mssql://user:password@host:1433/name, and \
+         behind it, if need be, ?encrypt=yes, strict or no, and &ca=FILE"
+    )]
+    SqlServer,
+    /// It would be spoken to without TLS over a network.
+    #[error(
+        "the database URL says encrypt=no: that is for 127.0.0.1 and [::1] alone, where no network \
+         hears the password"
+    )]
+    SqlServerInClear,
+    /// This program does not know SQL Server.
+    #[error(
+        "the database URL is that of a SQL Server, and this program was built without it: build it \
+         with `cargo build --package bootmint-server --features sqlserver`"
+    )]
+    NotBuilt,
 }
 
 impl Address {
-    /// Reads `sqlite:FILE` (relative to `folder`), `postgres://...` or `mysql://...`.
+    /// Reads `sqlite:FILE` (relative to `folder`), `postgres://...`, `mysql://...` or
+    /// `mssql://...`.
     pub fn parse(url: &str, folder: &Path) -> Result<Self, NoAddress> {
         let starts = |schemes: [&str; 2]| schemes.iter().any(|scheme| url.starts_with(scheme));
         if let Some(path) = url.strip_prefix("sqlite:") {
@@ -60,6 +90,9 @@ impl Address {
                 return Err(NoAddress::MySql);
             }
             return Ok(Self::MySql(Box::new(options)));
+        }
+        if starts(["mssql://", "sqlserver://"]) {
+            return sqlserver::Server::parse(url).map(|server| Self::SqlServer(SqlServer(server)));
         }
         Err(NoAddress::Scheme)
     }

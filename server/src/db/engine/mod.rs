@@ -5,11 +5,18 @@
 //! they differ (types, triggers) the migrations do, one folder an engine.
 
 mod address;
+mod known;
 mod numbered;
 mod open;
+#[cfg(feature = "sqlserver")]
+mod sqlserver;
+#[cfg(not(feature = "sqlserver"))]
+#[path = "sqlserver_absent.rs"]
+mod sqlserver;
 mod value;
 
-pub use address::{Address, NoAddress};
+pub use address::{Address, NoAddress, SqlServer};
+pub(super) use sqlserver::feed as sqlserver_feed;
 pub(super) use value::{Bind, Row};
 
 use super::DbError;
@@ -37,6 +44,7 @@ pub(super) enum Engine {
         pool: sqlx::MySqlPool,
         options: Box<MySqlConnectOptions>,
     },
+    SqlServer(sqlserver::Pool),
 }
 
 /// A transaction; dropped without a commit, it is rolled back.
@@ -44,6 +52,7 @@ pub(super) enum Tx {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     Postgres(sqlx::Transaction<'static, Postgres>),
     MySql(sqlx::Transaction<'static, MySql>),
+    SqlServer(sqlserver::Tx),
 }
 
 /// What keeps other replicas from migrating while it is held.
@@ -84,6 +93,21 @@ impl Engine {
             Self::Sqlite { .. } => super::migrations::SQLITE,
             Self::Postgres(_) => super::migrations::POSTGRES,
             Self::MySql { .. } => super::migrations::MYSQL,
+            Self::SqlServer(_) => super::migrations::SQLSERVER,
+        }
+    }
+
+    /// Makes the table that the migrations keep, unless it is there.
+    pub(super) fn version_table(&self) -> &'static str {
+        match self {
+            Self::SqlServer(_) => {
+                "IF OBJECT_ID(N'schema_version', N'U') IS NULL CREATE TABLE schema_version \
+                 (version BIGINT NOT NULL PRIMARY KEY, at BIGINT NOT NULL)"
+            }
+            _ => {
+                "CREATE TABLE IF NOT EXISTS schema_version \
+                 (version BIGINT PRIMARY KEY, at BIGINT NOT NULL)"
+            }
         }
     }
 
@@ -119,6 +143,7 @@ impl Engine {
                 let rows = bound_mysql!(sql, binds).fetch_all(pool).await?;
                 rows.iter().map(value::of_mysql).collect()
             }
+            Self::SqlServer(pool) => pool.query(sql, binds).await,
         }
     }
 
@@ -131,6 +156,7 @@ impl Engine {
             }
             Self::Postgres(pool) => Ok(Tx::Postgres(pool.begin().await?)),
             Self::MySql { pool, .. } => Ok(Tx::MySql(pool.begin().await?)),
+            Self::SqlServer(pool) => Ok(Tx::SqlServer(pool.begin().await?)),
         }
     }
 
@@ -151,13 +177,14 @@ impl Engine {
                 let begun = sqlx::Transaction::begin(connection, Some(sql.into_sql_str()));
                 Ok(Tx::MySql(begun.await?))
             }
+            Self::SqlServer(pool) => Ok(Tx::SqlServer(pool.begin_snapshot().await?)),
         }
     }
 
     /// Keeps other replicas from migrating, where a transaction cannot.
     pub(super) async fn lock_schema(&self) -> Result<SchemaLock, DbError> {
         match self {
-            Self::Sqlite { .. } | Self::Postgres(_) => Ok(SchemaLock(None)),
+            Self::Sqlite { .. } | Self::Postgres(_) | Self::SqlServer(_) => Ok(SchemaLock(None)),
             Self::MySql { options, .. } => {
                 Ok(SchemaLock(Some(open::lock_mysql_schema(options).await?)))
             }
@@ -173,6 +200,7 @@ impl Engine {
             }
             Self::Postgres(pool) => pool.close().await,
             Self::MySql { pool, .. } => pool.close().await,
+            Self::SqlServer(pool) => pool.close().await,
         }
     }
 }
@@ -199,6 +227,7 @@ impl Tx {
             Self::Sqlite(tx) => bound!(sql, &binds).execute(&mut **tx).await?.rows_affected(),
             Self::Postgres(tx) => bound!(sql, &binds).execute(&mut **tx).await?.rows_affected(),
             Self::MySql(tx) => bound_mysql!(sql, binds).execute(&mut **tx).await?.rows_affected(),
+            Self::SqlServer(tx) => tx.execute(sql, &binds).await?,
         })
     }
 
@@ -222,6 +251,7 @@ impl Tx {
                 let rows = bound_mysql!(sql, binds).fetch_all(&mut **tx).await?;
                 rows.iter().map(value::of_mysql).collect()
             }
+            Self::SqlServer(tx) => tx.query(sql, &binds).await,
         }
     }
 
@@ -233,6 +263,7 @@ impl Tx {
             Self::Postgres(_) => {
                 self.execute("SELECT pg_advisory_xact_lock(7236838)", []).await.map(drop)
             }
+            Self::SqlServer(tx) => tx.lock_schema().await,
         }
     }
 
@@ -242,6 +273,7 @@ impl Tx {
             Self::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
             Self::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
             Self::MySql(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(drop)?,
+            Self::SqlServer(tx) => tx.script(sql).await?,
         }
         Ok(())
     }
@@ -252,6 +284,7 @@ impl Tx {
             Self::Sqlite(tx) => tx.commit().await?,
             Self::Postgres(tx) => tx.commit().await?,
             Self::MySql(tx) => tx.commit().await?,
+            Self::SqlServer(tx) => tx.commit().await?,
         }
         Ok(())
     }

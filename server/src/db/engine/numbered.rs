@@ -1,9 +1,6 @@
 //! Numbered parameters (`$1`) for engines that know none: each use becomes a `?` of its own.
 
-use std::{
-    collections::HashMap,
-    sync::{LazyLock, PoisonError, RwLock},
-};
+use super::known::Known;
 
 /// A statement with question marks, and which parameter each of them stands for.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,17 +9,10 @@ pub(super) struct Positional {
     pub(super) order: Vec<usize>,
 }
 
-/// The statement `sql` with question marks. The program has a fixed number of statements, so
-/// each is translated once and kept.
+/// The statement `sql` with question marks.
 pub(super) fn positional(sql: &'static str) -> &'static Positional {
-    static KNOWN: LazyLock<RwLock<HashMap<&'static str, &'static Positional>>> =
-        LazyLock::new(RwLock::default);
-    // A map that a panic left behind is still a map of finished entries.
-    if let Some(known) = KNOWN.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
-        return known;
-    }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known.entry(sql).or_insert_with(|| Box::leak(Box::new(translate(sql))))
+    static KNOWN: Known<Positional> = Known::new();
+    KNOWN.get(sql, translate)
 }
 
 /// Our statements have no `$` but those of their parameters.

@@ -1,6 +1,6 @@
 //! Opens each engine the way Bootmint needs it.
 
-use super::{Address, DbError, Engine};
+use super::{Address, DbError, Engine, SqlServer, sqlserver};
 use sqlx::{
     ConnectOptions, Connection, MySqlConnection,
     mysql::{MySqlConnectOptions, MySqlPoolOptions},
@@ -11,10 +11,10 @@ use sqlx::{
 use std::{os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 /// How long a statement waits for a connection or a lock.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection that rested longer than this is tried before it is used: the server may have
 /// been restarted. One that was used just now is not, which spares a round trip for each statement.
-const FRESH: Duration = Duration::from_secs(1);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// What a session of MySQL must be told, since its defaults can be set otherwise. With READ
 /// COMMITTED no statement locks gaps, so that writers of different hosts do not meet.
 const MYSQL_SESSION: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
@@ -27,6 +27,9 @@ pub(super) async fn open(address: &Address, connections: u32) -> Result<Engine, 
         Address::Sqlite(path) => sqlite(path, connections).await,
         Address::Postgres(options) => postgres(options.as_ref().clone(), connections).await,
         Address::MySql(options) => mysql(options.as_ref().clone(), connections).await,
+        Address::SqlServer(SqlServer(server)) => {
+            Ok(Engine::SqlServer(sqlserver::Pool::open(server, connections).await?))
+        }
     }
 }
 

@@ -44,7 +44,7 @@ impl From<Option<String>> for Bind {
 
 /// A value of a result.
 #[derive(Debug)]
-enum Value {
+pub(super) enum Value {
     Null,
     Int(i64),
     Text(String),
@@ -127,6 +127,9 @@ pub(super) fn of_mysql(row: &MySqlRow) -> Result<Row, DbError> {
     collect((0..row.columns().len()).map(value))
 }
 
-fn collect(values: impl Iterator<Item = Result<Value, DbError>>) -> Result<Row, DbError> {
+/// A row of these values.
+pub(super) fn collect(
+    values: impl Iterator<Item = Result<Value, DbError>>,
+) -> Result<Row, DbError> {
     Ok(Row(values.collect::<Result<Vec<_>, _>>()?.into_iter()))
 }
