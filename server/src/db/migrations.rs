@@ -20,6 +20,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
@@ -32,6 +33,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
@@ -44,6 +46,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     45 "0045-views.sql",
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 

@@ -9,6 +9,7 @@ mod hostile;
 mod journey;
 mod keyboard;
 mod pages;
+mod profile;
 
 // The domain controller is that of the server's own tests, which use more of it.
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod engines;
 mod foreign;
 mod hosts;
 mod people;
+mod profiles;
 mod samples;
 mod secrets;
 #[path = "../../../tests/servers/mod.rs"]
@@ -100,6 +101,10 @@ contract!(
     people:
         people_of_a_directory_are_found_and_looked_up_again,
         a_code_of_a_second_factor_is_taken_once;
+    profiles:
+        versions_are_kept_for_good_and_the_newest_counts,
+        of_two_authors_the_second_is_told,
+        an_attempt_knows_its_version;
     webhooks:
         a_webhook_begins_where_the_log_ends_and_keeps_its_place,
         one_replica_at_a_time_holds_a_webhook,

@@ -4,6 +4,7 @@ mod attacks;
 mod browser;
 mod factor;
 mod matrix;
+mod profiles;
 mod workshop;
 
 use crate::{
