@@ -12,6 +12,7 @@ pub mod machine;
 pub mod metrics;
 pub mod record;
 pub mod remote;
+mod run;
 pub mod script;
 pub mod seal;
 pub mod secret;

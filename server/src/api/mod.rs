@@ -20,6 +20,7 @@ mod once;
 mod openapi;
 pub(crate) mod orders;
 pub(crate) mod problem;
+pub(crate) mod profiles;
 pub(crate) mod routes;
 pub(crate) mod secrets;
 pub(crate) mod view;

@@ -26,17 +26,20 @@ pub(crate) struct Problem {
     pub(crate) title: String,
     /// What happened, and what to do.
     pub(crate) detail: String,
-    /// Everything that is wrong with a feed.
+    /// Everything that is wrong with a feed, or with a profile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) faults: Vec<FaultView>,
 }
 
-/// Something that is wrong with a feed.
+/// Something that is wrong with a feed, or with a profile.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct FaultView {
-    /// The line, from 1.
+    /// The file of a profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<String>,
+    /// The line, from 1; 0 where it is no line's.
     pub(crate) row: u32,
-    /// The character in the line, from 1.
+    /// The character in the line, from 1; 0 where it is the whole line's.
     pub(crate) column: u32,
     /// The host, where it has a usable name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,6 +91,7 @@ impl Problem {
     /// A feed with faults.
     pub(crate) fn of_feed(faults: &Faults) -> Self {
         let view = |fault: &Fault| FaultView {
+            file: None,
             row: fault.at.line,
             column: fault.at.column,
             host: fault.host.as_ref().map(ToString::to_string),

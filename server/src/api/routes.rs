@@ -3,7 +3,7 @@
 use super::{
     accounts as acc, audit, events, hosts, images, import, inventory, metrics, openapi,
     openapi::{Content, Shape},
-    orders, secrets,
+    orders, profiles, secrets,
 };
 use crate::{
     app::App,
@@ -309,6 +309,80 @@ pub static TABLE: &[Route] = &[
         routing::get(images::templates)
     })
     .gives(Shape::of::<images::TemplateList>()),
+    route(Get, "/api/v1/profiles", on_hosts(P::ProfilesRead), "OS profiles, by name", || {
+        routing::get(profiles::list)
+    })
+    .gives(Shape::of::<profiles::ProfileList>()),
+    route(
+        Get,
+        "/api/v1/profiles/{profile}",
+        on_hosts(P::ProfilesRead),
+        "An OS profile with its texts, as hosts get them now",
+        || routing::get(profiles::get),
+    )
+    .gives(Shape::of::<profiles::ProfileView>()),
+    route(
+        Get,
+        "/api/v1/profiles/{profile}/versions",
+        on_hosts(P::ProfilesRead),
+        "Its published versions, the newest first",
+        || routing::get(profiles::versions),
+    )
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<profiles::VersionPage>()),
+    route(
+        Get,
+        "/api/v1/profiles/{profile}/versions/{version}",
+        on_hosts(P::ProfilesRead),
+        "One of them with its texts; 0 is the folder's",
+        || routing::get(profiles::version),
+    )
+    .gives(Shape::of::<profiles::VersionView>()),
+    route(
+        Get,
+        "/api/v1/profiles/{profile}/diff",
+        on_hosts(P::ProfilesRead),
+        "What differs between two versions",
+        || routing::get(profiles::difference),
+    )
+    .query(&[("from", "the older version; 0 is the folder's"), ("to", "the newer, likewise")])
+    .gives(Shape::of::<profiles::DiffView>()),
+    route(
+        Post,
+        "/api/v1/profiles/{profile}/check",
+        on_all(P::ProfilesWrite),
+        "Everything that is wrong with texts; publishes nothing",
+        || routing::post(profiles::check),
+    )
+    .takes(Shape::of::<profiles::CheckBody>())
+    .gives(Shape::of::<profiles::CheckView>()),
+    route(
+        Post,
+        "/api/v1/profiles/{profile}/preview",
+        on_all(P::ProfilesWrite),
+        "What a host would be sent of texts, secrets hidden; publishes nothing",
+        || routing::post(profiles::preview),
+    )
+    .takes(Shape::of::<profiles::PreviewBody>())
+    .gives(Shape::of::<super::hosts::Texts>()),
+    route(
+        Post,
+        "/api/v1/profiles/{profile}/publish",
+        on_all(P::ProfilesWrite),
+        "Publish texts as the next version; needs If-Match",
+        || routing::post(profiles::publish),
+    )
+    .takes(Shape::of::<profiles::PublishBody>())
+    .gives(Shape::of::<profiles::PublishedView>()),
+    route(
+        Post,
+        "/api/v1/profiles/{profile}/revert",
+        on_all(P::ProfilesWrite),
+        "Publish an earlier version again, or let the folder's count; needs If-Match",
+        || routing::post(profiles::revert),
+    )
+    .takes(Shape::of::<profiles::RevertBody>())
+    .gives(Shape::of::<profiles::PublishedView>()),
     route(
         Get,
         "/api/v1/inventory/ansible",

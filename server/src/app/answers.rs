@@ -4,7 +4,7 @@ use super::{App, AppError, RACES, facts::printable};
 use crate::{
     db::{Actor, Attempt, AuditResult, Change, Committed, Note, Outcome},
     machine::{self, AttemptId, CompleteOn, Event, State},
-    script::{self, Profile, Release},
+    script::{self, Release},
     secret::{Digest, Secret},
     time::Timestamp,
 };
@@ -48,7 +48,9 @@ impl App {
         }
         for _ in 0..RACES {
             let stored = self.stored(&attempt.host).await?;
-            let policy = self.profile_of(&attempt)?.policy(&self.config.policy);
+            let profiles = self.profiles();
+            let profile = self.profile_of(&profiles, &attempt).await?;
+            let policy = profile.policy(&self.config.policy);
             if policy.complete_on == CompleteOn::Serve && stored.state == State::Installed {
                 // It counted as done when it was served.
                 return Ok(());
@@ -90,7 +92,8 @@ impl App {
     ) -> Result<String, AppError> {
         let attempt = self.attempt(secret).await?;
         let stored = self.stored(&attempt.host).await?;
-        let profile = self.profile_of(&attempt)?;
+        let profiles = self.profiles();
+        let profile = self.profile_of(&profiles, &attempt).await?;
         let served = profile.policy(&self.config.policy).complete_on == CompleteOn::Serve;
         let open = attempt.outcome.is_none()
             && match stored.state {
@@ -106,7 +109,7 @@ impl App {
         let secret = Secret::sent(secret);
         let secrets = self.secrets_of(&stored.host).await?;
         let release = Release { attempt: attempt.id, secret: &secret, secrets: &secrets };
-        let text = script::answer(profile, file, &stored.host, &release)?;
+        let text = script::answer(&profile, file, &stored.host, &release)?;
         let note = Note {
             at: now,
             actor: &Actor::machine(),
@@ -126,9 +129,5 @@ impl App {
     async fn attempt(&self, secret: &str) -> Result<Attempt, AppError> {
         let digest = Digest::of(secret.as_bytes());
         self.store.attempt_by_secret(&digest).await?.ok_or(AppError::UnknownAttempt)
-    }
-
-    fn profile_of(&self, attempt: &Attempt) -> Result<&Profile, AppError> {
-        Ok(self.profiles.get(&attempt.profile)?)
     }
 }

@@ -1,11 +1,11 @@
 //! A boot: who asks, what is decided, what is answered.
 
-use super::{App, AppError, BOOT, Facts, RACES};
+use super::{App, AppError, BOOT, Facts, RACES, variable};
 use crate::{
     config::{AssetLookup, Secrets, Tokenless},
     db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
     machine::{self, Action, AttemptId, Event, State},
-    script::{self, Kind, LOCAL, Profile, Release, Script},
+    script::{self, Kind, LOCAL, Profile, Profiles, Release, Script},
     secret::{self, Digest, Secret},
     time::Timestamp,
 };
@@ -119,14 +119,16 @@ impl App {
         now: Timestamp,
     ) -> Result<Option<Script>, AppError> {
         let host = &stored.host;
+        let profiles = self.profiles();
+        let profiles = profiles.as_ref();
         // What an armed host installs was decided when it was armed.
         let chosen = choice
             .filter(|_| !matches!(stored.state, State::Armed { .. }))
-            .and_then(|choice| self.chosen(host, choice));
+            .and_then(|choice| self.chosen(profiles, host, choice));
         let installer = chosen.filter(|profile| matches!(profile.kind(), Kind::Install(_)));
         let policy = match installer {
             Some(profile) => profile.policy(&self.config.policy),
-            None => self.policy(host),
+            None => self.policy(profiles, host),
         };
         let event = |attempt| match installer {
             Some(_) => Event::Choose { attempt },
@@ -147,7 +149,7 @@ impl App {
             && !host.vars.keys().any(|name| name.as_str() == BOOT);
         // What boots the disk holds none: the many boots ask the database for nothing more.
         let secrets = if plain { Secrets::default() } else { self.secrets_of(host).await? };
-        let decision = self.decide(host, action, chosen, &secrets)?;
+        let decision = self.decide(profiles, host, action, chosen, &secrets)?;
         let boot = boot(decision.action);
         if next == stored.state {
             self.store.record_boot(boot);
@@ -177,6 +179,7 @@ impl App {
     /// Renders what `action` needs: all of it, before anything is changed.
     fn decide(
         &self,
+        profiles: &Profiles,
         host: &Host,
         action: Action,
         chosen: Option<&Profile>,
@@ -186,14 +189,14 @@ impl App {
             Action::Local if let Some(profile) = chosen => Ok(Decision {
                 script: match profile.kind() {
                     Kind::Install(_) => script::unarmed(host, profile),
-                    _ => self.run(host, profile, secrets)?,
+                    _ => self.run(profiles, host, profile, secrets)?,
                 },
                 action: "choice",
                 begins: None,
             }),
             // Of the state machine every boot is told something; if it were not, this is safe.
             Action::Local | Action::Nothing => Ok(Decision {
-                script: self.ordinary(host, secrets)?,
+                script: self.ordinary(profiles, host, secrets)?,
                 action: "local",
                 begins: None,
             }),
@@ -205,7 +208,7 @@ impl App {
             Action::Install { attempt, deadline } => {
                 let profile = match chosen {
                     Some(profile) => profile,
-                    None => self.os(host)?,
+                    None => self.os(profiles, host)?,
                 };
                 self.check_disk(host, profile)?;
                 let secret = Secret::random()?;
@@ -218,6 +221,7 @@ impl App {
                     id: attempt,
                     secret: Digest::of(secret.reveal().as_bytes()),
                     profile: profile.name().to_string(),
+                    version: profile.version(),
                     due: deadline,
                 };
                 Ok(Decision { script, action: "install", begins: Some(begins) })
@@ -226,22 +230,33 @@ impl App {
     }
 
     /// What a host boots when it does not install: its disk, or what its variable says.
-    pub(super) fn ordinary(&self, host: &Host, secrets: &Secrets) -> Result<Script, AppError> {
-        let Some((_, name)) = host.vars.iter().find(|(name, _)| name.as_str() == BOOT) else {
+    pub(super) fn ordinary(
+        &self,
+        profiles: &Profiles,
+        host: &Host,
+        secrets: &Secrets,
+    ) -> Result<Script, AppError> {
+        let Some(name) = variable(host, BOOT) else {
             return Ok(script::local(Some(host)));
         };
-        let profile = self.profiles.get(name.as_str())?;
+        let profile = profiles.get(name)?;
         if matches!(profile.kind(), Kind::Install(_)) {
             let profile = profile.name().to_string();
             return Err(AppError::InstallerAsBoot { host: host.name.clone(), profile });
         }
-        self.run(host, profile, secrets)
+        self.run(profiles, host, profile, secrets)
     }
 
     /// The script of a profile that installs nothing.
-    fn run(&self, host: &Host, profile: &Profile, secrets: &Secrets) -> Result<Script, AppError> {
+    fn run(
+        &self,
+        profiles: &Profiles,
+        host: &Host,
+        profile: &Profile,
+        secrets: &Secrets,
+    ) -> Result<Script, AppError> {
         if matches!(profile.kind(), Kind::Menu(_)) {
-            return Ok(script::menu(&self.profiles, profile, host)?);
+            return Ok(script::menu(profiles, profile, host)?);
         }
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
         let release = Release { attempt, secret: &secret, secrets };
@@ -249,14 +264,11 @@ impl App {
     }
 
     /// The profile that a person chose, if the host's own menu leads to it.
-    fn chosen(&self, host: &Host, choice: &str) -> Option<&Profile> {
-        let found = host
-            .vars
-            .iter()
-            .find(|(name, _)| name.as_str() == BOOT)
-            .and_then(|(_, menu)| self.profiles.get(menu.as_str()).ok())
-            .zip(self.profiles.get(choice).ok())
-            .filter(|(menu, wanted)| self.profiles.leads_to(menu, wanted));
+    fn chosen<'p>(&self, profiles: &'p Profiles, host: &Host, choice: &str) -> Option<&'p Profile> {
+        let found = variable(host, BOOT)
+            .and_then(|menu| profiles.get(menu).ok())
+            .zip(profiles.get(choice).ok())
+            .filter(|(menu, wanted)| profiles.leads_to(menu, wanted));
         if found.is_none() && choice != LOCAL {
             tracing::warn!(host = %host.name, "a choice that the host's menu does not have");
         }

@@ -125,6 +125,12 @@ pub enum AppError {
         /// Its profile.
         profile: String,
     },
+    /// A task of the server ended in the middle.
+    #[error("the work broke off: try again")]
+    BrokenOff,
+    /// Profiles were published again and again while one was checked.
+    #[error("profiles are being published by others: try again")]
+    ProfilesContended,
     /// The host changed again and again while this was decided.
     #[error("host \"{0}\" keeps changing: try again")]
     Contended(HostName),

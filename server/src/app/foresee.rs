@@ -21,10 +21,11 @@ pub struct Foreseen {
 impl App {
     /// What `stored` would get if it booted at `now`. Nothing is changed.
     pub fn foresee(&self, stored: &StoredHost, now: Timestamp) -> Foreseen {
-        let policy = self.policy(&stored.host);
+        let profiles = self.profiles();
+        let policy = self.policy(&profiles, &stored.host);
         let event = Event::Boot { attempt: AttemptId::from_bits(0) };
         let action = machine::step(stored.state, event, &policy, now).map(|(_, action)| action);
-        let os = self.os(&stored.host).map(|profile| profile.title().to_owned());
+        let os = self.os(&profiles, &stored.host).map(|profile| profile.title().to_owned());
         let (action, what) = match (action, os) {
             (Ok(Action::Install { .. }), Ok(os)) => {
                 ("install", format!("It installs {os}. Its disk is wiped."))

@@ -39,7 +39,7 @@ impl App {
         now: Timestamp,
     ) -> AppError {
         let host = stored.host.name.clone();
-        let until = now.after(self.policy(&stored.host).window);
+        let until = now.after(self.policy(&self.profiles(), &stored.host).window);
         let limits = self.arm_guard(now).limits;
         match self.store.request_arm(&host, &stored.state, actor, (now, until), &limits).await {
             Ok(None) => AppError::AwaitsApproval { host, until },

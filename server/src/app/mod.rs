@@ -10,6 +10,8 @@ mod guard;
 mod images;
 mod import;
 mod orders;
+mod profiles;
+mod publish;
 mod secrets;
 mod ship;
 mod sweep;
@@ -23,6 +25,7 @@ pub use facts::{FIELDS as FACTS, Facts};
 pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::{Order, Text};
+pub use publish::{Checked, FaultOfHosts, Origin, Publication, PublishError, Source};
 pub use webhooks::Delivery;
 
 use crate::{
@@ -35,8 +38,8 @@ use crate::{
     script::{Profile, Profiles},
 };
 use bootmint_image_factory::host::{Host, Token};
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::sync::{Arc, RwLock};
+use tokio::sync::{Mutex, watch};
 
 /// How often a decision is made anew because the host changed meanwhile.
 const RACES: usize = 64;
@@ -51,7 +54,12 @@ const BOOT: &str = "boot";
 #[derive(Debug)]
 pub struct App {
     config: Config,
-    profiles: Profiles,
+    /// The folder's profiles.
+    base: Profiles,
+    /// These, and over them those that were published.
+    profiles: RwLock<Arc<Profiles>>,
+    /// Rendering for every host is work for one person at a time.
+    checks: Mutex<()>,
     store: Store,
     shelf: Arc<Shelf>,
     metrics: Metrics,
@@ -63,13 +71,27 @@ pub struct App {
 impl App {
     /// Reads the profiles and opens the database.
     pub async fn open(config: Config) -> Result<Self, AppError> {
-        let profiles = Profiles::load(&config.profiles)?;
+        let base = Profiles::load(&config.profiles)?;
         let store = Store::open(&config.database, config.connections).await?;
         let shelf = Arc::new(Shelf::new(&config.templates));
         let directory = config.directory.clone().map(Directory::new).transpose()?;
         let openid = config.oidc.clone().map(Provider::new).transpose()?;
         let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
-        Ok(Self { config, profiles, store, shelf, metrics, directory, openid, closing })
+        let (profiles, checks) = (RwLock::new(Arc::new(base.clone())), Mutex::new(()));
+        let app = Self {
+            config,
+            base,
+            profiles,
+            checks,
+            store,
+            shelf,
+            metrics,
+            directory,
+            openid,
+            closing,
+        };
+        app.refresh_profiles().await?;
+        Ok(app)
     }
 
     /// The configuration.
@@ -109,30 +131,27 @@ impl App {
         let _ = closing.wait_for(|closing| *closing).await;
     }
 
-    /// All OS profiles.
-    pub fn profiles(&self) -> &Profiles {
-        &self.profiles
+    /// The OS profile that an install of `host` would use.
+    fn os<'p>(&self, profiles: &'p Profiles, host: &Host) -> Result<&'p Profile, AppError> {
+        let name = self.os_of(host).ok_or_else(|| AppError::NoProfile(host.name.clone()))?;
+        Ok(profiles.get(name)?)
     }
 
-    /// The OS profile that an install of `host` would use.
-    fn os(&self, host: &Host) -> Result<&Profile, AppError> {
-        let own = host.vars.iter().find(|(name, _)| name.as_str() == OS);
-        match (own, &self.config.os) {
-            (Some((_, name)), _) => Ok(self.profiles.get(name.as_str())?),
-            (None, Some(name)) => Ok(self.profiles.get(name.as_str())?),
-            (None, None) => Err(AppError::NoProfile(host.name.clone())),
-        }
+    /// The name of that, whether or not there is such a profile.
+    fn os_of<'h>(&'h self, host: &'h Host) -> Option<&'h str> {
+        let own = variable(host, OS);
+        own.or_else(|| self.config.os.as_ref().map(|name| name.as_str()))
     }
 
     /// The name of the OS profile that an install of `host` would use, if there is one.
     pub fn os_name(&self, host: &Host) -> Option<String> {
-        self.os(host).ok().map(|profile| profile.name().to_string())
+        self.os(&self.profiles(), host).ok().map(|profile| profile.name().to_string())
     }
 
     /// The policy that holds for `host`: its profile's, as far as there is one.
-    fn policy(&self, host: &Host) -> Policy {
+    fn policy(&self, profiles: &Profiles, host: &Host) -> Policy {
         let site = self.config.policy;
-        self.os(host).map_or(site, |profile| profile.policy(&site))
+        self.os(profiles, host).map_or(site, |profile| profile.policy(&site))
     }
 
     /// The token by which `host` is known: its own, or the one that follows from the token key.
@@ -142,4 +161,9 @@ impl App {
             None => Ok(self.config.token_key.token(&host.name)?),
         }
     }
+}
+
+/// A variable of a host.
+fn variable<'h>(host: &'h Host, wanted: &str) -> Option<&'h str> {
+    host.vars.iter().find(|(name, _)| name.as_str() == wanted).map(|(_, value)| value.as_str())
 }

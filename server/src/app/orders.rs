@@ -5,7 +5,7 @@ use crate::{
     config::{ApprovalPolicy, Secrets},
     db::{Actor, Change, Committed, Outcome, StoredHost},
     machine::{self, AttemptId, Event, State},
-    script::{self, Profile, Release},
+    script::{self, Profile, Profiles, Release},
     secret::Secret,
     time::Timestamp,
 };
@@ -79,7 +79,7 @@ impl App {
                 Order::Hold => Event::Hold,
                 Order::Release => Event::Release,
             };
-            let policy = self.policy(&stored.host);
+            let policy = self.policy(&self.profiles(), &stored.host);
             let (next, _) = machine::step(stored.state, event, &policy, now)
                 .map_err(|source| AppError::Refused { host: name.clone(), source })?;
             let guard = match (order, self.config.guard.approval) {
@@ -118,7 +118,7 @@ impl App {
         let host = match profile {
             None => host,
             Some(profile) => {
-                own = with_os(host, profile)?;
+                own = with_var(host, OS, profile)?;
                 &own
             }
         };
@@ -128,21 +128,27 @@ impl App {
     /// Every text that `host` would be sent: ordinarily, held, and for an install. Secrets are
     /// left in what is rendered, but no attempt is begun.
     pub async fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(host, &self.secrets_of(host).await?)
+        self.preview_with(&self.profiles(), host, &self.secrets_of(host).await?)
     }
 
     /// The same with every secret hidden.
     pub async fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(host, &self.hidden_secrets_of(host).await?)
+        self.preview_with(&self.profiles(), host, &self.hidden_secrets_of(host).await?)
     }
 
-    fn preview_with(&self, host: &Host, secrets: &Secrets) -> Result<Vec<Text>, AppError> {
-        let profile = self.os(host)?;
+    /// The same, if `profiles` were all profiles.
+    pub(super) fn preview_with(
+        &self,
+        profiles: &Profiles,
+        host: &Host,
+        secrets: &Secrets,
+    ) -> Result<Vec<Text>, AppError> {
+        let profile = self.os(profiles, host)?;
         self.check_disk(host, profile)?;
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
         let release = Release { attempt, secret: &secret, secrets };
         let scripts = [
-            ("ordinary boot".to_owned(), self.ordinary(host, secrets)?),
+            ("ordinary boot".to_owned(), self.ordinary(profiles, host, secrets)?),
             ("held".to_owned(), script::hold(host, self.config.hold)),
             (format!("install of {}", profile.name()), script::run(profile, host, &release)?),
         ];
@@ -164,11 +170,11 @@ impl App {
     }
 }
 
-/// The host, if its variable `os` named `profile`.
-fn with_os(host: &Host, profile: &Profile) -> Result<Host, AppError> {
+/// The host, if its variable `name` named `profile`.
+pub(super) fn with_var(host: &Host, name: &str, profile: &Profile) -> Result<Host, AppError> {
     let mut host = host.clone();
     let wrong = |_| AppError::NoProfile(host.name.clone());
-    let name = OS.parse().map_err(wrong)?;
+    let name = name.parse().map_err(wrong)?;
     let value = profile.name().as_str().parse().map_err(wrong)?;
     host.vars.insert(name, value);
     Ok(host)

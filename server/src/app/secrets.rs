@@ -33,7 +33,7 @@ impl App {
     ) -> Result<Secrets, AppError> {
         let mut found = self.store.secrets_for(&host.name, host.site.as_ref()).await?;
         // Narrower ones are put in later, in place of wider ones.
-        found.sort_by(|one, other| rank(&one.place).cmp(&rank(&other.place)));
+        found.sort_by_key(|one| rank(&one.place));
         let put = |secrets: Secrets, one: &SealedSecret| {
             Ok::<_, AppError>(secrets.with(one.name.as_str(), value(one)?))
         };

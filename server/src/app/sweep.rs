@@ -16,7 +16,7 @@ impl App {
         let mut ended = 0_usize;
         for stored in self.store.due(now, BATCH).await? {
             let name = &stored.host.name;
-            let policy = self.policy(&stored.host);
+            let policy = self.policy(&self.profiles(), &stored.host);
             let Ok((next, _)) = machine::step(stored.state, Event::Deadline, &policy, now) else {
                 continue;
             };

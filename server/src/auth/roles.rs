@@ -84,6 +84,10 @@ named! {
     HostsApprove = "hosts-approve",
     /// See what a host would be sent, without secrets.
     HostsRender = "hosts-render",
+    /// See OS profiles, their texts and versions.
+    ProfilesRead = "profiles-read",
+    /// Publish and revert OS profiles: what every host that uses them runs.
+    ProfilesWrite = "profiles-write",
     /// See machines that are no hosts.
     DiscoveredRead = "discovered-read",
     /// Fetch images of hosts.
@@ -127,6 +131,8 @@ pub const TABLE: &[(Permission, &[Role])] = &[
     (P::HostsHold, &[R::Reimager, R::Admin]),
     (P::HostsApprove, &[R::Approver, R::Admin]),
     (P::HostsRender, &[R::Viewer, R::Reimager, R::Editor, R::ImageBuilder, R::Approver, R::Admin]),
+    (P::ProfilesRead, &[R::Viewer, R::Editor, R::Approver, R::Admin]),
+    (P::ProfilesWrite, &[R::Editor, R::Admin]),
     (P::DiscoveredRead, &[R::Viewer, R::Reimager, R::Editor, R::Admin]),
     (P::ImagesGet, &[R::Reimager, R::ImageBuilder, R::Admin, R::ServiceAccount]),
     (P::ImagesLink, &[R::Reimager, R::ImageBuilder, R::Admin]),
@@ -163,24 +169,25 @@ mod tests {
     #[test]
     fn roles_may_what_they_are_meant_to() {
         let expected = |role| match role {
-            R::Viewer => "hosts-read hosts-render discovered-read tokens-own",
+            R::Viewer => "hosts-read hosts-render profiles-read discovered-read tokens-own",
             R::Auditor => "audit-read tokens-own",
             R::Reimager => {
                 "hosts-read hosts-reimage hosts-hold hosts-render discovered-read images-get \
                  images-link tokens-own"
             }
             R::Editor => {
-                "hosts-read hosts-write hosts-render discovered-read inventory-read tokens-own \
-                 secrets-write"
+                "hosts-read hosts-write hosts-render profiles-read profiles-write discovered-read \
+                 inventory-read tokens-own secrets-write"
             }
             R::ImageBuilder => {
                 "hosts-read hosts-render images-get images-link images-script tokens-own"
             }
-            R::Approver => "hosts-read hosts-approve hosts-render tokens-own",
+            R::Approver => "hosts-read hosts-approve hosts-render profiles-read tokens-own",
             R::Admin => {
                 "hosts-read hosts-write hosts-reimage hosts-hold hosts-approve hosts-render \
-                 discovered-read images-get images-link images-script inventory-read audit-read \
-                 metrics-read tokens-own secrets-write accounts-manage"
+                 profiles-read profiles-write discovered-read images-get images-link \
+                 images-script inventory-read audit-read metrics-read tokens-own secrets-write \
+                 accounts-manage"
             }
             R::ServiceAccount => "hosts-read images-get inventory-read metrics-read",
         };

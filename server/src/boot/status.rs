@@ -16,7 +16,8 @@ use std::error::Error;
 pub(crate) fn status(error: &AppError) -> StatusCode {
     match error {
         AppError::Db(DbError::Unavailable(_) | DbError::Broken(_) | DbError::Busy(_))
-        | AppError::Contended(_) => StatusCode::SERVICE_UNAVAILABLE,
+        | AppError::Contended(_)
+        | AppError::ProfilesContended => StatusCode::SERVICE_UNAVAILABLE,
         AppError::UnknownHost(_)
         | AppError::UnknownAttempt
         | AppError::Script(ScriptError::NoAnswer { .. }) => StatusCode::NOT_FOUND,
@@ -37,6 +38,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::Directory(_)
         | AppError::Token(_)
         | AppError::Image(_)
+        | AppError::BrokenOff
         | AppError::NoProfile(_)
         | AppError::NoScript { .. }
         | AppError::InstallerAsBoot { .. } => StatusCode::INTERNAL_SERVER_ERROR,

@@ -38,7 +38,7 @@ pub(super) async fn backup(args: &BackupArgs, app: &App, ui: &Ui) -> anyhow::Res
     to.as_file().sync_all().with_context(|| format!("writing {}", file.display()))?;
     to.persist_noclobber(file).with_context(|| format!("making {}", file.display()))?;
     ui.line(format_args!("{}: {rows} rows", file.display()));
-    ui.line("profiles, secrets.toml and token.key are no part of it: keep them too");
+    ui.line("the folder of profiles, secrets.toml and token.key are no part of it: keep them too");
     Ok(())
 }
 

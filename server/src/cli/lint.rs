@@ -25,11 +25,12 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
+    let all = app.profiles();
     let profiles: Vec<Option<&Profile>> = match (&args.profile, args.all_profiles) {
-        (Some(name), _) => vec![Some(app.profiles().get(name)?)],
+        (Some(name), _) => vec![Some(all.get(name)?)],
         (None, true) => {
             let installs = |profile: &&Profile| matches!(profile.kind(), Kind::Install(_));
-            app.profiles().iter().filter(installs).map(Some).collect()
+            all.iter().filter(installs).map(Some).collect()
         }
         (None, false) => vec![None],
     };

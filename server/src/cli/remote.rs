@@ -1,5 +1,7 @@
 //! `bootmint remote`: the commands of a person or program that works with a server elsewhere.
 
+mod profiles;
+
 use super::ui::Ui;
 use crate::remote::{Hear, Place, Remote};
 use anyhow::{Context, bail};
@@ -52,6 +54,9 @@ enum Command {
     /// Fetches images that are minted on demand
     #[command(subcommand)]
     Images(Images),
+    /// Shows, exports and publishes OS profiles
+    #[command(subcommand)]
+    Profiles(profiles::Profiles),
     /// Shows or verifies the audit log
     Audit {
         /// Check that no row was changed or removed
@@ -146,6 +151,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Hold(args) => desk.order(args, "hold", None),
         Command::Release(args) => desk.order(args, "release", None),
         Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
+        Command::Profiles(command) => desk.profiles(command),
         Command::Audit { verify: true } => desk.verify(),
         Command::Audit { verify: false } => desk.audit(),
         Command::Watch => desk.watch(),

@@ -24,12 +24,15 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
+    time::MissedTickBehavior,
 };
 
 /// How often it is looked for hosts whose time is over.
 const SWEEP: Duration = Duration::from_secs(5);
 /// How often it is looked whether the certificate's files changed.
 const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked for profiles that another replica published.
+const PUBLISHED: Duration = Duration::from_secs(2);
 /// How often it is looked for what webhooks are to be told.
 const TELL: Duration = Duration::from_secs(1);
 /// How long before its end a certificate is warned of, in days.
@@ -70,6 +73,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let _hangup = signal(SignalKind::hangup())?;
     let mut running = Running { limits, stopped, tasks: Vec::new() };
     running.start(sweep(Arc::clone(&app), running.stopped.clone()));
+    running.start(take_profiles(Arc::clone(&app), running.stopped.clone()));
     for sender in senders {
         running.start(tell(Arc::clone(&app), sender, running.stopped.clone()));
     }
@@ -252,6 +256,26 @@ async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         };
         if let Err(error) = result {
             tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
+        }
+    }
+}
+
+/// Takes profiles that were published elsewhere, until it is told to stop.
+async fn take_profiles(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut looks = tokio::time::interval(PUBLISHED);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = looks.tick() => {}
+        }
+        match app.refresh_profiles().await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("profiles that were published are taken"),
+            Err(error) => {
+                let error = anyhow::Error::from(error);
+                tracing::error!(error = format!("{error:#}"), "the profiles before are kept");
+            }
         }
     }
 }

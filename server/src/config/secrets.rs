@@ -2,23 +2,9 @@
 //! that their owner alone may read, or from commands that print what such a file would hold.
 
 use super::{ConfigError, read_private};
-use crate::seal::SealKeys;
+use crate::{run, seal::SealKeys};
 use serde::Deserialize;
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{Read, Seek},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::{Duration, Instant},
-};
-
-/// How long a command may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is looked whether it has ended.
-const LOOK: Duration = Duration::from_millis(20);
-/// The most that a command may print, in bytes.
-const MAX_OUTPUT: u64 = 1 << 20;
+use std::{collections::BTreeMap, path::Path};
 
 /// The section `[secrets]`.
 #[derive(Debug, Default, Deserialize)]
@@ -67,7 +53,8 @@ impl RawSecrets {
     /// The secrets: what the command prints or, without one, of `file`.
     pub(super) fn values(&self, folder: &Path, file: &Path) -> Result<Secrets, ConfigError> {
         let text = match &self.command {
-            Some(command) => output("secrets.command", command, folder)?,
+            Some(command) => run::output(command, folder)
+                .map_err(|why| ConfigError::Command { key: "secrets.command", why })?,
             None => read_private(file)?,
         };
         let values = toml::from_str(&text).map_err(|error| {
@@ -86,11 +73,9 @@ impl RawSecrets {
     pub(super) fn keys(&self, folder: &Path, file: &Path) -> Result<SealKeys, ConfigError> {
         match &self.key_command {
             Some(command) => {
-                let text = output("secrets.key-command", command, folder)?;
-                SealKeys::parse(&text).map_err(|source| ConfigError::Command {
-                    key: "secrets.key-command",
-                    why: source.to_string(),
-                })
+                let keys = run::output(command, folder)
+                    .and_then(|text| SealKeys::parse(&text).map_err(|error| error.to_string()));
+                keys.map_err(|why| ConfigError::Command { key: "secrets.key-command", why })
             }
             None if !file.exists() => Ok(SealKeys::default()),
             None => SealKeys::parse(&read_private(file)?)
@@ -99,61 +84,9 @@ impl RawSecrets {
     }
 }
 
-/// What a command prints. It runs in the configuration's folder, with no shell between.
-fn output(key: &'static str, command: &[String], folder: &Path) -> Result<String, ConfigError> {
-    let failed = |why: String| ConfigError::Command { key, why };
-    let (program, arguments) =
-        command.split_first().ok_or_else(|| failed("it names no program".to_owned()))?;
-    // A file, not a pipe: nothing has to read while it runs.
-    let mut printed = tempfile::tempfile().map_err(|error| failed(error.to_string()))?;
-    let to = printed.try_clone().map_err(|error| failed(error.to_string()))?;
-    let at = if folder == Path::new("") { PathBuf::from(".") } else { folder.to_owned() };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .current_dir(at)
-        .stdin(Stdio::null())
-        .stdout(to)
-        .spawn()
-        .map_err(|error| failed(format!("{program} does not start: {error}")))?;
-    let start = Instant::now();
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if start.elapsed() < PATIENCE => std::thread::sleep(LOOK),
-            Ok(None) => {
-                // It may have ended by itself just now.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("{program} took more than {} s", PATIENCE.as_secs())));
-            }
-            Err(error) => return Err(failed(error.to_string())),
-        }
-    };
-    if !status.success() {
-        return Err(failed(format!("{program} failed ({status}): see what it said above")));
-    }
-    text(&mut printed).map_err(failed)
-}
-
-fn text(printed: &mut File) -> Result<String, String> {
-    printed.rewind().map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    let read = printed.take(MAX_OUTPUT + 1).read_to_string(&mut text);
-    match read {
-        Ok(size) if size as u64 > MAX_OUTPUT => Err("it printed more than 1 MiB".to_owned()),
-        Ok(_) => Ok(text),
-        Err(_) => Err("it printed no text".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run(script: &str) -> Result<String, String> {
-        let command = ["sh", "-c", script].map(ToOwned::to_owned);
-        output("secrets.command", &command, Path::new("")).map_err(|error| error.to_string())
-    }
 
     #[test]
     fn a_command_gives_secrets_and_keys() {
@@ -167,15 +100,6 @@ mod tests {
         let values = raw.values(work.path(), &none).unwrap();
         assert_eq!(values.reveal().get("root").map(String::as_str), Some("x"));
         assert!(raw.keys(work.path(), &none).unwrap().current().is_some());
-    }
-
-    #[test]
-    fn a_command_that_fails_says_how() {
-        assert!(run("exit 3").unwrap_err().contains("exit status: 3"));
-        assert!(run("printf '\\377'").unwrap_err().contains("no text"));
-        assert!(run("head -c 1048577 /dev/zero").unwrap_err().contains("1 MiB"));
-        let none = output("secrets.command", &[], Path::new("")).unwrap_err().to_string();
-        assert!(none.contains("secrets.command") && none.contains("no program"), "{none}");
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Attempt {
     pub host: HostName,
     /// The OS profile that it installs.
     pub profile: String,
+    /// Which version of it; 0 is the folder's.
+    pub version: i64,
     /// When it began.
     pub started: Timestamp,
     /// Until when its answer files are released if it does not report.
@@ -49,7 +51,7 @@ pub struct Attempt {
 impl Store {
     /// The attempt whose installer has the secret of that digest.
     pub async fn attempt_by_secret(&self, digest: &Digest) -> Result<Option<Attempt>, DbError> {
-        let sql = "SELECT id, host, profile, started, due, outcome FROM attempts \
+        let sql = "SELECT id, host, profile, profile_version, started, due, outcome FROM attempts \
                    WHERE secret_digest = $1";
         let rows = self.engine.query(sql, [digest.as_str().into()]).await?;
         at_most_one(rows)
@@ -58,6 +60,7 @@ impl Store {
                     id: row.text()?.parse().map_err(|_| DbError::Shape)?,
                     host: row.text()?.parse().map_err(|_| DbError::Shape)?,
                     profile: row.text()?,
+                    version: row.int()?,
                     started: Timestamp::from_unix(row.int()?),
                     due: Timestamp::from_unix(row.int()?),
                     outcome: row
@@ -119,13 +122,14 @@ pub(super) async fn begin(
     at: Timestamp,
 ) -> Result<(), DbError> {
     tx.execute(
-        "INSERT INTO attempts (id, host, secret_digest, profile, started, due) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO attempts (id, host, secret_digest, profile, profile_version, started, due) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         [
             new.id.to_string().into(),
             host.into(),
             new.secret.as_str().into(),
             new.profile.as_str().into(),
+            new.version.into(),
             at.as_unix().into(),
             new.due.as_unix().into(),
         ],

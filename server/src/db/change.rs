@@ -25,6 +25,8 @@ pub struct NewAttempt {
     pub secret: Digest,
     /// The OS profile that it installs.
     pub profile: String,
+    /// Which version of it; 0 is the folder's.
+    pub version: i64,
     /// Until when its answer files are released.
     pub due: Timestamp,
 }

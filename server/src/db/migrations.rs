@@ -21,6 +21,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
     60 "0060-openid.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
@@ -34,6 +35,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
     60 "0060-openid.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
@@ -47,12 +49,14 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     50 "0050-directory.sql",
     51 "0051-second-factors.sql",
     60 "0060-openid.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 /// SQL Server came with version 51, whose file makes the whole schema as it was then.
 pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
     51 "0051-start.sql",
     60 "0060-openid.sql",
+    61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
 );
 

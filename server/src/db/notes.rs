@@ -104,7 +104,7 @@ impl Store {
     pub async fn note(&self, note: &Note<'_>) -> Result<(), DbError> {
         match self.notes.ask(note.kept()).await {
             Ok(()) => Ok(()),
-            Err(()) => until_over!(write(&self.engine, &[note.clone()])),
+            Err(()) => until_over!(write(&self.engine, std::slice::from_ref(note))),
         }
     }
 }

@@ -152,9 +152,10 @@ fn an_image_is_minted_once_until_something_else_is_published() {
         fs::create_dir_all(&out).unwrap();
         let (firmware, out) = build(&out, std::slice::from_ref(&host), &patient(attempts));
         publish(&out, &[firmware], &patient(attempts), &folder).unwrap();
-        let newer = std::time::SystemTime::now() + std::time::Duration::from_secs(attempts.into());
         for file in fs::read_dir(&folder).unwrap().flatten().filter(|f| f.path().is_file()) {
-            fs::File::open(file.path()).unwrap().set_modified(newer).unwrap();
+            let written = file.metadata().unwrap().modified().unwrap();
+            let later = written + std::time::Duration::from_secs(attempts.into());
+            fs::File::open(file.path()).unwrap().set_modified(later).unwrap();
         }
     };
     publish_with(7);

@@ -7,7 +7,7 @@ pub use watch::{Event, Hear};
 use reqwest::{
     Certificate, Method, StatusCode,
     blocking::{Client, RequestBuilder, Response},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue, IF_MATCH},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -113,6 +113,7 @@ struct Problem {
 
 #[derive(Deserialize)]
 struct Fault {
+    file: Option<String>,
     row: u32,
     column: u32,
     host: Option<String>,
@@ -124,7 +125,8 @@ impl Fault {
     fn line(&self, feed: &str) -> String {
         let host = self.host.as_ref().map(|host| format!("host \"{host}\": ")).unwrap_or_default();
         let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        format!("{feed}:{}:{}: {host}{}{help}", self.row, self.column, self.message)
+        let file = self.file.as_deref().unwrap_or(feed);
+        format!("{file}:{}:{}: {host}{}{help}", self.row, self.column, self.message)
     }
 }
 
@@ -174,6 +176,13 @@ impl Remote {
     /// Sends `body` to `path`.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, RemoteError> {
         let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        self.value(self.send(request.body(body.to_string()), "")?)
+    }
+
+    /// The same, if what it changes still has the entity tag `tag`.
+    pub fn post_if(&self, path: &str, tag: &str, body: &Value) -> Result<Value, RemoteError> {
+        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
+        let request = request.header(IF_MATCH, tag);
         self.value(self.send(request.body(body.to_string()), "")?)
     }
 

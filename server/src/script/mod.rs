@@ -4,10 +4,14 @@
 //! machine sent never enter one.
 
 mod context;
+pub mod diff;
+pub mod fault;
+pub mod files;
 mod ipxe;
 mod language;
 mod lint;
 mod profile;
+mod profiles;
 pub mod shipped;
 mod template;
 
@@ -17,11 +21,15 @@ mod snapshots;
 mod tests;
 
 pub use context::Release;
+pub use fault::ProfileFault;
+pub use files::{Files, NoFiles, PROFILE_FILE};
 pub use ipxe::{Script, hold, local, without_ticket};
 pub use lint::check_script;
-pub use profile::{Kind, Profile, ProfileError, Profiles};
+pub use profile::{Kind, Profile, ProfileError};
+pub use profiles::Profiles;
 pub use template::TemplateError;
 
+use crate::secret::Secret;
 use bootmint_image_factory::host::Host;
 use std::time::Duration;
 
@@ -74,13 +82,23 @@ pub enum ScriptError {
     },
 }
 
+impl ScriptError {
+    /// The profile that is to blame.
+    pub fn profile(&self) -> &str {
+        match self {
+            Self::Template { profile, .. }
+            | Self::TooLong { profile, .. }
+            | Self::IsMenu(profile)
+            | Self::NoAnswer { profile, .. } => profile,
+        }
+    }
+}
+
 /// The script that does what `profile` says, for one attempt to install `host`, or for its
 /// ordinary boot.
 pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Script, ScriptError> {
     let render = |what: &str, text: &str, context: &minijinja::Value| {
-        template::render(text, language::Language::Words, context)
-            .map(|text| text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
-            .map_err(|source| failed(profile, what, host, source))
+        words(text, context).map_err(|source| failed(profile, what, host, source))
     };
     let open = context::open(host, release);
     match profile.kind() {
@@ -111,10 +129,12 @@ pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Scri
         Kind::Menu(_) => Err(ScriptError::IsMenu(profile.name().to_string())),
         Kind::Sanboot(target) => {
             let uri = render("sanboot.target", &target.target, &open)?;
-            let closed = context::with_secrets(host, release);
             let word = |what, text: &Option<String>| {
-                text.as_ref().map(|text| render(what, text, &closed)).transpose()
+                let text = text.as_ref()?;
+                let word = with_secrets(host, release, |closed| words(text, closed));
+                Some(word.map_err(|source| failed(profile, what, host, source)))
             };
+            let word = |what, text| word(what, text).transpose();
             let user = word("sanboot.user", &target.user)?;
             let password = word("sanboot.password", &target.password)?;
             let initiator = word("sanboot.initiator", &target.initiator)?;
@@ -131,6 +151,12 @@ pub fn run(profile: &Profile, host: &Host, release: &Release<'_>) -> Result<Scri
         }
         Kind::Shell => Ok(ipxe::shell(host)),
     }
+}
+
+/// Words of a command, with one space between them.
+fn words(text: &str, context: &minijinja::Value) -> Result<String, TemplateError> {
+    let text = template::render(text, language::Language::Words, context)?;
+    Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The script that shows the menu `profile`. Its entries were looked for when the profiles were
@@ -178,9 +204,25 @@ pub fn answer(
         profile: profile.name().to_string(),
         file: file.to_owned(),
     })?;
-    let context = context::with_secrets(host, release);
-    template::render(&answer.text, answer.language, &context)
+    with_secrets(host, release, |context| template::render(&answer.text, answer.language, context))
         .map_err(|source| failed(profile, file, host, source))
+}
+
+/// Renders with secrets. Why it fails is told as it would be without them: a template could say
+/// a secret where it says what is wrong, and people and logs would read it.
+fn with_secrets(
+    host: &Host,
+    release: &Release<'_>,
+    render: impl Fn(&minijinja::Value) -> Result<String, TemplateError>,
+) -> Result<String, TemplateError> {
+    render(&context::with_secrets(host, release)).map_err(|error| {
+        let (secret, secrets) = (Secret::placeholder(), release.secrets.hidden());
+        let hidden = Release { attempt: release.attempt, secret: &secret, secrets: &secrets };
+        match render(&context::with_secrets(host, &hidden)) {
+            Err(error) => error,
+            Ok(_) => TemplateError::OfSecret { line: error.line() },
+        }
+    })
 }
 
 fn failed(profile: &Profile, what: &str, host: &Host, source: TemplateError) -> ScriptError {

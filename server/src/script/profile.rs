@@ -1,7 +1,7 @@
 //! OS profiles: a folder each, with `profile.toml` and the answer files that it names.
 
 use super::{
-    LOCAL,
+    files::{Files, PROFILE_FILE},
     language::Language,
     template::{self, TemplateError},
 };
@@ -9,7 +9,7 @@ use crate::{config::RawPolicy, machine::Policy, time::Seconds};
 use bootmint_image_factory::host::{Invalid, Name, Text};
 use serde::Deserialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -124,10 +124,13 @@ pub(super) struct Answer {
 #[derive(Clone, Debug)]
 pub struct Profile {
     name: Name,
+    version: i64,
     title: Text,
     policy: RawPolicy,
     kind: Kind,
     answers: BTreeMap<String, Answer>,
+    /// The text of `profile.toml`.
+    text: String,
 }
 
 /// A profile that cannot be used.
@@ -141,6 +144,20 @@ pub enum ProfileError {
         /// Where.
         folder: PathBuf,
     },
+    /// It was published, and can not be read as it is.
+    #[error("the published version {version} of profile \"{name}\" is damaged")]
+    Damaged {
+        /// The profile.
+        name: String,
+        /// Its version.
+        version: i64,
+    },
+    /// A file that `profile.toml` names is not there.
+    #[error("{}: is not there, but profile.toml names it", .0.display())]
+    NotThere(PathBuf),
+    /// A file is there, and `profile.toml` does not name it.
+    #[error("{}: is not named by install.answers in profile.toml: name it, or remove it", .0.display())]
+    Unnamed(PathBuf),
     /// A file cannot be read.
     #[error("{}: cannot be read", path.display())]
     Read {
@@ -215,20 +232,62 @@ impl Profile {
         self.answers.get(file)
     }
 
+    /// Which version it is of those that were published; 0 is the folder's.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Its files, as they were read.
+    pub fn files(&self) -> Files {
+        let mut files: BTreeMap<String, String> =
+            self.answers.iter().map(|(name, answer)| (name.clone(), answer.text.clone())).collect();
+        files.insert(PROFILE_FILE.to_owned(), self.text.clone());
+        Files::of_folder(files)
+    }
+
     /// Reads the profile `name` in `folder`.
     pub fn load(folder: &Path, name: &Name) -> Result<Self, ProfileError> {
         let home = folder.join(name.as_str());
-        let path = home.join("profile.toml");
+        let path = home.join(PROFILE_FILE);
         if !path.is_file() {
             let (name, folder) = (name.to_string(), folder.to_owned());
             return Err(ProfileError::Missing { name, folder });
         }
-        let raw: RawProfile = toml::from_str(&read(&path)?).map_err(|source| {
-            ProfileError::Toml { path: path.clone(), source: Box::new(source) }
+        Reading { home: &home, files: None }.profile(name, 0).map_err(|mut errors| errors.remove(0))
+    }
+
+    /// The profile that `files` make, as version `version`, or everything that is wrong with
+    /// them: one error at least.
+    pub fn of_files(name: &Name, version: i64, files: &Files) -> Result<Self, Vec<ProfileError>> {
+        Reading { home: Path::new(name.as_str()), files: Some(files) }.profile(name, version)
+    }
+}
+
+/// Reads the files of one profile, from its folder or as they were sent.
+struct Reading<'f> {
+    home: &'f Path,
+    files: Option<&'f Files>,
+}
+
+impl Reading<'_> {
+    fn text(&self, file: &str) -> Result<String, ProfileError> {
+        let path = self.home.join(file);
+        match self.files {
+            None => read(&path),
+            Some(files) => files.get(file).map(str::to_owned).ok_or(ProfileError::NotThere(path)),
+        }
+    }
+
+    fn profile(&self, name: &Name, version: i64) -> Result<Profile, Vec<ProfileError>> {
+        let path = self.home.join(PROFILE_FILE);
+        let text = self.text(PROFILE_FILE).map_err(|error| vec![error])?;
+        let raw: RawProfile = toml::from_str(&text).map_err(|source| {
+            vec![ProfileError::Toml { path: path.clone(), source: Box::new(source) }]
         })?;
         let value = |what: String| ProfileError::Value { path: path.clone(), what };
-        let title: Text =
-            raw.title.parse().map_err(|error: Invalid| value(format!("title: {error}")))?;
+        let mut wrong = Vec::new();
+        let title = raw.title.parse::<Text>();
+        let title = title.map_err(|error: Invalid| wrong.push(value(format!("title: {error}"))));
         let kinds = [
             raw.install.map(Kind::Install),
             raw.sanboot.map(Kind::Sanboot),
@@ -241,34 +300,90 @@ impl Profile {
         let (Some(kind), None) = (kinds.next(), kinds.next()) else {
             let what = "has not exactly one of the sections [install], [sanboot], [chain], \
                         [shell], [live], [menu]: write one";
-            return Err(value(what.to_owned()));
+            wrong.push(value(what.to_owned()));
+            return Err(wrong);
         };
-        check_kind(&kind, &path)?;
+        check_kind(&kind, &path, &mut wrong);
         let answers = match &kind {
-            Kind::Install(install) => read_answers(&home, &path, &install.answers)?,
+            Kind::Install(install) => self.answers(&path, &install.answers, &mut wrong),
             _ => BTreeMap::new(),
         };
-        Ok(Self { name: name.clone(), title, policy: raw.policy, kind, answers })
+        // A folder may hold more, such as a note for people; what is published is all of it.
+        for (file, _) in self.files.iter().flat_map(|files| files.iter()) {
+            let named = |name: &str| match &kind {
+                Kind::Install(install) => install.answers.contains_key(name),
+                _ => false,
+            };
+            if file != PROFILE_FILE && !named(file) {
+                wrong.push(ProfileError::Unnamed(self.home.join(file)));
+            }
+        }
+        match title {
+            Ok(title) if wrong.is_empty() => {
+                let (name, policy) = (name.clone(), raw.policy);
+                Ok(Profile { name, version, title, policy, kind, answers, text })
+            }
+            _ => Err(wrong),
+        }
+    }
+
+    fn answers(
+        &self,
+        profile: &Path,
+        named: &BTreeMap<String, Language>,
+        wrong: &mut Vec<ProfileError>,
+    ) -> BTreeMap<String, Answer> {
+        let mut answers = BTreeMap::new();
+        for (file, &language) in named {
+            match self.answer(profile, file, language) {
+                Ok(answer) => drop(answers.insert(file.clone(), answer)),
+                Err(error) => wrong.push(error),
+            }
+        }
+        answers
+    }
+
+    fn answer(
+        &self,
+        profile: &Path,
+        file: &str,
+        language: Language,
+    ) -> Result<Answer, ProfileError> {
+        let name: Name = file.parse().map_err(|error: Invalid| ProfileError::Value {
+            path: profile.to_owned(),
+            what: format!("install.answers: {error}"),
+        })?;
+        let text = self.text(name.as_str())?;
+        template::check(&text, language).map_err(|source| ProfileError::Template {
+            path: self.home.join(name.as_str()),
+            what: "the file".to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Answer { text, language })
     }
 }
 
 /// Checks what is written into scripts, and the syntax of what is rendered for them.
-fn check_kind(kind: &Kind, path: &Path) -> Result<(), ProfileError> {
+fn check_kind(kind: &Kind, path: &Path, wrong: &mut Vec<ProfileError>) {
+    let mut value = |what| wrong.push(ProfileError::Value { path: path.to_owned(), what });
     let templates: Vec<(&str, &str)> = match kind {
         Kind::Install(install) | Kind::Live(install) => {
-            check_files(kind, install)
-                .map_err(|what| ProfileError::Value { path: path.to_owned(), what })?;
+            if let Err(what) = check_files(kind, install) {
+                value(what);
+            }
             vec![("arguments", &install.arguments)]
         }
         Kind::Menu(menu) => {
             let first = menu.entries.first();
             let default = menu.default.as_ref().filter(|name| !menu.entries.contains(name));
-            let what = match (first, default) {
-                (None, _) => "menu: has no entries".to_owned(),
-                (_, Some(name)) => format!("menu: its default {name:?} is none of its entries"),
-                _ => return Ok(()),
-            };
-            return Err(ProfileError::Value { path: path.to_owned(), what });
+            match (first, default) {
+                (None, _) => value("menu: has no entries".to_owned()),
+                (_, Some(name)) => {
+                    value(format!("menu: its default {name:?} is none of its entries"));
+                }
+                _ => {}
+            }
+            vec![]
         }
         Kind::Sanboot(sanboot) => {
             let mut all = vec![("sanboot.target", sanboot.target.as_str())];
@@ -281,13 +396,14 @@ fn check_kind(kind: &Kind, path: &Path) -> Result<(), ProfileError> {
         Kind::Shell => vec![],
     };
     for (what, text) in templates {
-        template::check(text, Language::Words).map_err(|source| ProfileError::Template {
-            path: path.to_owned(),
-            what: what.to_owned(),
-            source: Box::new(source),
-        })?;
+        if let Err(source) = template::check(text, Language::Words) {
+            wrong.push(ProfileError::Template {
+                path: path.to_owned(),
+                what: what.to_owned(),
+                source: Box::new(source),
+            });
+        }
     }
-    Ok(())
 }
 
 /// Checks what a kernel is started with.
@@ -321,98 +437,10 @@ fn check_files(kind: &Kind, install: &Install) -> Result<(), String> {
     Ok(())
 }
 
-fn read_answers(
-    home: &Path,
-    profile: &Path,
-    named: &BTreeMap<String, Language>,
-) -> Result<BTreeMap<String, Answer>, ProfileError> {
-    let mut answers = BTreeMap::new();
-    for (file, &language) in named {
-        let name: Name = file.parse().map_err(|error: Invalid| ProfileError::Value {
-            path: profile.to_owned(),
-            what: format!("install.answers: {error}"),
-        })?;
-        let path = home.join(name.as_str());
-        let text = read(&path)?;
-        template::check(&text, language).map_err(|source| ProfileError::Template {
-            path,
-            what: "the file".to_owned(),
-            source: Box::new(source),
-        })?;
-        answers.insert(file.clone(), Answer { text, language });
-    }
-    Ok(answers)
-}
-
 fn read(path: &Path) -> Result<String, ProfileError> {
     let failed = |source| ProfileError::Read { path: path.to_owned(), source };
     if fs::metadata(path).map_err(failed)?.len() > MAX_FILE {
         return Err(ProfileError::Large(path.to_owned()));
     }
     fs::read_to_string(path).map_err(failed)
-}
-
-/// All profiles of a folder, read once.
-#[derive(Clone, Debug, Default)]
-pub struct Profiles {
-    folder: PathBuf,
-    by_name: BTreeMap<Name, Profile>,
-}
-
-impl Profiles {
-    /// Reads every profile in `folder`; one that is wrong is an error.
-    pub fn load(folder: &Path) -> Result<Self, ProfileError> {
-        let failed = |source| ProfileError::Read { path: folder.to_owned(), source };
-        let mut by_name = BTreeMap::new();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if !entry.path().join("profile.toml").is_file() {
-                continue;
-            }
-            let name: Name = name.to_string_lossy().parse().map_err(|error: Invalid| {
-                ProfileError::Value { path: entry.path(), what: error.to_string() }
-            })?;
-            by_name.insert(name.clone(), Profile::load(folder, &name)?);
-        }
-        let all = Self { folder: folder.to_owned(), by_name };
-        for profile in all.iter() {
-            if let Kind::Menu(menu) = profile.kind() {
-                menu.entries
-                    .iter()
-                    .filter(|name| *name != LOCAL)
-                    .try_for_each(|name| all.get(name).map(drop))?;
-            }
-        }
-        Ok(all)
-    }
-
-    /// The profile of that name.
-    pub fn get(&self, name: &str) -> Result<&Profile, ProfileError> {
-        let found = name.parse::<Name>().ok().and_then(|name| self.by_name.get(&name));
-        found.ok_or_else(|| ProfileError::Missing {
-            name: name.to_owned(),
-            folder: self.folder.clone(),
-        })
-    }
-
-    /// Whether the menu `menu` leads to the profile `wanted`, by way of other menus too.
-    pub fn leads_to(&self, menu: &Profile, wanted: &Profile) -> bool {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![menu]);
-        while let Some(profile) = open.pop() {
-            if profile.name == wanted.name {
-                return true;
-            }
-            let Kind::Menu(menu) = profile.kind() else { continue };
-            if seen.insert(&profile.name) {
-                open.extend(menu.entries.iter().filter_map(|name| self.get(name).ok()));
-            }
-        }
-        false
-    }
-
-    /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = &Profile> {
-        self.by_name.values()
-    }
 }

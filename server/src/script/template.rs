@@ -22,6 +22,15 @@ pub enum TemplateError {
     /// The text is too long.
     #[error("the text has more than {MAX_OUTPUT} bytes")]
     TooLong,
+    /// A secret cannot stand where it should; which it is, is not told.
+    #[error(
+        "the text cannot be rendered with the secrets as they are: one holds what its language does \
+         not take, or the template refuses it"
+    )]
+    OfSecret {
+        /// The line of the template.
+        line: Option<usize>,
+    },
     /// The text is not of its language.
     #[error("the text is no {language}: {why}")]
     Malformed {
@@ -30,6 +39,28 @@ pub enum TemplateError {
         /// Where it is not.
         why: String,
     },
+}
+
+impl TemplateError {
+    /// The line of the template that is wrong, where it is known.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Self::Wrong(error) => error.line(),
+            Self::OfSecret { line } => *line,
+            Self::TooLong | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Wrong(error) => match error.detail() {
+                Some(detail) => format!("{}: {detail}", error.kind()),
+                None => error.kind().to_string(),
+            },
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Renders `template` with the values of `context`.
@@ -95,4 +126,66 @@ fn write_value(
     let language = Language::find(language)
         .ok_or_else(|| refused(format!("there is no language {language:?}")))?;
     output.write_str(&language.write(value)?).map_err(minijinja::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minijinja::context;
+
+    fn refused(template: &str) -> String {
+        let error = render(template, Language::Preseed, &context! { host => "a" }).unwrap_err();
+        error.message()
+    }
+
+    #[test]
+    fn what_goes_on_and_on_or_grows_and_grows_is_ended() {
+        let double = "{% set x = x ~ x %}".repeat(60);
+        let long = "x".repeat(100_000);
+        for hostile in [
+            "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}",
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            &format!("{{% set x = 'xxxxxxxx' %}}{double}{{{{ x }}}}"),
+            "{% set ns = namespace(x='xxxxxxxx') %}{% for a in range(99) %}\
+             {% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+            "{{ 'x' * 1000000000 }}",
+            "{{ ('x' * 10000)|replace('x', 'x' * 100000) }}",
+            "{{ range(100000)|list * 10000 }}",
+            "{{ 'x'|indent(1000000000) }}",
+            &format!("{{% for a in range(1000) %}}{long}{{% endfor %}}"),
+            &format!("{{% set x %}}{{% for a in range(1000) %}}{long}{{% endfor %}}{{% endset %}}"),
+        ] {
+            let why = refused(hostile);
+            let shown = hostile.chars().take(80).collect::<String>();
+            // What the engine has no word for cannot be said at all.
+            let ended = ["fuel", "unknown statement", "too large"];
+            assert!(ended.iter().any(|end| why.contains(end)), "{shown}: {why}");
+        }
+        let much = format!("{{% for a in range(50) %}}{long}{{% endfor %}}");
+        assert!(refused(&much).contains("more than"), "the output has a limit of its own");
+    }
+
+    #[test]
+    fn there_is_no_way_to_other_files_or_to_code() {
+        for hostile in [
+            "{% include 'other.cfg' %}",
+            "{% include '/etc/passwd' %}",
+            "{% import 'x' as x %}",
+            "{% from 'x' import y %}",
+            "{% extends 'x' %}",
+            "{{ open('/etc/passwd') }}",
+            "{{ host.__class__ }}",
+            "{{ self.x }}",
+            "{{ debug() }}",
+        ] {
+            let checked = check(hostile, Language::Preseed).and_then(|()| {
+                render(hostile, Language::Preseed, &context! { host => "a" }).map(drop)
+            });
+            // Whatever `debug` may say of the context, it is none of a file.
+            let text =
+                render(hostile, Language::Preseed, &context! { host => "a" }).unwrap_or_default();
+            assert!(!text.contains("root:"), "{hostile}: {text}");
+            assert!(checked.is_err(), "{hostile}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use super::{
     fleet::addresses,
     page::{self, Fields, Frame, Notice, Visitor},
-    routes::passes_on,
+    routes::{passes, passes_on},
 };
 use crate::{
     api::{
@@ -74,6 +74,7 @@ struct HostPage {
     may_hold: bool,
     may_release: bool,
     may_render: bool,
+    may_profiles: bool,
     may_set_secrets: bool,
     may_fetch: bool,
 }
@@ -210,6 +211,7 @@ async fn render_page(
         may_hold: may("hold"),
         may_release: may("release"),
         may_render: passes_on(who, Method::Get, "/hosts/{host}/render", host),
+        may_profiles: passes(who, Method::Get, "/profiles/{profile}"),
         may_set_secrets: passes_on(who, Method::Post, "/secrets", host),
         may_fetch,
     })

@@ -45,12 +45,13 @@ pub(super) struct Frame {
     pub(super) script: &'static str,
 }
 
-const MENU: [(&str, &str); 10] = [
+const MENU: [(&str, &str); 11] = [
     ("/fleet", "Fleet"),
     ("/discovered", "Discovered"),
     ("/import", "Import"),
     ("/secrets", "Secrets"),
     ("/workshop", "Images"),
+    ("/profiles", "Profiles"),
     ("/audit", "Audit"),
     ("/accounts", "Accounts"),
     ("/tokens", "Tokens"),

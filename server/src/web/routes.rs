@@ -1,8 +1,8 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, factor, feed, fleet, host, openid, secrets, settings, sign_in, tokens,
-    views, workshop,
+    accounts, assets, audit, editor, factor, feed, fleet, host, openid, profiles, secrets,
+    settings, sign_in, tokens, views, workshop,
 };
 use crate::{
     api::{
@@ -84,6 +84,41 @@ pub static TABLE: &[Route] = &[
         "An image of one's own script",
         || post(workshop::script),
     ),
+    route(Get, "/profiles", on_hosts(P::ProfilesRead), "OS profiles", || get(profiles::all)),
+    route(Get, "/new-profile", on_all(P::ProfilesWrite), "A new one is begun", || get(editor::new)),
+    route(Get, "/profiles/{profile}", on_hosts(P::ProfilesRead), "An OS profile", || {
+        get(profiles::show)
+    }),
+    route(
+        Get,
+        "/profiles/{profile}/edit",
+        on_all(P::ProfilesWrite),
+        "Its texts are edited",
+        || get(editor::show),
+    ),
+    route(
+        Post,
+        "/profiles/{profile}/edit",
+        on_all(P::ProfilesWrite),
+        "Check, preview or publish them",
+        || post(editor::run),
+    ),
+    route(Get, "/profiles/{profile}/versions", on_hosts(P::ProfilesRead), "Its versions", || {
+        get(profiles::versions)
+    }),
+    route(
+        Get,
+        "/profiles/{profile}/versions/{version}",
+        on_hosts(P::ProfilesRead),
+        "One of them",
+        || get(profiles::version),
+    ),
+    route(Get, "/profiles/{profile}/diff", on_hosts(P::ProfilesRead), "What differs", || {
+        get(profiles::difference)
+    }),
+    route(Post, "/profiles/{profile}/revert", on_all(P::ProfilesWrite), "Go back to one", || {
+        post(profiles::revert)
+    }),
     route(Get, "/import", on_hosts(P::HostsWrite), "A feed is pasted or read", || get(feed::show)),
     route(
         Post,

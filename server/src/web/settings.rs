@@ -161,7 +161,8 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Problem> {
-    let profiles = app.profiles().iter();
+    let all = app.profiles();
+    let profiles = all.iter();
     let page = SettingsPage {
         frame: Frame::new(&visitor, "/settings", "Settings"),
         settings: settings(app.config()),

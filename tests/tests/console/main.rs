@@ -13,6 +13,7 @@ mod openid;
 #[cfg(test)]
 mod openid_flow;
 mod pages;
+mod profile;
 
 // The domain controller is that of the server's own tests, which use more of it.
 #[cfg(test)]

@@ -20,11 +20,18 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         .replace("{secret}", "root-password-hash")
         .replace("{file}", "meta-data")
         .replace("{image}", "web-01.iso")
+        .replace("{profile}", "debian")
+        .replace("{version}", "0")
+        .replace("/diff", "/diff?from=0&to=0")
         .replace("images.tar", "images.tar?format=iso&hosts=web-01");
     let body = match (route.method.name(), route.path.rsplit('/').next()) {
         ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
         ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),
         ("PUT", Some("{secret}")) => r#"{"value":"x"}"#.to_owned(),
+        ("POST", Some("check")) => r#"{"files":{}}"#.to_owned(),
+        ("POST", Some("preview")) => r#"{"files":{},"host":"web-01"}"#.to_owned(),
+        ("POST", Some("publish")) => r#"{"files":{},"reason":"x"}"#.to_owned(),
+        ("POST", Some("revert")) => r#"{"version":0,"reason":"x"}"#.to_owned(),
         ("POST", Some("import")) => format!("[{SPEC}]"),
         ("POST" | "PUT", Some("hosts" | "{host}")) => SPEC.to_owned(),
         _ => String::new(),
@@ -52,8 +59,9 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
                     let list = ["/api/v1/hosts", "/api/v1/events", "/api/v1/inventory/ansible"]
                         .contains(&route.path)
                         && route.method.name() == "GET";
+                    let look = route.path.starts_with("/api/v1/profiles");
                     let may = role.may(permission);
-                    (may, may && reach == Reach::Hosts && (own || list))
+                    (may, may && reach == Reach::Hosts && (own || list || look))
                 }
             };
             // It goes on and on for who may follow it; another test reads it.

@@ -4,6 +4,7 @@ pub(crate) mod desk;
 mod events;
 pub(crate) mod images;
 mod matrix;
+mod profiles;
 mod secrets;
 
 use axum::http::StatusCode as S;

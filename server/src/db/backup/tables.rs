@@ -103,7 +103,10 @@ pub(in crate::db) const TABLES: &[Table] = &[
         => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),
     table!(host_ids by (kind, value): kind Text, value Text, host Text => "$1, $2, $3"),
     table!(attempts by Text id: id Text, host Text, secret_digest Text, profile Text, started Int,
-        due Int, ended Int, outcome Text => "$1, $2, $3, $4, $5, $6, $7, $8"),
+        due Int, ended Int, outcome Text, profile_version Int
+        => "$1, $2, $3, $4, $5, $6, $7, $8, $9"),
+    table!(profile_versions by (profile, version): profile Text, version Int, at Int, author Text,
+        reason Text, origin Text, digest Text, files Text => "$1, $2, $3, $4, $5, $6, $7, $8"),
     table!(answers by (attempt, name): attempt Text, name Text, read_count Int => "$1, $2, $3"),
     table!(boots numbered by id: at Int, host Text, action Text, peer Text, facts Text
         => "$1, $2, $3, $4, $5"),

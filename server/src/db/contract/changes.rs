@@ -46,7 +46,8 @@ pub(super) async fn of_many_writers_one_wins<K>(fresh: &Fresh<K>) {
             let mut change =
                 change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
             let secret = Digest::of(&racer.to_be_bytes());
-            change.begins = Some(NewAttempt { id, secret, profile: "kali".into(), due: NOW });
+            change.begins =
+                Some(NewAttempt { id, secret, profile: "kali".into(), version: 0, due: NOW });
             store.commit(&change).await.unwrap()
         });
     }
@@ -67,8 +68,13 @@ pub(super) async fn an_answer_is_released_as_often_as_allowed<K>(fresh: &Fresh<K
     let host = store.host(&name("web-01")).await.unwrap().unwrap();
     let (id, secret) = (AttemptId::from_bits(7), Digest::of(b"secret"));
     let mut begin = change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
-    begin.begins =
-        Some(NewAttempt { id, secret: secret.clone(), profile: "kali".into(), due: NOW });
+    begin.begins = Some(NewAttempt {
+        id,
+        secret: secret.clone(),
+        profile: "kali".into(),
+        version: 0,
+        due: NOW,
+    });
     store.commit(&begin).await.unwrap();
     assert!(release(&store, id, "preseed.cfg", 1).await);
     assert!(!release(&store, id, "preseed.cfg", 1).await);

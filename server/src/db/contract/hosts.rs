@@ -120,7 +120,8 @@ pub(super) async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<
     assert_eq!((found.generation, &found.host.serial), (2, &host.serial), "the token stays");
     let id = AttemptId::from_bits(1);
     let mut begin = change(&found, State::Installing { attempt: id, tries: 1, deadline: NOW });
-    let new = NewAttempt { id, secret: Digest::of(b"s"), profile: "kali".into(), due: NOW };
+    let new =
+        NewAttempt { id, secret: Digest::of(b"s"), profile: "kali".into(), version: 0, due: NOW };
     begin.begins = Some(new);
     store.commit(&begin).await.unwrap();
     assert!(release(&store, id, "preseed.cfg", 1).await);

@@ -9,6 +9,7 @@ mod engines;
 mod foreign;
 mod hosts;
 mod people;
+mod profiles;
 mod samples;
 #[cfg(feature = "sqlserver")]
 mod scripted;
@@ -105,6 +106,10 @@ contract!(
         people_of_a_provider_are_asked_about_by_one_replica,
         a_sign_in_under_way_ends_once_and_in_time,
         a_code_of_a_second_factor_is_taken_once;
+    profiles:
+        versions_are_kept_for_good_and_the_newest_counts,
+        of_two_authors_the_second_is_told,
+        an_attempt_knows_its_version;
     webhooks:
         a_webhook_begins_where_the_log_ends_and_keeps_its_place,
         one_replica_at_a_time_holds_a_webhook,

@@ -62,7 +62,8 @@ pub(crate) async fn fill(store: &Store) {
         let id = AttemptId::from_bits(number.into());
         let mut change = change(&host, State::Installing { attempt: id, tries: 1, deadline: NOW });
         let secret = Digest::of(&[number]);
-        change.begins = Some(NewAttempt { id, secret, profile: "kali".into(), due: NOW });
+        change.begins =
+            Some(NewAttempt { id, secret, profile: "kali".into(), version: 7, due: NOW });
         change.ends = Some(Outcome::Superseded);
         change.note = "no disk".into();
         store.commit(&change).await.unwrap();
@@ -123,6 +124,7 @@ async fn fill_accounts(store: &Store) {
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();
     store.begin_webhook("chat").await.unwrap();
+    profiles::publish(store, "debian", 0, "{\"profile.toml\":\"'ä\"}").await;
     let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
     store.keep_view(&account.name, &view).await.unwrap();
     store.set_secret(&secrets::sealed("", "root", "sealed"), &root).await.unwrap();

@@ -98,6 +98,20 @@ document.addEventListener("click", (event) => {
   if (names.length) location.assign("/download.tar?format=iso&hosts=" + encodeURIComponent(names.join(",")));
 });
 
+// A fault leads to its line; without this, to its file.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-line]");
+  const field = link && document.getElementById(link.hash.slice(1));
+  const line = link ? Number(link.dataset.line) : 0;
+  if (!field || !line) return;
+  event.preventDefault();
+  const lines = field.value.split("\n");
+  const start = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
+  field.focus();
+  field.setSelectionRange(start, start + (lines[line - 1] || "").length);
+  field.scrollTop = (field.scrollHeight * (line - 1)) / lines.length - field.clientHeight / 2;
+});
+
 // The name is asked for by the server too; this only spares a way.
 document.addEventListener("input", (event) => {
   const field = event.target;

@@ -19,6 +19,10 @@ fn path(route: &Route) -> String {
         .replace("{user}", "nobody")
         .replace("{secret}", "root-password-hash")
         .replace("{image}", "web-01.iso")
+        .replace("{profile}", "debian")
+        .replace("{version}", "0")
+        .replace("/diff", "/diff?from=0&to=0")
+        .replace("/new-profile", "/new-profile?name=fresh")
         .replace("{file}", "console.css")
         .replace("download.tar", "download.tar?format=iso&hosts=web-01")
 }
@@ -67,7 +71,8 @@ async fn every_page_lets_in_who_may_and_nobody_else() {
                     let own = route.path.starts_with("/tokens");
                     let list = ["/fleet", "/fleet.csv", "/fleet/events", "/workshop"]
                         .contains(&route.path)
-                        || route.path.starts_with("/fleet/views");
+                        || route.path.starts_with("/fleet/views")
+                        || route.path.starts_with("/profiles");
                     let form = ["/import", "/secrets"].contains(&route.path)
                         && route.method == Method::Get;
                     let may = role.may(permission);

@@ -5,6 +5,7 @@ mod browser;
 mod factor;
 mod matrix;
 mod openid;
+mod profiles;
 mod workshop;
 
 use crate::{
