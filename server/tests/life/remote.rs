@@ -152,6 +152,7 @@ async fn a_watcher_hears_of_changes_at_his_sites_as_they_happen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::disallowed_methods, reason = "the test runs the real program")]
 async fn the_command_line_imports_a_feed_that_a_server_gives() {
     let feed = "name,mac,address,server\nweb-01,52:54:00:00:00:01,192.0.2.1/24,http://192.0.2.2\n";
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
