@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS sessions (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- What a host went through.
-CREATE INDEX IF NOT EXISTS audit_host ON audit (host, seq);
+CREATE INDEX /*M! IF NOT EXISTS */ audit_host ON audit (host, seq);

@@ -9,6 +9,6 @@ CREATE TABLE IF NOT EXISTS webhooks (
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- By what firmware from elsewhere may know a host; several may have the same.
-ALTER TABLE hosts ADD COLUMN IF NOT EXISTS asset VARCHAR(255);
-CREATE INDEX IF NOT EXISTS hosts_asset ON hosts (asset);
+ALTER TABLE hosts ADD COLUMN /*M! IF NOT EXISTS */ asset VARCHAR(255);
+CREATE INDEX /*M! IF NOT EXISTS */ hosts_asset ON hosts (asset);
 UPDATE hosts SET asset = JSON_UNQUOTE(JSON_EXTRACT(spec, '$.asset'));

@@ -1,8 +1,8 @@
 -- Who vouches for an account: a directory, or an OpenID provider. Of the latter's, what it is asked
 -- with later (encrypted), and who is asking.
-ALTER TABLE directory_people ADD COLUMN IF NOT EXISTS source VARCHAR(16) NOT NULL DEFAULT 'directory';
-ALTER TABLE directory_people ADD COLUMN IF NOT EXISTS refresh TEXT;
-ALTER TABLE directory_people ADD COLUMN IF NOT EXISTS claimed BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE directory_people ADD COLUMN /*M! IF NOT EXISTS */ source VARCHAR(16) NOT NULL DEFAULT 'directory';
+ALTER TABLE directory_people ADD COLUMN /*M! IF NOT EXISTS */ refresh TEXT;
+ALTER TABLE directory_people ADD COLUMN /*M! IF NOT EXISTS */ claimed BIGINT NOT NULL DEFAULT 0;
 
 -- Sign-ins that began here and go on at an OpenID provider.
 CREATE TABLE IF NOT EXISTS sign_in_flows (

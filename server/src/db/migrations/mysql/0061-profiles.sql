@@ -12,4 +12,4 @@ CREATE TABLE IF NOT EXISTS profile_versions (
     files LONGTEXT NOT NULL,
     PRIMARY KEY (profile, version)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
-ALTER TABLE attempts ADD COLUMN IF NOT EXISTS profile_version BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE attempts ADD COLUMN /*M! IF NOT EXISTS */ profile_version BIGINT NOT NULL DEFAULT 0;
