@@ -338,6 +338,7 @@ fn look_around(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
         "/discovered",
         "/workshop?hosts=web-01+web-02&format=iso",
         "/roles",
+        "/secrets?place=host:web-01",
         "/settings",
         "/me",
         "/hosts/nothing",
