@@ -97,8 +97,10 @@ async fn a_server_that_comes_up_before_its_database_waits_for_it() {
         replica.wait();
         (replica, database, site)
     });
-    let (replica, ..) = replica.await.unwrap();
-    assert!(is_local(&boot(replica.address, "web-01").await.expect("an answer")));
+    // Both must live on: the database ends with its handle.
+    let (replica, _database, _site) = replica.await.unwrap();
+    let answer = boot(replica.address, "web-01").await.expect("an answer");
+    assert!(is_local(&answer), "{} {}", answer.status, answer.body);
 }
 
 async fn report(to: SocketAddr, install: &Install) -> Option<Answer> {
