@@ -122,21 +122,24 @@ impl Life {
             changes.push(words.collect::<Vec<_>>().join(" "));
         }
         let install = |was: &str| format!("web-01 boot {was} -> installing");
+        let answer = "web-01 answer -> install.ipxe";
         let expected = [
             // The first account, made by `init`; it belongs to no host.
             "add-account -> account".to_owned(),
             "web-01 import -> new".to_owned(),
             install("new"),
+            answer.to_owned(),
             "web-01 done installing -> installed".to_owned(),
             "web-01 arm installed -> armed".to_owned(),
             install("armed"),
+            answer.to_owned(),
             "web-01 done installing -> installed".to_owned(),
             "web-01 arm installed -> armed".to_owned(),
             install("armed"),
             "web-01 deadline installing -> stalled".to_owned(),
         ];
         assert_eq!(changes, expected, "{log}");
-        assert!(verified.contains("10 rows"), "{verified}");
+        assert!(verified.contains("12 rows"), "{verified}");
         Ok(())
     }
 
