@@ -4,7 +4,7 @@
 use super::{
     caller::Source,
     problem::Problem,
-    routes::{Access, Route},
+    route::{Access, Route},
 };
 use crate::{
     app::AppError,

@@ -5,7 +5,7 @@ use super::{
     caller::Caller,
     once,
     problem::Problem,
-    routes::Route,
+    route::Route,
 };
 use crate::{
     app::App,

@@ -21,7 +21,8 @@ mod openapi;
 pub(crate) mod orders;
 pub(crate) mod problem;
 pub(crate) mod profiles;
-pub(crate) mod routes;
+pub(crate) mod route;
+mod routes;
 pub(crate) mod secrets;
 pub(crate) mod view;
 
@@ -29,7 +30,8 @@ pub(crate) mod view;
 pub(crate) mod tests;
 
 pub use openapi::document;
-pub use routes::{Access, Method, Reach, Route, TABLE};
+pub use route::{Access, Method, Reach, Route};
+pub use routes::TABLE;
 
 use crate::{app::App, boot::watch};
 use axum::{

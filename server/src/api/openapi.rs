@@ -2,7 +2,8 @@
 
 use super::{
     problem::Problem,
-    routes::{Access, Method, Reach, Route, TABLE},
+    route::{Access, Method, Reach, Route},
+    routes::TABLE,
 };
 use axum::{
     http::header,

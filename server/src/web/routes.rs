@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{
         Access, Method, Route, events, images,
-        routes::{on_all, on_hosts, route},
+        route::{on_all, on_hosts, route},
     },
     auth::{Permission as P, Place, Principal, oidc::CALLBACK},
 };
