@@ -1,13 +1,11 @@
-//! Secrets at rest: sealed by XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key that is
-//! not in the database. A seal holds for one place and name, so that sealed values cannot be
+//! Secrets at rest: sealed under a key that is not in the database. A seal holds for one place and name, so that sealed values cannot be
 //! exchanged.
 
-use crate::secret::{Digest, NoRandom, hex, random_bytes, unhex};
-use bootmint_image_factory::host::{HostName, Invalid, Name};
-use chacha20poly1305::{
-    Key, XChaCha20Poly1305, XNonce,
-    aead::{Aead, KeyInit, Payload},
+use crate::{
+    cipher::Cipher,
+    secret::{Digest, NoRandom, unhex},
 };
+use bootmint_image_factory::host::{HostName, Invalid, Name};
 use std::{fmt, str::FromStr};
 
 /// The name of a secret.
@@ -119,7 +117,7 @@ pub enum SealError {
 #[derive(Clone)]
 struct SealKey {
     id: String,
-    cipher: XChaCha20Poly1305,
+    cipher: Cipher,
 }
 
 /// The keys: the first one seals, all of them open. `Debug` hides them.
@@ -145,7 +143,7 @@ impl SealKeys {
             let key: [u8; 32] = key.ok_or(NoKeys::Line(number))?;
             let id = Digest::of(&[KEY_ID.as_bytes(), &key].concat());
             let id = id.as_str().chars().take(16).collect();
-            keys.push(SealKey { id, cipher: XChaCha20Poly1305::new(&Key::from(key)) });
+            keys.push(SealKey { id, cipher: Cipher::new(key) });
         }
         match keys.len() {
             0 => Err(NoKeys::None),
@@ -166,12 +164,8 @@ impl SealKeys {
             return Err(SealError::Value);
         }
         let key = self.0.first().ok_or(SealError::NoKey)?;
-        let nonce: [u8; 24] = random_bytes()?;
-        let bound = bound(place, name);
-        let payload = Payload { msg: value.as_bytes(), aad: bound.as_bytes() };
-        let sealed = key.cipher.encrypt(&XNonce::from(nonce), payload);
-        let sealed = sealed.map_err(|_| SealError::Value)?;
-        Ok(format!("{VERSION}.{}.{}.{}", key.id, hex(&nonce), hex(&sealed)))
+        let sealed = key.cipher.encrypt(&bound(place, name), value)?.ok_or(SealError::Value)?;
+        Ok(format!("{VERSION}.{}.{sealed}", key.id))
     }
 
     /// Opens what was sealed for a place and name.
@@ -183,18 +177,12 @@ impl SealKeys {
     ) -> Result<String, SealError> {
         let broken = || SealError::Broken(name.clone());
         let parts: Vec<_> = sealed.split('.').collect();
-        let [VERSION, id, nonce, sealed] = parts[..] else { return Err(broken()) };
+        let [VERSION, id, sealed] = parts[..] else { return Err(broken()) };
         let key = self.0.iter().find(|key| key.id == id).ok_or_else(|| SealError::OtherKey {
             name: name.clone(),
             key: id.chars().take(16).collect(),
         })?;
-        let nonce = unhex(nonce).and_then(|nonce| nonce.try_into().ok());
-        let nonce: [u8; 24] = nonce.ok_or_else(broken)?;
-        let sealed = unhex(sealed).ok_or_else(broken)?;
-        let bound = bound(place, name);
-        let payload = Payload { msg: &sealed, aad: bound.as_bytes() };
-        let value = key.cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| broken())?;
-        String::from_utf8(value).map_err(|_| broken())
+        key.cipher.decrypt(&bound(place, name), sealed).ok_or_else(broken)
     }
 
     /// Whether the key that seals sealed this.
@@ -226,7 +214,7 @@ mod tests {
     fn a_seal_opens_with_its_key_at_its_place_under_its_name_alone() {
         let (here, there) = (Place::Site(name("berlin")), Place::Host("web-01".parse().unwrap()));
         let sealed = keys(&['a']).seal(&here, &name("root"), "$6$hash").unwrap();
-        assert!(!sealed.contains("hash") && !sealed.contains(&hex(b"hash")), "{sealed}");
+        assert!(!sealed.contains("hash") && !sealed.contains("68617368"), "{sealed}");
         let open = |keys: &SealKeys, place: &Place, as_name: &str, sealed: &str| {
             keys.open(place, &name(as_name), sealed).map_err(|error| error.to_string())
         };

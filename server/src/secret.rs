@@ -3,6 +3,7 @@
 use crate::machine::AttemptId;
 use bootmint_image_factory::host::Token;
 use data_encoding::HEXLOWER;
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
 use std::fmt;
 
@@ -16,6 +17,13 @@ pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandom> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(NoRandom)?;
     Ok(bytes)
+}
+
+/// A key for one purpose, which follows from the site's secret.
+pub(crate) fn derive(secret: &[u8], purpose: &[u8]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.trim_ascii()).ok()?;
+    mac.update(purpose);
+    Some(mac.finalize().into_bytes().into())
 }
 
 /// A fresh name for an attempt.

@@ -6,7 +6,7 @@
 
 use super::UserName;
 use crate::{
-    secret::{NoRandom, hex, random_bytes},
+    secret::{NoRandom, derive, hex, random_bytes},
     time::Timestamp,
 };
 use hmac::{Hmac, KeyInit, Mac};
@@ -38,9 +38,7 @@ impl fmt::Debug for FactorKey {
 impl FactorKey {
     /// The key that follows from the site's secret.
     pub fn derive(secret: &[u8]) -> Option<Self> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.trim_ascii()).ok()?;
-        mac.update(KEY);
-        Hmac::new_from_slice(&mac.finalize().into_bytes()).ok().map(Self)
+        Hmac::new_from_slice(&derive(secret, KEY)?).ok().map(Self)
     }
 
     /// The secret of an account whose factor was set up with this number.

@@ -3,6 +3,7 @@
 
 use super::{Grant, Grants};
 use serde::Deserialize;
+use std::fmt;
 
 /// The most groups that are read.
 const MAX_GROUPS: usize = 64;
@@ -14,6 +15,13 @@ pub(super) struct GroupGrants {
     pub(super) group: String,
     /// What it grants.
     pub(super) grants: Vec<Grant>,
+}
+
+impl fmt::Display for GroupGrants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grants: Vec<_> = self.grants.iter().map(ToString::to_string).collect();
+        write!(f, "{}: {}", self.group, grants.join(", "))
+    }
 }
 
 /// A group as it stands in the configuration.

@@ -4,10 +4,11 @@ pub mod factor;
 pub mod grant;
 pub mod ldap;
 pub mod oidc;
+pub mod openid;
 pub mod password;
 pub mod principal;
+pub mod refresh;
 pub mod roles;
-pub mod seal;
 pub mod token;
 pub mod user;
 
@@ -15,7 +16,6 @@ mod accounts;
 mod directory;
 mod factors;
 mod groups;
-pub mod openid;
 mod sessions;
 mod sign_in;
 

@@ -17,7 +17,7 @@ use crate::{
         factor::FactorKey,
         ldap::{DirectoryConfig, RawDirectory},
         oidc::{OidcConfig, RawOidc},
-        seal::RefreshKey,
+        refresh::RefreshKey,
     },
     db::{Address, NoAddress},
     images::LinkKey,

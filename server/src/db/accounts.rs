@@ -2,7 +2,7 @@
 
 use super::{DbError, Note, Store, Tx, at_most_one, audit, engine::Row};
 use crate::{
-    auth::{Grants, UserName, ldap::PersonId, seal::Sealed, token::TokenId},
+    auth::{Grants, UserName, ldap::PersonId, refresh::Sealed, token::TokenId},
     secret::Digest,
     time::{Seconds, Timestamp},
 };

@@ -6,7 +6,7 @@ use super::{
     at_most_one,
 };
 use crate::{
-    auth::{Grants, ldap::PersonId, seal::Sealed},
+    auth::{Grants, ldap::PersonId, refresh::Sealed},
     time::{Seconds, Timestamp},
 };
 

@@ -2,7 +2,7 @@
 //! their own proof, and end.
 
 use crate::{
-    secret::{hex, unhex},
+    secret::{derive, hex, unhex},
     time::Timestamp,
 };
 use hmac::{Hmac, KeyInit, Mac};
@@ -31,9 +31,7 @@ pub struct Link<'a> {
 impl LinkKey {
     /// The key that follows from the site's secret.
     pub fn derive(secret: &[u8]) -> Option<Self> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.trim_ascii()).ok()?;
-        mac.update(KEY);
-        Hmac::new_from_slice(&mac.finalize().into_bytes()).ok().map(Self)
+        Hmac::new_from_slice(&derive(secret, KEY)?).ok().map(Self)
     }
 
     /// The signature of a link, in hexadecimal.

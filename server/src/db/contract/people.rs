@@ -2,7 +2,7 @@
 
 use super::{Fresh, NOW};
 use crate::{
-    auth::{UserName, factor::FactorNumber, ldap::PersonId, seal::Sealed, token::TokenId},
+    auth::{UserName, factor::FactorNumber, ldap::PersonId, refresh::Sealed, token::TokenId},
     db::{Account, Actor, AuditResult, InDirectory, Note, Realm, Store, StoredFlow, StoredSession},
     secret::Digest,
     time::Seconds,

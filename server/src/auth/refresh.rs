@@ -1,26 +1,21 @@
-//! What an OpenID provider gave for later, encrypted for the database (XChaCha20-Poly1305).
+//! What an OpenID provider gave for later, encrypted for the database.
 //!
 //! The key follows from the site's secret, which every site has: who steals the database alone reads
 //! nothing. Secrets that people set have keys of their own (`crate::seal`).
 
 use super::ldap::PersonId;
-use crate::secret::{NoRandom, hex, random_bytes, unhex};
-use chacha20poly1305::{
-    Key, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
+use crate::{
+    cipher::Cipher,
+    secret::{NoRandom, derive},
 };
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use std::fmt;
 
-/// How many bytes of a sealed text make each of them another one.
-const NONCE: usize = 24;
 /// What separates the key from whatever else the site's secret is used for.
 const KEY: &[u8] = b"bootmint openid refresh key 1";
 
 /// The key that all of them are encrypted with. Its `Debug` hides it.
 #[derive(Clone)]
-pub struct RefreshKey([u8; 32]);
+pub struct RefreshKey(Cipher);
 
 impl fmt::Debug for RefreshKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,31 +48,17 @@ impl fmt::Debug for Sealed {
 impl RefreshKey {
     /// The key that follows from the site's secret.
     pub fn derive(secret: &[u8]) -> Option<Self> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.trim_ascii()).ok()?;
-        mac.update(KEY);
-        Some(Self(mac.finalize().into_bytes().into()))
+        derive(secret, KEY).map(|key| Self(Cipher::new(key)))
     }
 
-    fn cipher(&self) -> XChaCha20Poly1305 {
-        XChaCha20Poly1305::new(&Key::from(self.0))
-    }
-
-    /// Encrypts `text` for `owner`.
+    /// Encrypts `text` for `owner`; none if it is too long.
     pub fn seal(&self, owner: &PersonId, text: &str) -> Result<Option<Sealed>, NoRandom> {
-        let start = random_bytes::<NONCE>()?;
-        let payload = Payload { msg: text.as_bytes(), aad: owner.as_str().as_bytes() };
-        let sealed = self.cipher().encrypt(&XNonce::from(start), payload).ok();
-        Ok(sealed.map(|body| Sealed(format!("{}{}", hex(&start), hex(&body)))))
+        Ok(self.0.encrypt(owner.as_str(), text)?.map(Sealed))
     }
 
-    /// What was encrypted for `owner`; nothing if it was not, or with another key.
+    /// What was encrypted for `owner`; none if it was not, or with another key.
     pub fn open(&self, owner: &PersonId, sealed: &Sealed) -> Option<String> {
-        let all = unhex(&sealed.0)?;
-        let (start, body) = all.split_at_checked(NONCE)?;
-        let start: [u8; NONCE] = start.try_into().ok()?;
-        let payload = Payload { msg: body, aad: owner.as_str().as_bytes() };
-        let text = self.cipher().decrypt(&XNonce::from(start), payload).ok()?;
-        String::from_utf8(text).ok()
+        self.0.decrypt(owner.as_str(), &sealed.0)
     }
 }
 
