@@ -132,7 +132,12 @@ impl Tx {
     /// Makes the changes durable.
     pub(in crate::db) async fn commit(mut self) -> Result<(), DbError> {
         let mut lease = self.lease.take().ok_or(DbError::Shape)?;
-        run(&mut lease, "COMMIT TRANSACTION").await
+        run(&mut lease, "COMMIT TRANSACTION").await?;
+        if !self.again {
+            // It would go on reading as it does now: nobody gets it.
+            drop(lease.take()?);
+        }
+        Ok(())
     }
 
     fn lease(&mut self) -> Result<&mut Lease, DbError> {
