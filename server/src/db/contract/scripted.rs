@@ -281,6 +281,10 @@ async fn a_transaction_that_is_dropped_is_rolled_back_before_its_connection_is_u
     changes(&engine, "UPDATE t SET a = 3").await.unwrap();
     assert_eq!(heard_of(&heard, "ISOLATION LEVEL SNAPSHOT"), [0]);
     assert_eq!(heard_of(&heard, "a = 3"), [1]);
+    // Nor is it once it was committed.
+    engine.begin_snapshot().await.unwrap().commit().await.unwrap();
+    changes(&engine, "UPDATE t SET a = 4").await.unwrap();
+    assert_eq!(heard_of(&heard, "a = 4"), [2]);
 }
 
 #[tokio::test]
