@@ -41,6 +41,7 @@ const PROFILE: &str = "name = \"secure\"\ndescription = \"d\"\ntargets = [\"efi-
     drivers = [\"intel\", \"snp\"]\n\
     [options]\nhttp = true\nhttps = true\nparams = true\nvlan = true\nimage-trust = true\n\
     [secure-boot]\nlane = \"own-key\"\ncert = \"db.pem\"\nkey = \"db.key\"\n";
+const PROFILE_FILE: &str = "secure.toml";
 /// Says that Secure Boot is on, by the machine's own variable.
 const ANSWER: &str = "#!ipxe\nimgfetch --autofree ${report}?secure=${efi/SecureBoot:hexraw} ||\n\
     echo RAN-SIGNED\nsleep 1\nreboot\n";
@@ -51,7 +52,8 @@ struct Quiet {
     ui: ui::Args,
 }
 
-/// The keys of these tests: one set for all runs, so that their firmware is compiled once.
+/// The keys of these tests with their profile beside them: one set for all runs, so that their
+/// firmware is compiled once.
 fn keys() -> anyhow::Result<PathBuf> {
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock();
@@ -64,6 +66,11 @@ fn keys() -> anyhow::Result<PathBuf> {
         secureboot::make(&fresh, "Bootmint test", &ui)?;
         fs::rename(&fresh, &folder)?;
     }
+    // Not written twice: another test may be reading it.
+    let profile = folder.join(PROFILE_FILE);
+    if fs::read(&profile).ok().as_deref() != Some(PROFILE.as_bytes()) {
+        fs::write(&profile, PROFILE)?;
+    }
     Ok(folder)
 }
 
@@ -72,9 +79,7 @@ fn tools() -> Vec<&'static str> {
 }
 
 fn profile(keys: &Path) -> anyhow::Result<Profile> {
-    let path = keys.join("secure.toml");
-    fs::write(&path, PROFILE)?;
-    Ok(profile::load(&path.to_string_lossy())?)
+    Ok(profile::load(&keys.join(PROFILE_FILE).to_string_lossy())?)
 }
 
 /// A scene whose firmware our key has signed, and the folder of the keys.
