@@ -244,33 +244,39 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
 
 /// Installs what `task` needs and is missing; does nothing where all is there.
 pub fn install(task: Task, ui: &Ui) -> anyhow::Result<()> {
-    let missing = missing(task);
-    if missing.is_empty() {
-        return Ok(());
+    // Twice: a package may push out one that was there, of another release, and is needed too.
+    for _ in 0..2 {
+        let missing = missing(task);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        install_these(&missing, task, ui)?;
     }
+    match missing(task).first() {
+        None => Ok(()),
+        Some(tool) => bail!("{} is still missing after the installation", tool.name()),
+    }
+}
+
+fn install_these(missing: &[Tool], task: Task, ui: &Ui) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     if on_path("apt-get").is_some() {
-        let packages = packages(&missing, |tool| tool.debian);
+        let packages = packages(missing, |tool| tool.debian);
         ui.note(format_args!("installing {}", packages.join(" ")));
-        let shell_env = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+        let _noninteractive = shell.push_env("DEBIAN_FRONTEND", "noninteractive");
         cmd!(shell, "apt-get update -qq").ignore_stdout().run().context(ROOT)?;
         cmd!(shell, "apt-get install -y -qq --no-install-recommends {packages...}")
             .ignore_stdout()
             .run()
-            .context(ROOT)?;
-        drop(shell_env);
+            .context(ROOT)
     } else if on_path("dnf").is_some() {
-        let packages = packages(&missing, |tool| tool.fedora);
+        let packages = packages(missing, |tool| tool.fedora);
         ui.note(format_args!("installing {}", packages.join(" ")));
-        cmd!(shell, "dnf install -y -q {packages...}").run().context(ROOT)?;
+        cmd!(shell, "dnf install -y -q {packages...}").run().context(ROOT)
     } else {
         bail!(
             "found neither apt-get nor dnf: install by hand what `cargo xtask deps --for {task}` lists"
-        );
-    }
-    match self::missing(task).first() {
-        None => Ok(()),
-        Some(tool) => bail!("{} is still missing after the installation", tool.name()),
+        )
     }
 }
 
