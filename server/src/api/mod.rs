@@ -21,6 +21,7 @@ mod openapi;
 pub(crate) mod orders;
 pub(crate) mod problem;
 pub(crate) mod profiles;
+pub(crate) mod publish;
 pub(crate) mod route;
 mod routes;
 pub(crate) mod secrets;

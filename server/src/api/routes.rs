@@ -3,7 +3,7 @@
 use super::{
     accounts as acc, audit, events, hosts, images, import, inventory, metrics, openapi,
     openapi::Shape,
-    orders, profiles,
+    orders, profiles, publish,
     route::{Access, Method, Route, on_all, on_hosts, route},
     secrets,
 };
@@ -224,37 +224,37 @@ pub static TABLE: &[Route] = &[
         "/api/v1/profiles/{profile}/check",
         on_all(P::ProfilesWrite),
         "Everything that is wrong with texts; publishes nothing",
-        || routing::post(profiles::check),
+        || routing::post(publish::check),
     )
-    .takes(Shape::of::<profiles::CheckBody>())
-    .gives(Shape::of::<profiles::CheckView>()),
+    .takes(Shape::of::<publish::CheckBody>())
+    .gives(Shape::of::<publish::CheckView>()),
     route(
         Post,
         "/api/v1/profiles/{profile}/preview",
         on_all(P::ProfilesWrite),
         "What a host would be sent of texts, secrets hidden; publishes nothing",
-        || routing::post(profiles::preview),
+        || routing::post(publish::preview),
     )
-    .takes(Shape::of::<profiles::PreviewBody>())
+    .takes(Shape::of::<publish::PreviewBody>())
     .gives(Shape::of::<super::hosts::Texts>()),
     route(
         Post,
         "/api/v1/profiles/{profile}/publish",
         on_all(P::ProfilesWrite),
         "Publish texts as the next version; needs If-Match",
-        || routing::post(profiles::publish),
+        || routing::post(publish::publish),
     )
-    .takes(Shape::of::<profiles::PublishBody>())
-    .gives(Shape::of::<profiles::PublishedView>()),
+    .takes(Shape::of::<publish::PublishBody>())
+    .gives(Shape::of::<publish::PublishedView>()),
     route(
         Post,
         "/api/v1/profiles/{profile}/revert",
         on_all(P::ProfilesWrite),
         "Publish an earlier version again, or let the folder's count; needs If-Match",
-        || routing::post(profiles::revert),
+        || routing::post(publish::revert),
     )
-    .takes(Shape::of::<profiles::RevertBody>())
-    .gives(Shape::of::<profiles::PublishedView>()),
+    .takes(Shape::of::<publish::RevertBody>())
+    .gives(Shape::of::<publish::PublishedView>()),
     route(
         Get,
         "/api/v1/inventory/ansible",

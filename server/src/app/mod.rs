@@ -10,6 +10,7 @@ mod guard;
 mod images;
 mod import;
 mod orders;
+mod profile_check;
 mod profiles;
 mod publish;
 mod secrets;
@@ -25,7 +26,8 @@ pub use facts::{FIELDS as FACTS, Facts};
 pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::{Order, Text};
-pub use publish::{Checked, FaultOfHosts, Origin, Publication, PublishError, Source};
+pub use profile_check::{Checked, FaultOfHosts};
+pub use publish::{Origin, Publication, PublishError, Source};
 pub use webhooks::Delivery;
 
 use crate::{

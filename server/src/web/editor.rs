@@ -10,7 +10,8 @@ use crate::{
         hosts::TextView,
         input::Params,
         problem::{FaultView, Problem},
-        profiles::{Which, fault_views, faulty, no_files, no_profile, shown_host},
+        profiles::{Which, no_profile},
+        publish::{fault_views, faulty, no_files, shown_host},
     },
     app::{App, Checked, Origin, Publication, PublishError, Source},
     script::{

@@ -10,7 +10,8 @@ use crate::{
         Method,
         input::Params,
         problem::{FaultView, Problem},
-        profiles::{ProfileLine, VersionView, Which, files_of, no_profile, number, origin},
+        profiles::{ProfileLine, VersionView, Which, files_of, no_profile, number},
+        publish::origin,
     },
     app::{App, Publication},
     script::{
