@@ -1,7 +1,9 @@
 # Bootmint's server, alone, as a user without rights. Keep /site on a volume:
 #   docker run --rm -v bootmint:/site IMAGE init /site/bootmint --name boot.example.net
 #   docker run -d -v bootmint:/site -p 8080:8080 -p 8443:8443 IMAGE serve
-FROM rust:1-slim-bookworm AS build
+# The version of rust-toolchain.toml, and no other is fetched for it.
+FROM rust:1.95-slim-bookworm AS build
+ENV RUSTUP_TOOLCHAIN=1.95.0
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /src
 COPY . .
