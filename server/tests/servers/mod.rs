@@ -48,15 +48,19 @@ const POSTGRES: &str = r#"
     $as "$programs/initdb" -D data -A trust -U postgres --no-sync >initdb.log 2>&1
 "#;
 
+/// MariaDB, or MySQL itself where `programs` names its server.
 /// A server that starts removes the temporary tables of all others that share its folder for them.
 const MARIADB: &str = r#"
-    set -e; folder=$1 port=$3; cd "$folder"
+    set -e; folder=$1 mysqld=$2 port=$3; cd "$folder"
     mkdir tmp; export TMPDIR="$folder/tmp"
     gentle=TERM; harsh=KILL; as=; tls=
+    server=${mysqld:-mariadbd}; own=
+    # With its binary log, and without its second protocol, whose port others may have.
+    if [ -n "$mysqld" ]; then own='--mysqlx=OFF --log-bin-trust-function-creators=ON'; fi
     if [ "$(id -u)" = 0 ]; then as=--user=root; fi
     if [ -e "$folder/key.pem" ]; then tls="--ssl-cert=$folder/cert.pem --ssl-key=$folder/key.pem"; fi
     start() {
-        mariadbd --no-defaults $as $tls --datadir="$folder/data" --bind-address=127.0.0.1 --port="$port" \
+        "$server" --no-defaults $as $tls $own --datadir="$folder/data" --bind-address=127.0.0.1 --port="$port" \
             --socket="$folder/socket" --pid-file="$folder/pid" --skip-name-resolve --max-connections=200 \
             --innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=32M \
             >>server.log 2>&1 </dev/null &
@@ -66,8 +70,12 @@ const MARIADB: &str = r#"
         mariadb --no-defaults --socket="$folder/socket" --user=root \
             --execute="CREATE DATABASE $1"
     }
-    mariadb-install-db --no-defaults $as --datadir="$folder/data" \
-        --auth-root-authentication-method=normal --skip-test-db >initdb.log 2>&1
+    if [ -n "$mysqld" ]; then
+        "$mysqld" --no-defaults $as --initialize-insecure --datadir="$folder/data" >initdb.log 2>&1
+    else
+        mariadb-install-db --no-defaults $as --datadir="$folder/data" \
+            --auth-root-authentication-method=normal --skip-test-db >initdb.log 2>&1
+    fi
 "#;
 
 /// A certificate and its key, in PEM.
@@ -99,8 +107,12 @@ impl Server {
         Some(Self::start("postgres", "postgres", POSTGRES, programs, tls))
     }
 
-    /// Likewise a MariaDB server.
+    /// Likewise a MariaDB server; MySQL itself where `BOOTMINT_TEST_MYSQLD` names its server
+    /// program.
     pub(crate) fn mariadb(tls: Option<&Pem<'_>>) -> Option<Self> {
+        if let Some(mysqld) = std::env::var_os("BOOTMINT_TEST_MYSQLD") {
+            return Some(Self::start("mysql", "root", MARIADB, mysqld.into(), tls));
+        }
         let there = ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/bin/mariadbd"];
         if !there.iter().any(|path| PathBuf::from(path).exists()) {
             return missing("MariaDB", "mariadb-server", "mariadb-server");
