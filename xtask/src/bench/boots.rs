@@ -13,6 +13,8 @@ use std::{fmt::Write as _, fs, path::Path};
 const FACTS: &str = "ticket=1&nic=net0&mac=52%3A54%3A00%3A00%3A00%3A01&manufacturer=QEMU\
                      &product=Standard+PC&platform=pcbios&arch=i386&version=2.0.0";
 
+/// How long a machine of a paced storm rests between two boots, in milliseconds.
+const REST_MS: usize = 100;
 /// How long hosts boot for the first time.
 const FIRST_SECONDS: usize = 2;
 /// How many runs all hosts have to boot for the first time.
@@ -28,6 +30,8 @@ pub(super) struct Boots {
     nginx: Run,
     /// With its log, which is its default.
     nginx_with_log: Run,
+    /// Without its log, with a rest between two requests of a connection.
+    nginx_paced: Run,
     bootmint: Vec<OnDatabase>,
 }
 
@@ -38,8 +42,11 @@ struct OnDatabase {
     database: &'static str,
     /// While hosts boot for the first time, which changes their state.
     first_boots: FirstBoots,
-    /// Once all boot their local disk.
+    /// Once all boot their local disk, as fast as the server answers: with all connections waiting
+    /// all the time, latency is connections by throughput, whatever the server.
     local_boots: Run,
+    /// The same with a rest between two boots of a connection, so that the server has time to spare.
+    paced_boots: Run,
     /// Local boots per second, of nginx's.
     ratio: f64,
     /// The same of nginx with its log: the server logs each boot too.
@@ -73,10 +80,14 @@ pub(super) fn measure(
     let feed = scratch.join("hosts.csv");
     fs::write(&feed, host_feed(hosts)?)?;
     ui.note("nginx sends a static script");
-    let nginx = storm.run(&static_script(&scratch.join("nginx"), false)?.url)?;
+    let quiet = static_script(&scratch.join("nginx"), false)?;
+    let nginx = storm.run(&quiet.url)?;
     show("nginx, static script", &nginx, ui);
     let logging = storm.run(&static_script(&scratch.join("nginx-log"), true)?.url)?;
     show("nginx, static script, with its log", &logging, ui);
+    ui.note(format_args!("each connection rests {REST_MS} ms between two requests"));
+    let nginx_paced = storm.paced(&quiet.url)?;
+    show("nginx, static script, paced", &nginx_paced, ui);
     let peers = [&nginx, &logging];
     let mut bootmint = Vec::new();
     for database in ["sqlite", "postgresql"] {
@@ -105,6 +116,7 @@ pub(super) fn measure(
             first.p99_ms
         ));
         show(&format!("bootmint on {database}, local boots"), &on.local_boots, ui);
+        show(&format!("bootmint on {database}, paced"), &on.paced_boots, ui);
         let [start, middle, end] = on.memory_kib.map(|kib| kib / 1024);
         ui.result(format_args!(
             "  {:.2} of nginx, {:.2} with its log; memory {start} -> {middle} -> {end} MiB; {} audit \
@@ -113,7 +125,8 @@ pub(super) fn measure(
         ));
         bootmint.push(on);
     }
-    Ok(Boots { hosts, connections: wrk.connections, nginx, nginx_with_log: logging, bootmint })
+    let connections = wrk.connections;
+    Ok(Boots { hosts, connections, nginx, nginx_with_log: logging, nginx_paced, bootmint })
 }
 
 /// nginx, which answers every request with one file.
@@ -143,6 +156,12 @@ struct Storm<'a> {
 impl Storm<'_> {
     fn run(&self, url: &str) -> anyhow::Result<Run> {
         self.wrk.run(&self.script, &self.scratch.join("storm.lua"), url)
+    }
+
+    /// The same, with a rest between two requests of a connection.
+    fn paced(&self, url: &str) -> anyhow::Result<Run> {
+        let script = format!("{}function delay() return {REST_MS} end\n", self.script);
+        self.wrk.run(&script, &self.scratch.join("paced.lua"), url)
     }
 
     /// Goes on until all hosts have booted once, which makes so many rows of the audit log.
@@ -176,6 +195,7 @@ impl Storm<'_> {
         let middle = served.memory_kib()?;
         self.all_come(served, rows + self.hosts as u64)?;
         let local_boots = self.run(&served.url)?;
+        let paced_boots = self.paced(&served.url)?;
         let after = served.memory_kib()?;
         let ratio = local_boots.per_second / nginx.per_second;
         let ratio_with_log = local_boots.per_second / nginx_with_log.per_second;
@@ -185,6 +205,7 @@ impl Storm<'_> {
             database,
             first_boots,
             local_boots,
+            paced_boots,
             ratio,
             ratio_with_log,
             memory_kib,
