@@ -1,6 +1,7 @@
 //! Connections, plain or TLS: accepted up to a limit, with a time limit for their handshakes and
 //! heads, ended gracefully.
 
+use super::sendfile::Sendfile;
 use crate::time::Seconds;
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::Service};
@@ -103,7 +104,7 @@ pub async fn serve(
         let transport = transport.clone();
         tokio::spawn(async move {
             match transport {
-                Transport::Plain => connection.run(stream).await,
+                Transport::Plain => connection.run(Sendfile(stream)).await,
                 Transport::Tls(config) => {
                     if let Some(stream) = handshake(config, stream, patience).await {
                         connection.run(stream).await;

@@ -4,6 +4,7 @@
 
 mod handlers;
 mod listener;
+mod sendfile;
 mod status;
 mod tftp;
 

@@ -4,6 +4,7 @@ mod body;
 mod link;
 mod publish;
 mod range;
+pub(crate) mod resident;
 mod shelf;
 mod tar;
 

@@ -4,6 +4,7 @@ use super::{
     Image,
     body::Counter,
     publish::{PublishError, Published},
+    resident::Resident,
 };
 use crate::{
     secret::Digest,
@@ -133,13 +134,18 @@ impl StampFault {
 /// One format of a published firmware, ready to be stamped.
 #[derive(Debug)]
 pub struct Die {
+    /// The template's bytes, for the system to send. Dropped before them.
+    _resident: Option<Resident>,
     template: Template,
     firmware: Arc<Firmware>,
 }
 
 impl Die {
     pub(super) fn new(template: Template, firmware: &Arc<Firmware>) -> Self {
-        Self { template, firmware: Arc::clone(firmware) }
+        let resident = Resident::new(template.bytes()).inspect_err(|error| {
+            tracing::debug!(%error, "no memory file: images are copied while they are sent");
+        });
+        Self { _resident: resident.ok(), template, firmware: Arc::clone(firmware) }
     }
 
     /// The template.
