@@ -54,9 +54,12 @@ const MARIADB: &str = r#"
     set -e; folder=$1 mysqld=$2 port=$3; cd "$folder"
     mkdir tmp; export TMPDIR="$folder/tmp"
     gentle=TERM; harsh=KILL; as=; tls=
-    server=${mysqld:-mariadbd}; own=
-    # With its binary log, and without its second protocol, whose port others may have.
-    if [ -n "$mysqld" ]; then own='--mysqlx=OFF --log-bin-trust-function-creators=ON'; fi
+    server=${mysqld:-mariadbd}; own=; grant=
+    if [ -n "$mysqld" ]; then
+        # With its binary log, and without its second protocol, whose port others may have.
+        own='--mysqlx=OFF --secure-file-priv=NULL --log-bin-trust-function-creators=ON'
+        grant='CREATE USER IF NOT EXISTS root@127.0.0.1; GRANT ALL ON *.* TO root@127.0.0.1;'
+    fi
     if [ "$(id -u)" = 0 ]; then as=--user=root; fi
     if [ -e "$folder/key.pem" ]; then tls="--ssl-cert=$folder/cert.pem --ssl-key=$folder/key.pem"; fi
     start() {
@@ -68,7 +71,7 @@ const MARIADB: &str = r#"
     }
     create() {
         mariadb --no-defaults --socket="$folder/socket" --user=root \
-            --execute="CREATE DATABASE $1"
+            --execute="$grant CREATE DATABASE $1"
     }
     if [ -n "$mysqld" ]; then
         "$mysqld" --no-defaults $as --initialize-insecure --datadir="$folder/data" >initdb.log 2>&1

@@ -160,7 +160,6 @@ async fn postgresql_is_spoken_to_over_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mariadb_is_spoken_to_over_tls() {
-    let sql = "SELECT variable_value FROM information_schema.session_status \
-               WHERE variable_name = 'Ssl_cipher' AND variable_value <> ''";
+    let sql = "SHOW SESSION STATUS WHERE Variable_name = 'Ssl_cipher' AND Value <> ''";
     encrypted(Server::mariadb, "ssl-mode=VERIFY_IDENTITY", "ssl-ca", sql).await;
 }
