@@ -14,6 +14,8 @@ mod install;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]
+mod receiver;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod replica;

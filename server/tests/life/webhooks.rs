@@ -3,208 +3,26 @@
 
 use crate::{
     console::bootmint,
+    receiver::{Heard, PATIENCE, Receiver},
     remote, replica,
     servers::Server,
     site::{self, Site},
 };
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse, Redirect, Response},
-    routing::post,
-};
 use bootmint_server::{
     app::{App, Delivery, Order},
-    boot::{self, Limits, Transport},
+    boot::Transport,
     db::Actor,
     time::{Seconds, Timestamp},
     tls::{self, Certificates, KeyKind, TlsFiles},
-    webhook::{Message, Sender, new_key},
+    webhook::{Message, Sender},
 };
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::PathBuf,
-    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
-
-/// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// A request as it came.
-#[derive(Clone, Debug)]
-struct Heard {
-    id: String,
-    timestamp: String,
-    signature: String,
-    body: String,
-    status: u16,
-}
-
-impl Heard {
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    /// The type of the message, and the host that it is about.
-    fn what(&self) -> String {
-        let json = self.json();
-        format!("{} {}", json["type"].as_str().unwrap(), json["data"]["host"].as_str().unwrap())
-    }
-}
-
-#[derive(Default)]
-struct Ear {
-    heard: Vec<Heard>,
-    /// The statuses of the next answers; then all is well.
-    answers: Vec<u16>,
-    /// How long it thinks about each.
-    slow: Duration,
-}
-
-/// A receiver that remembers all it was sent.
-struct Receiver {
-    url: String,
-    key: String,
-    folder: tempfile::TempDir,
-    ear: Arc<Mutex<Ear>>,
-}
-
-async fn hear(State(ear): State<Arc<Mutex<Ear>>>, headers: HeaderMap, body: Bytes) -> Response {
-    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    assert_eq!(header("content-type"), "application/json");
-    let (status, slow) = {
-        let mut ear = ear.lock().unwrap();
-        let status = if ear.answers.is_empty() { 204 } else { ear.answers.remove(0) };
-        ear.heard.push(Heard {
-            id: header("webhook-id"),
-            timestamp: header("webhook-timestamp"),
-            signature: header("webhook-signature"),
-            body: String::from_utf8(body.to_vec()).unwrap(),
-            status,
-        });
-        (status, ear.slow)
-    };
-    tokio::time::sleep(slow).await;
-    match status {
-        307 => Redirect::temporary("/elsewhere").into_response(),
-        status => StatusCode::from_u16(status).unwrap().into_response(),
-    }
-}
-
-impl Receiver {
-    async fn start() -> Self {
-        Self::start_over("http", Transport::Plain).await
-    }
-
-    async fn start_over(scheme: &str, transport: Transport) -> Self {
-        let ear = Arc::new(Mutex::new(Ear::default()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let router = Router::new()
-            .route("/hook", post(hear))
-            .route("/elsewhere", post(hear))
-            .with_state(Arc::clone(&ear));
-        let limits = Limits { clients: 100, head: Seconds::new(60) };
-        let stop = std::future::pending();
-        tokio::spawn(boot::serve(listener, transport, router, limits, stop));
-        let folder = tempfile::tempdir().unwrap();
-        let receiver = Self { url, key: new_key().unwrap(), folder, ear };
-        fs::write(receiver.key_file(), format!("{}\n", receiver.key)).unwrap();
-        fs::set_permissions(receiver.key_file(), fs::Permissions::from_mode(0o600)).unwrap();
-        receiver
-    }
-
-    fn key_file(&self) -> PathBuf {
-        self.folder.path().join("hook.key")
-    }
-
-    /// A section of the configuration that leads here.
-    fn section(&self, name: &str, url: &str, more: &str) -> String {
-        let key = self.key_file();
-        let key = key.to_str().unwrap();
-        format!(
-            "\n[[webhook]]\nname = \"{name}\"\nurl = \"{url}\"\nsecret-file = \"{key}\"\n{more}\n"
-        )
-    }
-
-    fn hook(&self) -> String {
-        format!("{}/hook", self.url)
-    }
-
-    fn answer(&self, statuses: &[u16]) {
-        self.ear.lock().unwrap().answers = statuses.to_vec();
-    }
-
-    fn heard(&self) -> Vec<Heard> {
-        self.ear.lock().unwrap().heard.clone()
-    }
-
-    fn forget(&self) {
-        self.ear.lock().unwrap().heard.clear();
-    }
-
-    /// Waits until so many requests came that were answered well.
-    async fn until(&self, count: usize) {
-        let start = Instant::now();
-        while self.heard().iter().filter(|heard| heard.status == 204).count() < count {
-            assert!(start.elapsed() < PATIENCE, "{count} of {:?}", self.heard());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    /// Checks a signature as docs/webhooks.md tells receivers to, with code of its own.
-    fn is_signed(&self, heard: &Heard) -> bool {
-        let key = unbase64(self.key.strip_prefix("whsec_").unwrap());
-        let text = format!("{}.{}.{}", heard.id, heard.timestamp, heard.body);
-        let expected = format!("v1,{}", base64(&hmac(&key, text.as_bytes())));
-        heard.signature.split(' ').any(|one| one == expected)
-    }
-}
-
-/// RFC 2104, for keys of one block at most.
-fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
-    let mut block = [0_u8; 64];
-    block[..key.len()].copy_from_slice(key);
-    let pad = |with: u8| block.map(|byte| byte ^ with);
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
-    Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().to_vec()
-}
-
-const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for part in bytes.chunks(3) {
-        let bits = part.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-        let bits = bits << (8 * (3 - part.len()));
-        for at in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * at) & 63) as usize];
-            text.push(if at > part.len() { '=' } else { char::from(digit) });
-        }
-    }
-    text
-}
-
-fn unbase64(text: &str) -> Vec<u8> {
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::new());
-    for digit in text.trim_end_matches('=').bytes() {
-        bits = bits << 6 | DIGITS.iter().position(|one| *one == digit).unwrap() as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-            bits &= (1 << count) - 1;
-        }
-    }
-    bytes
-}
 
 fn sender(app: &App, at: usize) -> Sender {
     Sender::new(&app.config().webhooks[at]).unwrap()
@@ -271,7 +89,7 @@ async fn each_webhook_is_told_what_it_asks_for_and_a_dead_one_stops_no_other() {
     use Delivery::{Delivered, Failed, Nothing, Passed};
     let receiver = Receiver::start().await;
     let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
-    let ca = receiver.folder.path().join("ca.pem");
+    let ca = receiver.folder().join("ca.pem");
     fs::write(&ca, root.certificates).unwrap();
     let ca = ca.display();
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
@@ -374,7 +192,7 @@ async fn two_servers_that_are_killed_lose_and_double_nothing() {
     let receiver = Receiver::start().await;
     receiver.answer(&[500, 503]);
     // While one server waits for an answer, the other looks what there is to tell.
-    receiver.ear.lock().unwrap().slow = Duration::from_millis(300);
+    receiver.slow_down(Duration::from_millis(300));
     let hosts: Vec<_> = (1..=4).map(|number| format!("web-{number:02}")).collect();
     let section = receiver.section("chat", &receiver.hook(), "");
     let site = replica::Site::with(&url, &hosts, &section).await;
@@ -422,7 +240,7 @@ async fn two_servers_that_are_killed_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_makes_a_key_and_tests_the_way() {
     let receiver = Receiver::start().await;
-    let folder = receiver.folder.path().join("site");
+    let folder = receiver.folder().join("site");
     let made = bootmint(&["init", folder.to_str().unwrap()]);
     assert!(made.status.success(), "{made:?}");
     let (config, key) = (folder.join("bootmint.toml"), folder.join("chat.key"));
@@ -430,7 +248,7 @@ async fn the_command_line_makes_a_key_and_tests_the_way() {
     assert!(bootmint(&["webhook", "key", key]).status.success());
     assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
     assert!(!bootmint(&["webhook", "key", key]).status.success(), "it is left alone");
-    let receiver = Receiver { key: fs::read_to_string(key).unwrap().trim().to_owned(), ..receiver };
+    let receiver = receiver.with_key(fs::read_to_string(key).unwrap().trim());
     let text = fs::read_to_string(&config).unwrap();
     let url = format!("{}?token=T0PSECRET", receiver.hook());
     let section =
