@@ -18,6 +18,7 @@ mod factors;
 mod groups;
 mod sessions;
 mod sign_in;
+mod vouched;
 
 pub use accounts::{AuthError, NewToken};
 pub use grant::{Grant, Grants, Place, Scope};
