@@ -3,7 +3,7 @@
 use crate::{
     api,
     app::{App, AppError, Delivery},
-    auth::AuthError,
+    auth::{AuthError, spnego},
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     syslog::Collector,
@@ -124,7 +124,9 @@ impl Running {
         certificates: Option<Arc<Certificates>>,
     ) -> anyhow::Result<()> {
         let (address, router) = (app.config().console.listen, api::router(app));
-        let limits = self.limits;
+        // A ticket of somebody in many groups is long.
+        let tickets = if app.kerberos().is_some() { spnego::LONGEST } else { 0 };
+        let limits = Limits { head_bytes: boot::HEAD.saturating_add(tickets), ..self.limits };
         match certificates {
             Some(certificates) => {
                 self.listen_tls("console over HTTPS", address, router, limits, certificates).await

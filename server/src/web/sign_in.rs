@@ -2,6 +2,7 @@
 
 use super::{
     gate::Cookie,
+    kerberos,
     page::{self, Fields, Frame, Visitor},
 };
 use crate::{
@@ -40,6 +41,10 @@ pub(super) struct SignInPage {
     provider: Option<String>,
     /// Where that button leads.
     entrance: String,
+    /// What the button for Kerberos tickets says, if they are taken.
+    ticket: Option<String>,
+    /// Where that one leads.
+    counter: String,
 }
 
 impl SignInPage {
@@ -49,6 +54,8 @@ impl SignInPage {
         Ok(Self {
             provider: app.openid().map(|provider| provider.config().label.clone()),
             entrance: format!("/sign-in/oidc?next={}", page::encode(next)),
+            ticket: app.kerberos().map(|acceptor| acceptor.config().label.clone()),
+            counter: format!("{}?next={}", kerberos::PATH, page::encode(next)),
             frame: Frame::of_strangers("Sign in"),
             name: first.clone().unwrap_or_default(),
             next: next.to_owned(),
