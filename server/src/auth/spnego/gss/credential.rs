@@ -1,5 +1,5 @@
-//! The one call that libgssapi lacks: keys of a keytab that is named, and not by the environment of
-//! the whole program.
+//! The two calls that libgssapi lacks: keys of a keytab that is named, and not by the environment of
+//! the whole program; and which mechanisms may be agreed on.
 #![allow(unsafe_code, reason = "gss_acquire_cred_from and gss_set_neg_mechs have no safe binding")]
 
 use libgssapi::{
