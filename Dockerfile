@@ -4,14 +4,16 @@
 # The version of rust-toolchain.toml, and no other is fetched for it.
 FROM rust:1.95-slim-bookworm AS build
 ENV RUSTUP_TOOLCHAIN=1.95.0
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
+RUN apt-get update && apt-get install -y --no-install-recommends \
+    gcc libc6-dev libclang-dev libkrb5-dev pkg-config
 WORKDIR /src
 COPY . .
-RUN cargo build --locked --release --package bootmint-server --bin bootmint --features sqlserver
+RUN cargo build --locked --release --package bootmint-server --bin bootmint --features kerberos,sqlserver
 
 FROM debian:bookworm-slim
-# Whom webhooks, databases and directories may be signed by, where no ca-file says otherwise.
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates \
+# Whom webhooks, databases and directories may be signed by, where no ca-file says otherwise; and
+# what checks Kerberos tickets.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libgssapi-krb5-2 \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /site bootmint \
     && install -d -m 0700 -o bootmint -g bootmint /site

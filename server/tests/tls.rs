@@ -57,7 +57,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let limits = Limits { clients: 2, head: Seconds::new(head) };
+        let limits = Limits { clients: 2, head: Seconds::new(head), head_bytes: boot::HEAD };
         let router = axum::Router::new().route("/", axum::routing::get(|| async { "ok\n" }));
         let transport = Transport::Tls(certificates.config().unwrap());
         let ended = tokio::spawn(boot::serve(listener, transport, router, limits, async {

@@ -112,6 +112,25 @@ const TOOLS: &[Tool] = &[
         "samba-ad-provision",
         "samba-dc-provision",
     ),
+    // Tickets of that domain: a library of the system with its headers, of which libclang makes
+    // bindings, and clients.
+    file(&["/usr/include/gssapi/gssapi_ext.h"], Task::Tests, "libkrb5-dev", "krb5-devel"),
+    program("pkg-config", Task::Tests, "pkg-config", "pkgconf-pkg-config"),
+    file(
+        &[
+            "/usr/lib/llvm-14/lib/libclang.so.1",
+            "/usr/lib/llvm-18/lib/libclang.so.1",
+            "/usr/lib/llvm-19/lib/libclang.so.1",
+            "/usr/lib/llvm-20/lib/libclang.so.1",
+            "/usr/lib/llvm-21/lib/libclang.so.1",
+            "/usr/lib64/libclang.so",
+        ],
+        Task::Tests,
+        "libclang-dev",
+        "clang-devel",
+    ),
+    program("kinit", Task::Tests, "krb5-user", "krb5-workstation"),
+    program("curl", Task::Tests, "curl", "curl"),
     program("slapd", Task::Tests, "slapd", "openldap-servers"),
     program("qemu-system-x86_64", Task::Tests, "qemu-system-x86", "qemu-system-x86-core"),
     file(

@@ -2,7 +2,7 @@
 
 use crate::{
     app::AppError,
-    auth::{AuthError, Permission, oidc::OidcError},
+    auth::{AuthError, Permission, oidc::OidcError, spnego::KerberosError},
     boot::{chain, status},
     db::DbError,
     seal::SealError,
@@ -168,7 +168,11 @@ impl From<AuthError> for Problem {
                 return Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string());
             }
             AuthError::Openid(OidcError::Refused(_)) => StatusCode::FORBIDDEN,
-            AuthError::Openid(_) => StatusCode::BAD_REQUEST,
+            AuthError::Openid(_) | AuthError::Kerberos(KerberosError::NoToken(_)) => {
+                StatusCode::BAD_REQUEST
+            }
+            // Without a challenge: a browser would show the same ticket again.
+            AuthError::Kerberos(_) => StatusCode::FORBIDDEN,
             AuthError::Exists(_)
             | AuthError::HasFactor(_)
             | AuthError::Program(_)

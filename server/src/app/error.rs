@@ -1,6 +1,7 @@
 //! What can go wrong between a request and its answer.
 
 use crate::{
+    auth::spnego::NoKerberos,
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
@@ -27,6 +28,9 @@ pub enum AppError {
     /// The directory, or the OpenID provider, cannot be trusted.
     #[error(transparent)]
     Directory(#[from] TrustError),
+    /// Kerberos tickets cannot be checked.
+    #[error(transparent)]
+    Kerberos(#[from] NoKerberos),
     /// A secret is not sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),

@@ -31,7 +31,7 @@ pub use publish::{Origin, Publication, PublishError, Source};
 pub use webhooks::Delivery;
 
 use crate::{
-    auth::{ldap::Directory, oidc::Provider},
+    auth::{ldap::Directory, oidc::Provider, spnego::Acceptor},
     config::Config,
     db::Store,
     images::Shelf,
@@ -66,6 +66,7 @@ pub struct App {
     shelf: Arc<Shelf>,
     metrics: Metrics,
     directory: Option<Directory>,
+    kerberos: Option<Acceptor>,
     openid: Option<Provider>,
     closing: watch::Sender<bool>,
 }
@@ -77,6 +78,7 @@ impl App {
         let store = Store::open(&config.database, config.connections).await?;
         let shelf = Arc::new(Shelf::new(&config.templates));
         let directory = config.directory.clone().map(Directory::new).transpose()?;
+        let kerberos = config.kerberos.clone().map(Acceptor::new).transpose()?;
         let openid = config.oidc.clone().map(Provider::new).transpose()?;
         let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
         let (profiles, checks) = (RwLock::new(Arc::new(base.clone())), Mutex::new(()));
@@ -89,6 +91,7 @@ impl App {
             shelf,
             metrics,
             directory,
+            kerberos,
             openid,
             closing,
         };
@@ -114,6 +117,11 @@ impl App {
     /// The directory by which people sign in, if there is one.
     pub fn directory(&self) -> Option<&Directory> {
         self.directory.as_ref()
+    }
+
+    /// What takes Kerberos tickets of people of the directory, if anything does.
+    pub fn kerberos(&self) -> Option<&Acceptor> {
+        self.kerberos.as_ref()
     }
 
     /// The OpenID provider by which people sign in, if there is one.

@@ -5,6 +5,7 @@ use super::{
     ldap::{DirectoryError, Refusal},
     oidc::OidcError,
     password::PasswordError,
+    spnego::KerberosError,
     token::{ApiToken, TokenId},
 };
 use crate::{
@@ -45,6 +46,9 @@ pub enum AuthError {
     /// The OpenID provider lets somebody not in.
     #[error(transparent)]
     Openid(#[from] OidcError),
+    /// A Kerberos ticket lets nobody in.
+    #[error(transparent)]
+    Kerberos(#[from] KerberosError),
     /// The directory, or the OpenID provider, decides this.
     #[error(
         "the account \"{0}\" is the directory's or identity provider's: its password and roles are \

@@ -60,7 +60,18 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let person = match directory.sign_in(name, password.reveal(), now).await {
+        let found = directory.sign_in(name, password.reveal(), now).await;
+        self.take_in(found, actor, now).await
+    }
+
+    /// The account of somebody whom the directory lets in.
+    pub(super) async fn take_in(
+        &self,
+        found: Result<Person, SignInError>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Account, AuthError> {
+        let person = match found {
             Ok(person) => person,
             Err(SignInError::Refused(why)) => return Err(AuthError::Refused(why)),
             Err(SignInError::Directory(error)) => {

@@ -9,6 +9,7 @@ pub mod password;
 pub mod principal;
 pub mod refresh;
 pub mod roles;
+pub mod spnego;
 pub mod token;
 pub mod user;
 
@@ -16,8 +17,10 @@ mod accounts;
 mod directory;
 mod factors;
 mod groups;
+mod kerberos;
 mod sessions;
 mod sign_in;
+mod vouched;
 
 pub use accounts::{AuthError, NewToken};
 pub use grant::{Grant, Grants, Place, Scope};

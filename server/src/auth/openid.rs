@@ -2,15 +2,14 @@
 //! again about people who are signed in.
 
 use super::{
-    AuthError, SessionKey, UserName,
+    AuthError, SessionKey,
     accounts::note,
     directory::BATCH,
     oidc::{FlowKey, OidcError, Provider, Renewed, Returned, Vouched},
-    sign_in::pause,
 };
 use crate::{
     app::App,
-    db::{Account, Actor, AuditResult, InDirectory, Note, Realm, StoredFlow},
+    db::{Account, Actor, AuditResult, InDirectory, Realm, StoredFlow},
     time::{Seconds, Timestamp},
 };
 use reqwest::Url;
@@ -19,9 +18,6 @@ use reqwest::Url;
 pub const FLOW: Seconds = Seconds::new(600);
 /// How many sign-ins may be under way.
 const MOST: i64 = 1000;
-/// How many sign-ins one address may begin before it has to wait, and how long at most.
-const FREE: i64 = 30;
-const LONGEST_PAUSE: u32 = 900;
 
 impl App {
     fn provider(&self) -> Result<&Provider, OidcError> {
@@ -38,7 +34,7 @@ impl App {
         now: Timestamp,
     ) -> Result<(FlowKey, Url), AuthError> {
         let provider = self.provider()?;
-        self.count_flow(actor, now).await?;
+        self.count_arrival(actor, now).await?;
         let earlier = match before {
             Some(before) => self.lapsed_session(before, now).await?.map(|(id, _)| id),
             None => None,
@@ -51,17 +47,6 @@ impl App {
             return Err(OidcError::Busy.into());
         }
         Ok((key, to))
-    }
-
-    async fn count_flow(&self, actor: &Actor, now: Timestamp) -> Result<(), AuthError> {
-        let pause = |tries| pause(tries, FREE, LONGEST_PAUSE);
-        match self.store().count_try(&subject(actor), now, pause).await? {
-            Some(until) => {
-                tracing::warn!(source = actor.trace().source, "sign-in throttled");
-                Err(AuthError::Throttled(until))
-            }
-            None => Ok(()),
-        }
     }
 
     /// Ends a sign-in: whom the provider sent back is let in with a new session, and led on.
@@ -80,35 +65,17 @@ impl App {
         };
         if flow.is_none() {
             // Anybody can send these; what is written down of them must not fill the disk.
-            self.count_flow(actor, now).await?;
+            self.count_arrival(actor, now).await?;
         }
         let result = match &flow {
             Some((key, _)) => self.try_openid(key, returned, actor, now).await,
             None => Err(OidcError::Stranger.into()),
         };
-        let (detail, outcome) = match &result {
-            Ok(_) => ("by the identity provider".to_owned(), AuditResult::Done),
-            Err(AuthError::Openid(error)) if error.is_outage() => {
-                (error.detail(), AuditResult::Failed)
-            }
-            Err(AuthError::Openid(error)) => {
-                (format!("identity provider: {}", error.detail()), AuditResult::Denied)
-            }
-            Err(error) => (error.to_string(), AuditResult::Failed),
-        };
-        let known = result.as_ref().ok().map(|account| by(&account.name, actor));
-        let actor = known.as_ref().unwrap_or(actor);
-        let note =
-            Note { at: now, actor, host: "", event: "sign-in", detail: &detail, result: outcome };
-        self.store().note(&note).await?;
-        let (account, (_, flow)) = (result?, flow.ok_or(OidcError::Stranger)?);
-        self.store().forget_tries(&subject(actor)).await?;
-        if let Some(earlier) = flow.earlier {
-            let detail = format!("session {earlier}, for a new one");
-            let note = self::note("sign-out", &detail, actor, now);
-            self.store().remove_session(&earlier, &note).await?;
-        }
-        Ok((self.open_session(account.name, now).await?, flow.next))
+        let account =
+            self.write_arrival(result, "by the identity provider", explained, actor, now).await?;
+        let (_, flow) = flow.ok_or(OidcError::Stranger)?;
+        let session = self.renew_session(account.name, flow.earlier, actor, now).await?;
+        Ok((session, flow.next))
     }
 
     /// The account of somebody whom the provider sent back.
@@ -212,11 +179,13 @@ impl App {
     }
 }
 
-/// What one address is counted by.
-fn subject(actor: &Actor) -> String {
-    format!("openid source:{}", actor.trace().source)
-}
-
-fn by(name: &UserName, actor: &Actor) -> Actor {
-    Actor::by_request(&format!("user:{name}"), actor.trace())
+/// Why somebody is not let in, for the audit log.
+fn explained(error: &AuthError) -> (String, AuditResult) {
+    match error {
+        AuthError::Openid(error) if error.is_outage() => (error.detail(), AuditResult::Failed),
+        AuthError::Openid(error) => {
+            (format!("identity provider: {}", error.detail()), AuditResult::Denied)
+        }
+        error => (error.to_string(), AuditResult::Failed),
+    }
 }

@@ -23,8 +23,8 @@ use tokio_rustls::TlsAcceptor;
 const GRACE: Duration = Duration::from_secs(20);
 /// How long the listener rests after the system refused a connection (too many open files).
 const REST: Duration = Duration::from_millis(100);
-/// The largest request head, in bytes.
-const MAX_HEAD: usize = 16 << 10;
+/// The largest request head of those who have nothing large to say, in bytes.
+pub const HEAD: usize = 16 << 10;
 
 /// The address that a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,8 @@ pub struct Limits {
     pub clients: usize,
     /// How long a handshake or a request's head may take, or a kept connection may idle.
     pub head: Seconds,
+    /// The largest request head, in bytes.
+    pub head_bytes: usize,
 }
 
 /// What is spoken below HTTP.
@@ -75,7 +77,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let patience = Duration::from_secs(limits.head.get().into());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(MAX_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(limits.head_bytes);
     loop {
         let next = async {
             let place = Arc::clone(&places).acquire_owned().await;

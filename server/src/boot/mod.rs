@@ -10,7 +10,7 @@ mod tftp;
 
 pub(crate) use handlers::ready;
 pub(crate) use listener::Peer;
-pub use listener::{Limits, Transport, serve};
+pub use listener::{HEAD, Limits, Transport, serve};
 pub(crate) use status::{chain, status};
 pub use tftp::{Tftp, TftpError};
 

@@ -36,6 +36,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::Seal(_)
         | AppError::Random(_)
         | AppError::Directory(_)
+        | AppError::Kerberos(_)
         | AppError::Token(_)
         | AppError::Image(_)
         | AppError::BrokenOff

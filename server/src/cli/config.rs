@@ -2,7 +2,7 @@
 
 use super::ui::Ui;
 use crate::{
-    auth::oidc::Provider,
+    auth::{oidc::Provider, spnego::Acceptor},
     script::Profiles,
     tls::{Certificates, TlsFiles},
     webhook::Sender,
@@ -41,6 +41,10 @@ pub(super) fn run(command: &Command, file: &Path, ui: &Ui) -> anyhow::Result<()>
     for webhook in &config.webhooks {
         Sender::new(webhook)?;
         ui.line(format_args!("webhook   {} {}", webhook.name, webhook.receiver()));
+    }
+    if let Some(kerberos) = &config.kerberos {
+        Acceptor::new(kerberos.clone())?;
+        ui.line(format_args!("sign-in   by tickets for {kerberos}"));
     }
     if let Some(oidc) = &config.oidc {
         Provider::new(oidc.clone()).context("reading the authorities of [oidc]")?;

@@ -3,7 +3,7 @@
 use crate::{
     api,
     app::{App, AppError, Delivery},
-    auth::AuthError,
+    auth::{AuthError, spnego},
     boot::{self, Limits, Tftp, Transport},
     config::{Config, LogFormat},
     syslog::Collector,
@@ -60,7 +60,8 @@ fn log_to_stderr(config: &Config) {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let limits = Limits { clients: config.max_clients, head: config.request_time };
+    let limits =
+        Limits { clients: config.max_clients, head: config.request_time, head_bytes: boot::HEAD };
     let boot_tls = config.listen_tls.map(|_| certificates(&config.tls)).transpose()?;
     let console_tls = config.console.https.as_ref().map(certificates).transpose()?;
     let senders: Vec<_> = config.webhooks.iter().map(Sender::new).collect::<Result<_, _>>()?;
@@ -123,9 +124,12 @@ impl Running {
         certificates: Option<Arc<Certificates>>,
     ) -> anyhow::Result<()> {
         let (address, router) = (app.config().console.listen, api::router(app));
+        // A ticket of somebody in many groups is long.
+        let tickets = if app.kerberos().is_some() { spnego::LONGEST } else { 0 };
+        let limits = Limits { head_bytes: boot::HEAD.saturating_add(tickets), ..self.limits };
         match certificates {
             Some(certificates) => {
-                self.listen_tls("console over HTTPS", address, router, certificates).await
+                self.listen_tls("console over HTTPS", address, router, limits, certificates).await
             }
             None => {
                 if !address.ip().is_loopback() {
@@ -134,7 +138,7 @@ impl Running {
                          [console], unless a proxy with TLS is all that reaches it"
                     );
                 }
-                self.listen("console", address, Transport::Plain, router).await
+                self.listen("console", address, Transport::Plain, router, limits).await
             }
         }
     }
@@ -147,7 +151,7 @@ impl Running {
     ) -> anyhow::Result<()> {
         let (config, router) = (app.config(), boot::router(Arc::clone(app)));
         if let Some(address) = config.listen {
-            self.listen("serving", address, Transport::Plain, router.clone()).await?;
+            self.listen("serving", address, Transport::Plain, router.clone(), self.limits).await?;
         }
         if let Some(address) = config.listen_tftp {
             let tftp = Tftp::listen(address, &config.files).await;
@@ -156,7 +160,7 @@ impl Running {
             self.start(tftp.serve(until(self.stopped.clone())));
         }
         if let (Some(address), Some(certificates)) = (config.listen_tls, certificates) {
-            self.listen_tls("serving HTTPS", address, router, certificates).await?;
+            self.listen_tls("serving HTTPS", address, router, self.limits, certificates).await?;
         }
         Ok(())
     }
@@ -166,10 +170,11 @@ impl Running {
         what: &str,
         address: SocketAddr,
         router: Router,
+        limits: Limits,
         certificates: Arc<Certificates>,
     ) -> anyhow::Result<()> {
         let transport = Transport::Tls(certificates.config()?);
-        self.listen(what, address, transport, router).await?;
+        self.listen(what, address, transport, router, limits).await?;
         self.start(renew(certificates, self.stopped.clone()));
         Ok(())
     }
@@ -180,12 +185,13 @@ impl Running {
         address: SocketAddr,
         transport: Transport,
         router: Router,
+        limits: Limits,
     ) -> anyhow::Result<()> {
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("listening on {address}"))?;
         tracing::info!(address = %listener.local_addr()?, "{what}");
         let stop = until(self.stopped.clone());
-        self.start(boot::serve(listener, transport, router, self.limits, stop));
+        self.start(boot::serve(listener, transport, router, limits, stop));
         Ok(())
     }
 }

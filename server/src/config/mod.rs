@@ -18,6 +18,7 @@ use crate::{
         ldap::{DirectoryConfig, RawDirectory},
         oidc::{OidcConfig, RawOidc},
         refresh::RefreshKey,
+        spnego::{Entrance, KerberosConfig},
     },
     db::{Address, NoAddress},
     images::LinkKey,
@@ -170,6 +171,8 @@ pub struct Config {
     pub guard: Guard,
     /// The directory by which people sign in.
     pub directory: Option<DirectoryConfig>,
+    /// The Kerberos tickets by which people of the directory sign in.
+    pub kerberos: Option<KerberosConfig>,
     /// The OpenID provider by which people sign in.
     pub oidc: Option<OidcConfig>,
     /// What is encrypted with that it gives for later.
@@ -310,7 +313,7 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Option<()> {
     Some(())
 }
 
-fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
+fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let path = || file.to_owned();
     let value = |what: &str| ConfigError::Value { path: path(), what: what.to_owned() };
@@ -331,7 +334,9 @@ fn check(raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     let tls =
         TlsFiles { certificate: folder.join(raw.tls.certificate), key: folder.join(raw.tls.key) };
     let console = Console::check(raw.console, folder, &tls).map_err(|what| value(&what))?;
+    let kerberos = kerberos(raw.directory.as_mut(), &console, folder, file)?;
     Ok(Config {
+        kerberos,
         listen: raw.boot.listen,
         oidc: raw.oidc.map(|raw| oidc(raw, &console, folder, file)).transpose()?,
         console,
@@ -402,6 +407,26 @@ fn directory(
         .map_err(|error| ConfigError::Value { path: file.to_owned(), what: error.to_string() })
 }
 
+fn kerberos(
+    directory: Option<&mut RawDirectory>,
+    console: &Console,
+    folder: &Path,
+    file: &Path,
+) -> Result<Option<KerberosConfig>, ConfigError> {
+    let wrong = |what| ConfigError::Value { path: file.to_owned(), what };
+    let raw = directory.map(RawDirectory::take_kerberos).transpose();
+    let raw = raw.map_err(|error| wrong(error.to_string()))?.flatten();
+    let Some((raw, domain)) = raw else { return Ok(None) };
+    let keytab = raw.keytab_file().map_err(|error| wrong(error.to_string()))?;
+    let keytab = read_private_bytes(&folder.join(keytab))?;
+    let origin = console.origin.as_deref();
+    let entrance =
+        Entrance { origin, private: console.is_secure() || console.listen.ip().is_loopback() };
+    raw.check(folder, &keytab, &domain, entrance)
+        .map(Some)
+        .map_err(|error| wrong(error.to_string()))
+}
+
 fn oidc(
     raw: RawOidc,
     console: &Console,
@@ -436,14 +461,29 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 
 /// Reads a file that only its owner may read.
 fn read_private(path: &Path) -> Result<String, ConfigError> {
-    use std::os::unix::fs::PermissionsExt;
     let text = read(path)?;
+    owned(path)?;
+    Ok(text)
+}
+
+/// Likewise, if it is no text.
+fn read_private_bytes(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let bytes = std::fs::read(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    owned(path)?;
+    Ok(bytes)
+}
+
+/// Whether only its owner may read a file.
+fn owned(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::PermissionsExt;
     let meta = std::fs::metadata(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    if meta.permissions().mode() & 0o077 != 0 {
-        return Err(ConfigError::Exposed(path.to_owned()));
+    if meta.permissions().mode() & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(ConfigError::Exposed(path.to_owned()))
     }
-    Ok(text)
 }
 
 pub(crate) use raw::RawPolicy;

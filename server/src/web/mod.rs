@@ -16,6 +16,7 @@ mod feed;
 mod fleet;
 mod gate;
 mod host;
+mod kerberos;
 mod openid;
 mod page;
 mod profiles;

@@ -5,7 +5,7 @@
 //! own, short and for navigations from elsewhere too (`Lax`), and the answer to a good one is a
 //! page from which the browser goes on by itself, from here.
 
-use super::{gate::Cookie, page, sign_in::SignInPage};
+use super::{gate::Cookie, page, sign_in};
 use crate::{
     api::{caller::Source, problem::Problem},
     app::App,
@@ -19,7 +19,7 @@ use crate::{
 use axum::{
     Extension,
     extract::{RawQuery, State},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
 use std::sync::Arc;
@@ -40,11 +40,6 @@ fn set_cookie(response: &mut Response, secure: bool, part: &str, value: &str, li
     }
 }
 
-fn first<'q>(query: &'q str, name: &str) -> Option<std::borrow::Cow<'q, str>> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.find(|(found, _)| found == name).map(|(_, value)| value)
-}
-
 fn nothing_here(app: &App) -> Result<(), Problem> {
     match app.openid() {
         Some(_) => Ok(()),
@@ -58,17 +53,12 @@ pub(super) async fn begin(
     Extension(source): Extension<Source>,
     Extension(Cookie(before)): Extension<Cookie>,
     headers: HeaderMap,
-    uri: axum::http::Uri,
+    uri: Uri,
 ) -> Result<Response, Problem> {
     nothing_here(&app)?;
-    // Other sites begin none in the back, and a link of theirs brings no session to end.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
-        return Ok(page::again(&uri));
-    }
-    let next = first(uri.query().unwrap_or_default(), "next").unwrap_or_default();
-    let next = page::local(&next).unwrap_or("/");
+    let Some(next) = sign_in::begun(&headers, &uri) else { return Ok(page::again(&uri)) };
     let actor = source.claims("");
-    match app.begin_openid(next, before.as_ref(), &actor, Timestamp::now()).await {
+    match app.begin_openid(&next, before.as_ref(), &actor, Timestamp::now()).await {
         Ok((key, to)) => {
             let mut response = Redirect::to(to.as_str()).into_response();
             let (state, secure) = (key.state(), app.config().console.is_secure());
@@ -76,7 +66,7 @@ pub(super) async fn begin(
             set_cookie(&mut response, secure, part, key.reveal(), FLOW.get());
             Ok(response)
         }
-        Err(error) => sorry(&app, error, next).await,
+        Err(error) => sorry(&app, error, &next).await,
     }
 }
 
@@ -89,7 +79,7 @@ pub(super) async fn end(
 ) -> Result<Response, Problem> {
     nothing_here(&app)?;
     let query = query.unwrap_or_default();
-    let value = |name| first(&query, name).filter(|value| value.len() <= MAX_VALUE);
+    let value = |name| sign_in::value(&query, name).filter(|value| value.len() <= MAX_VALUE);
     let returned = Returned {
         state: value("state").unwrap_or_default().into_owned(),
         code: value("code").unwrap_or_default().into_owned(),
@@ -104,12 +94,7 @@ pub(super) async fn end(
     let actor = source.claims("");
     let mut response = match app.end_openid(key.as_ref(), &returned, &actor, Timestamp::now()).await
     {
-        Ok((session, next)) => {
-            let mut response = page::lead(page::local(&next).unwrap_or("/"));
-            let life = app.config().console.longest.get();
-            page::set_session(&mut response, Some(&session), secure, life);
-            response
-        }
+        Ok((session, next)) => sign_in::lead(&app, &session, &next),
         Err(error) => sorry(&app, error, "").await?,
     };
     if let Some(part) = part.filter(|_| key.is_some()) {
@@ -125,8 +110,5 @@ async fn sorry(app: &App, error: AuthError, next: &str) -> Result<Response, Prob
     {
         tracing::info!(%error, "a sign-in by the identity provider did not succeed");
     }
-    let problem = Problem::from(error);
-    let mut form = SignInPage::new(app, next).await?;
-    form.wrong.clone_from(&problem.detail);
-    page::refuse(&form, &problem)
+    sign_in::sorry(app, &Problem::from(error), next).await
 }

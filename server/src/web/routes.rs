@@ -1,8 +1,8 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, editor, factor, feed, fleet, host, openid, profiles, secrets,
-    settings, sign_in, tokens, views, workshop,
+    accounts, assets, audit, editor, factor, feed, fleet, host, kerberos, openid, profiles,
+    secrets, settings, sign_in, tokens, views, workshop,
 };
 use crate::{
     api::{
@@ -21,6 +21,7 @@ pub static TABLE: &[Route] = &[
     route(Post, "/sign-in", Access::Anybody, "Begin a session", || post(sign_in::run)),
     route(Get, "/sign-in/oidc", Access::Anybody, "To the identity provider", || get(openid::begin)),
     route(Get, CALLBACK, Access::Anybody, "Back from the identity provider", || get(openid::end)),
+    route(Get, kerberos::PATH, Access::Anybody, "By a Kerberos ticket", || get(kerberos::run)),
     route(Post, "/sign-out", Access::Known, "End the session", || post(sign_in::out)),
     route(Get, "/", Access::Known, "Leads to the first page one may see", || get(settings::home)),
     route(Get, "/me", Access::Known, "Who one is; the own password", || get(settings::me)),

@@ -128,6 +128,10 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
         ("Sign-in by a directory", directory(config)),
+        (
+            "Sign-in by Kerberos tickets for",
+            config.kerberos.as_ref().map_or("nobody".to_owned(), ToString::to_string),
+        ),
         ("Sign-in by an identity provider", provider(config)),
         ("Database", shown(&config.database)),
         ("Machines without a token", shown(&config.tokenless)),

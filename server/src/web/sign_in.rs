@@ -2,12 +2,13 @@
 
 use super::{
     gate::Cookie,
+    kerberos,
     page::{self, Fields, Frame, Visitor},
 };
 use crate::{
     api::{caller::Source, problem::Problem},
     app::App,
-    auth::{AuthError, Credentials, Password},
+    auth::{AuthError, Credentials, Password, SessionKey},
     db::Realm,
     time::Timestamp,
 };
@@ -15,9 +16,10 @@ use askama::Template;
 use axum::{
     Extension,
     extract::{RawQuery, State},
+    http::{HeaderMap, Uri},
     response::Response,
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -26,7 +28,7 @@ pub(super) struct SignInPage {
     name: String,
     next: String,
     /// What went wrong.
-    pub(super) wrong: String,
+    wrong: String,
     /// Whether a new password is asked for: the one that was typed is for one use.
     renew: bool,
     /// Whether a code is asked for.
@@ -39,6 +41,10 @@ pub(super) struct SignInPage {
     provider: Option<String>,
     /// Where that button leads.
     entrance: String,
+    /// What the button for Kerberos tickets says, if they are taken.
+    ticket: Option<String>,
+    /// Where that one leads.
+    counter: String,
 }
 
 impl SignInPage {
@@ -48,6 +54,8 @@ impl SignInPage {
         Ok(Self {
             provider: app.openid().map(|provider| provider.config().label.clone()),
             entrance: format!("/sign-in/oidc?next={}", page::encode(next)),
+            ticket: app.kerberos().map(|acceptor| acceptor.config().label.clone()),
+            counter: format!("{}?next={}", kerberos::PATH, page::encode(next)),
             frame: Frame::of_strangers("Sign in"),
             name: first.clone().unwrap_or_default(),
             next: next.to_owned(),
@@ -65,9 +73,39 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let query = query.unwrap_or_default();
-    let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
-    page::show(&SignInPage::new(&app, &next.map(|(_, to)| to).unwrap_or_default()).await?)
+    let next = value(query.as_deref().unwrap_or_default(), "next");
+    page::show(&SignInPage::new(&app, &next.unwrap_or_default()).await?)
+}
+
+/// What a query says of `name`.
+pub(super) fn value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(found, _)| found == name).map(|(_, value)| value)
+}
+
+/// Where a sign-in leads that was begun by a link; nothing if another site began it. Those begin
+/// none in the back, and a link of theirs brings no session to end.
+pub(super) fn begun(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return None;
+    }
+    let next = value(uri.query().unwrap_or_default(), "next").unwrap_or_default();
+    Some(page::local(&next).unwrap_or("/").to_owned())
+}
+
+/// The page from which somebody who was let in goes on, from here.
+pub(super) fn lead(app: &App, session: &SessionKey, next: &str) -> Response {
+    let (mut response, console) =
+        (page::lead(page::local(next).unwrap_or("/")), &app.config().console);
+    page::set_session(&mut response, Some(session), console.is_secure(), console.longest.get());
+    response
+}
+
+/// The sign-in page, which says what went wrong.
+pub(super) async fn sorry(app: &App, problem: &Problem, next: &str) -> Result<Response, Problem> {
+    let mut form = SignInPage::new(app, next).await?;
+    form.wrong.clone_from(&problem.detail);
+    page::refuse(&form, problem)
 }
 
 /// `POST /sign-in`.

@@ -5,6 +5,16 @@ mod admin;
 #[cfg(test)]
 mod authority;
 #[cfg(test)]
+#[cfg(feature = "kerberos")]
+mod counter;
+#[cfg(test)]
+#[cfg(feature = "kerberos")]
+mod kerberos;
+#[cfg(test)]
+#[cfg(feature = "kerberos")]
+mod realm;
+
+#[cfg(test)]
 mod openldap;
 #[cfg(test)]
 mod run;

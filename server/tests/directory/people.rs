@@ -1,8 +1,9 @@
 //! Accounts of people of the directory: from the sign-in to the day when they leave.
 
 use crate::{
-    active_directory::{grant, person, section, viewers},
+    active_directory::{grant, person, viewers},
     samba::{self, Samba},
+    site::written,
 };
 use bootmint_server::{
     app::App,
@@ -11,8 +12,6 @@ use bootmint_server::{
     db::{Actor, AuditFilter, Trace},
     time::{Seconds, Timestamp},
 };
-use std::{fs, os::unix::fs::PermissionsExt};
-
 const PASSWORD: &str = "S3cret-pass-phrase";
 
 /// A server whose people come from the domain.
@@ -34,16 +33,8 @@ fn later(now: Timestamp, seconds: u32) -> Timestamp {
 impl Site {
     async fn open(samba: &Samba, groups: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let made = config::init(&folder.path().join("site")).unwrap();
-        let secret = made.config.with_file_name("directory-password");
-        fs::write(&secret, samba::PASSWORD).unwrap();
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-        let directory = section(&format!("\"{}\"", samba.ip), samba.ca.to_str().unwrap(), "")
-            .replace("= \"-\"", "= \"directory-password\"");
-        let text = fs::read_to_string(&made.config).unwrap();
-        let text = format!("{text}\n[directory]\n{directory}groups = [{groups}]\n");
-        fs::write(&made.config, text).unwrap();
-        let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+        let file = written(folder.path(), samba, groups, "");
+        let app = App::open(config::load(&file, []).unwrap()).await.unwrap();
         let (root, admin) = ("root".parse().unwrap(), "admin".parse().unwrap());
         let (who, now) = (actor(), Timestamp::now());
         let first = app.add_account(&root, &admin, true, &who, now);

@@ -24,6 +24,8 @@ pub(crate) const BASE: &str = "DC=ad,DC=test";
 pub(crate) struct Samba {
     pub(crate) ip: Ipv4Addr,
     pub(crate) ca: PathBuf,
+    #[allow(dead_code, reason = "only tests of Kerberos need it")]
+    pub(crate) config: PathBuf,
     _server: Server,
     _folder: tempfile::TempDir,
 }
@@ -78,7 +80,7 @@ impl Samba {
             home,
             SocketAddr::from((ip, 636)),
         );
-        Some(Self { ip, ca: authority.file, _server: server, _folder: folder })
+        Some(Self { ip, ca: authority.file, config, _server: server, _folder: folder })
     }
 
     pub(crate) async fn admin(&self) -> Admin {

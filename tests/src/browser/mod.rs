@@ -47,6 +47,18 @@ pub mod key {
     pub const ENTER: char = '\u{e007}';
 }
 
+/// What a browser is given besides what all have.
+#[derive(Clone, Debug, Default)]
+pub struct Extras {
+    /// Settings in its environment: `NAME=value`.
+    pub environment: Vec<String>,
+    /// Arguments of its command line.
+    pub arguments: Vec<String>,
+    /// Whether a server has asked it for a Kerberos ticket before. On Linux it shows none until it
+    /// was started again after that.
+    pub was_asked_for_tickets: bool,
+}
+
 /// A running browser. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Browser {
@@ -58,6 +70,11 @@ pub struct Browser {
 impl Browser {
     /// Starts a browser; `label` tells this test's browsers apart in the logs.
     pub fn open(lab: &Lab, label: &str) -> anyhow::Result<Self> {
+        Self::open_with(lab, label, &Extras::default())
+    }
+
+    /// Likewise, with more than others have.
+    pub fn open_with(lab: &Lab, label: &str, extras: &Extras) -> anyhow::Result<Self> {
         let home = lab.folder().join(format!("browser-{label}"));
         let downloads = home.join("downloads");
         fs::create_dir_all(&downloads).context("making the browser's folders")?;
@@ -67,12 +84,13 @@ impl Browser {
             setting.push(home.join(folder));
             line.args.push(setting);
         }
+        line.args.extend(extras.environment.iter().map(Into::into));
         line.args.extend(["chromedriver".into(), "--port=0".into()]);
         let (driver, output) = Background::start(&line)?;
         let output = Serial::read(output, &lab.log(label))?;
         let port = listening_port(&output, STARTED).context("starting ChromeDriver")?;
         let wire = Wire::new(port)?;
-        let made = wire.post("/session", &capabilities(&home, &downloads));
+        let made = wire.post("/session", &capabilities(&home, &downloads, extras));
         let made = made.context("starting Chromium")?;
         let id = made["sessionId"].as_str().context("a session without an id")?;
         let session = wire.below(&format!("/session/{id}"));
@@ -247,7 +265,7 @@ fn may_pass(error: &anyhow::Error) -> bool {
     })
 }
 
-fn capabilities(home: &Path, downloads: &Path) -> Value {
+fn capabilities(home: &Path, downloads: &Path, extras: &Extras) -> Value {
     let mut args = vec![
         format!("--user-data-dir={}", home.join("profile").display()),
         "--headless=new".to_owned(),
@@ -257,7 +275,8 @@ fn capabilities(home: &Path, downloads: &Path) -> Value {
         // It ends with its driver, even if that is killed.
         "--remote-debugging-pipe".to_owned(),
         // Nothing beyond this computer, not even a look-up.
-        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1".to_owned(),
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE *.localhost"
+            .to_owned(),
         "--no-proxy-server".to_owned(),
     ];
     let quiet = [
@@ -277,17 +296,19 @@ fn capabilities(home: &Path, downloads: &Path) -> Value {
         // Its sandbox is for other users than root.
         args.push("--no-sandbox".to_owned());
     }
+    args.extend(extras.arguments.iter().cloned());
     let prefs = json!({
         "download.default_directory": downloads,
         "download.prompt_for_download": false,
         "credentials_enable_service": false,
         "profile.password_manager_leak_detection": false,
     });
+    let state = json!({ "net.received_http_auth_negotiate_headers": extras.was_asked_for_tickets });
     json!({ "capabilities": { "alwaysMatch": {
         "browserName": "chrome",
         // It reaches this computer alone, where tests have authorities of their own.
         "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "args": args, "prefs": prefs },
+        "goog:chromeOptions": { "args": args, "prefs": prefs, "localState": state },
         "goog:loggingPrefs": { "browser": "ALL" },
     } } })
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use bootmint_tests::{
-    browser::{BROWSER, Browser},
+    browser::{BROWSER, Browser, Extras},
     lab::Lab,
     server::{RunningServer, Site},
 };
@@ -38,6 +38,17 @@ impl Desk {
         settings: &[&str],
         prepare: impl FnOnce(&Site) -> anyhow::Result<()>,
     ) -> anyhow::Result<Option<Self>> {
+        Self::open_with(name, packages, settings, &Extras::default(), prepare)
+    }
+
+    /// The same, whose browser has more than others.
+    pub(crate) fn open_with(
+        name: &str,
+        packages: &[&str],
+        settings: &[&str],
+        extras: &Extras,
+        prepare: impl FnOnce(&Site) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Option<Self>> {
         let Some(lab) = Lab::with(name, &[&BROWSER[..], packages].concat())? else {
             return Ok(None);
         };
@@ -45,7 +56,7 @@ impl Desk {
         let site = Site::init(program, &lab.folder().join("site"), &[])?;
         prepare(&site)?;
         let server = site.serve(None, settings, &lab.log("server"))?;
-        let (console, browser) = (server.console()?, Browser::open(&lab, "browser")?);
+        let (console, browser) = (server.console()?, Browser::open_with(&lab, "browser", extras)?);
         Ok(Some(Self { browser, server, site, console, lab }))
     }
 

@@ -9,14 +9,14 @@ use anyhow::Context;
 use bootmint_tests::{server::Site, world};
 use std::{fs, os::unix::fs::PermissionsExt};
 
-const SECRET: &str = "S3cret-pass-phrase";
+pub(crate) const SECRET: &str = "S3cret-pass-phrase";
 
-fn dn(name: &str) -> String {
+pub(crate) fn dn(name: &str) -> String {
     format!("CN={name},CN=Users,{BASE}")
 }
 
 /// Puts nora into a group that is in the group of those who reimage.
-async fn fill(samba: &Samba) {
+pub(crate) async fn fill(samba: &Samba) {
     let mut admin = samba.admin().await;
     for group in ["Reimagers", "Night shift"] {
         let account = [("objectClass", &["group"][..]), ("sAMAccountName", &[group][..])];
@@ -28,7 +28,7 @@ async fn fill(samba: &Samba) {
 }
 
 /// Lets the site's people come from the domain.
-fn join(site: &Site, samba: &Samba) -> anyhow::Result<()> {
+pub(crate) fn join(site: &Site, samba: &Samba) -> anyhow::Result<()> {
     site.put("directory-password", samba::PASSWORD)?;
     let password = site.folder().join("directory-password");
     fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;

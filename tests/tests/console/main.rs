@@ -7,6 +7,8 @@ mod desk;
 mod directory;
 mod hostile;
 mod journey;
+#[cfg(test)]
+mod kerberos;
 mod keyboard;
 #[cfg(test)]
 mod openid;
@@ -23,6 +25,9 @@ mod admin;
 #[cfg(test)]
 #[path = "../../../server/tests/directory/authority.rs"]
 mod authority;
+#[cfg(test)]
+#[path = "../../../server/tests/directory/realm.rs"]
+mod realm;
 #[cfg(test)]
 #[path = "../../../server/tests/directory/run.rs"]
 mod run;

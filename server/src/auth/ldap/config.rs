@@ -2,7 +2,10 @@
 
 use super::login::{Domains, is_dns_name};
 use crate::{
-    auth::groups::{self, GroupGrants, RawGroup},
+    auth::{
+        groups::{self, GroupGrants, RawGroup},
+        spnego::RawKerberos,
+    },
     time::Seconds,
     tls::Trust,
 };
@@ -112,6 +115,7 @@ pub struct RawDirectory {
     recheck_seconds: Option<Seconds>,
     offline_seconds: Option<Seconds>,
     groups: Vec<RawGroup>,
+    kerberos: Option<RawKerberos>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -140,7 +144,17 @@ impl RawDirectory {
         &self.service_password_file
     }
 
-    /// Checks the section. `folder` is that of the configuration file; `password` is what the
+    /// The section `[directory.kerberos]`, which is taken out, with the domain that it is about.
+    pub fn take_kerberos(&mut self) -> Result<Option<(RawKerberos, String)>, NoDirectory> {
+        match self.kerberos.take() {
+            Some(_) if self.kind == Kind::Openldap => {
+                Err(wrong("kerberos", "only Active Directory gives tickets to its people"))
+            }
+            raw => Ok(raw.map(|raw| (raw, self.domain.clone()))),
+        }
+    }
+
+    /// Checks the section, but for `[directory.kerberos]`. `folder` is that of the configuration file; `password` is what the
     /// file of the service account's password holds.
     pub fn check(self, folder: &Path, password: &str) -> Result<DirectoryConfig, NoDirectory> {
         let trust = match (self.trust, self.ca_file) {

@@ -72,6 +72,12 @@ impl fmt::Display for AccountName {
     }
 }
 
+/// Whom a Kerberos ticket of the directory's own domain calls so. A domain controller gives tickets
+/// for accounts' names and for UPNs, so that one that could be two people's is nobody's.
+pub(super) fn of_ticket(name: &str) -> Option<Login> {
+    AccountName::parse(name).map(Login::Own)
+}
+
 /// What somebody typed as a name, without the ways in which one name can be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Login {

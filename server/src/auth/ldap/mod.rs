@@ -102,6 +102,8 @@ pub enum Standing {
 enum Question<'a> {
     /// Whether that is somebody's password.
     SignIn { login: &'a Login, password: &'a str },
+    /// How somebody stands whose ticket was checked.
+    Vouched(&'a Login),
     /// How somebody stands.
     Recheck(&'a PersonId),
 }
@@ -149,6 +151,12 @@ impl Directory {
         self.ask(&question, now).await?.map_err(SignInError::Refused)
     }
 
+    /// Lets somebody in whose Kerberos ticket, of this directory's domain, was checked.
+    pub async fn vouched(&self, name: &str, now: Timestamp) -> Result<Person, SignInError> {
+        let login = login::of_ticket(name).ok_or(SignInError::Refused(Refusal::NotAName))?;
+        self.ask(&Question::Vouched(&login), now).await?.map_err(SignInError::Refused)
+    }
+
     /// How somebody who signed in stands now: removed from a group, disabled, expired, deleted?
     /// Too many wrong passwords end nobody's session: anybody could cause that.
     pub async fn recheck(&self, id: &PersonId, now: Timestamp) -> Result<Standing, DirectoryError> {
@@ -176,14 +184,29 @@ impl Directory {
             Question::SignIn { login, password } => {
                 self.sign_in_at(session, login, password, now).await
             }
+            Question::Vouched(login) => {
+                let found = session.by_login(login, now).await?;
+                self.stands(session, found).await
+            }
             Question::Recheck(id) => {
-                let entry = match session.by_id(id, now).await? {
-                    Ok(entry) => entry,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
+                let found = session.by_id(id, now).await?;
+                self.stands(session, found).await
+            }
+        }
+    }
+
+    /// How somebody stands who need not prove who they are.
+    async fn stands(
+        &self,
+        mut session: Session<'_>,
+        found: Result<entry::Entry, Refusal>,
+    ) -> Result<Result<Person, Refusal>, Trouble> {
+        match found {
+            Ok(entry) => {
                 let grants = session.grants(&entry).await?;
                 Ok(self.person(entry, grants))
             }
+            Err(refusal) => Ok(Err(refusal)),
         }
     }
 

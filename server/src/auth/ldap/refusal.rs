@@ -71,6 +71,16 @@ impl Refusal {
         }
     }
 
+    /// What a person is told who proved who they are, and whom to ask.
+    pub(in crate::auth) const fn advice(self) -> &'static str {
+        match self {
+            Self::NameTaken => "another account here has your name; ask an administrator",
+            Self::LockedHere => "your account is locked here; ask an administrator",
+            Self::NoGroup => "none of your groups may do anything here; ask an administrator",
+            _ => "ask an administrator",
+        }
+    }
+
     /// What the answer to a bind with the wrong credentials means. Active Directory writes
     /// `... AcceptSecurityContext error, data 52e, v1db1`; others say nothing more.
     pub(super) fn of_bind(text: &str) -> Self {

@@ -62,21 +62,18 @@ fn why(refusal: Refusal) -> &'static str {
         Refusal::NotAName => {
             "your name there cannot be one here; an administrator can choose another name-claim"
         }
-        Refusal::NameTaken => "another account here has your name; ask an administrator",
-        Refusal::LockedHere => "your account is locked here; ask an administrator",
-        Refusal::NoGroup => "none of your groups may do anything here; ask an administrator",
         Refusal::TooManyGroups => {
             "you are in too many groups for it to list them; ask an administrator"
         }
         Refusal::NoName => "it does not say your name; an administrator can choose another claim",
         Refusal::Unverified => "your address is not verified there",
         Refusal::WeakSignIn => "the way you signed in there is not strong enough",
-        _ => "ask an administrator",
+        other => other.advice(),
     }
 }
 
 /// What others say, so that it can stand in a page or a log: short, in one line.
-pub(super) fn said(text: &str) -> String {
+pub(in crate::auth) fn said(text: &str) -> String {
     let hidden =
         |c: char| c.is_control() || ('\u{200b}'..='\u{206f}').contains(&c) || c == '\u{feff}';
     text.chars().take(MAX_SAID).map(|c| if hidden(c) { '?' } else { c }).collect()

@@ -18,6 +18,7 @@ mod token;
 pub use ask::{Renewed, Returned, Vouched};
 pub use config::{CALLBACK, NoOidc, OidcConfig, RawOidc};
 pub use error::OidcError;
+pub(super) use error::said;
 pub use flow::FlowKey;
 pub use probe::Findings;
 pub use provider::Provider;

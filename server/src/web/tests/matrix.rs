@@ -124,6 +124,7 @@ async fn nobody_sees_a_page_without_a_session_that_counts() {
         (Method::Post, "/sign-in"),
         (Method::Get, "/sign-in/oidc"),
         (Method::Get, "/sign-in/oidc/callback"),
+        (Method::Get, "/sign-in/kerberos"),
     ];
     assert_eq!(open, known);
 }

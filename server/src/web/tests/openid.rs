@@ -282,7 +282,7 @@ async fn sign_ins_that_nobody_ends_have_a_limit_and_a_site_without_a_provider_ha
     let junk = Flow { cookie: String::new(), state: key.state().as_str().to_owned() };
     assert_eq!(come(&desk, &hostile, &junk, "code=c").await.status, 429);
     let plain = Desk::open().await;
-    for path in ["/sign-in/oidc", CALLBACK] {
+    for path in ["/sign-in/oidc", CALLBACK, "/sign-in/kerberos"] {
         assert_eq!(Browser::new(&plain).get(path).await.status, 404, "{path}");
     }
     assert!(!Browser::new(&plain).get("/sign-in").await.text().contains("id=\"provider\""));

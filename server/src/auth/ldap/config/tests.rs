@@ -61,3 +61,17 @@ fn what_cannot_be_used_is_refused_with_its_key() {
     let error = raw.check(Path::new(""), "\n").unwrap_err().to_string();
     assert!(error.contains("service-password-file"), "{error}");
 }
+
+#[test]
+fn tickets_are_active_directorys() {
+    let section = "[kerberos]\nkeytab-file = \"http.keytab\"\n";
+    let mut raw: RawDirectory = toml::from_str(&format!("{GOOD}{section}")).unwrap();
+    let (_, domain) = raw.take_kerberos().unwrap().unwrap();
+    assert_eq!(domain, "ad.test");
+    assert!(raw.take_kerberos().unwrap().is_none(), "it is taken out");
+    let other = GOOD.replace("active-directory", "openldap");
+    let mut raw: RawDirectory = toml::from_str(&format!("{other}{section}")).unwrap();
+    let error = raw.take_kerberos().map(drop).unwrap_err().to_string();
+    assert!(error.contains("directory.kerberos: only Active Directory"), "{error}");
+    assert!(toml::from_str::<RawDirectory>(&format!("{GOOD}{section}realm = \"X\"")).is_err());
+}
