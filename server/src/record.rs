@@ -7,7 +7,13 @@ use bootmint_image_factory::{
     host::{Addressing, Host, HostName, Nic, V4, V6},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt::Display, net::IpAddr, str::FromStr};
+use serde_json::{Map, Value};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+    net::IpAddr,
+    str::FromStr,
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -157,6 +163,20 @@ fn checked_nic(raw: RawNic) -> Result<Nic, AnyError> {
     Ok(Nic { mac: one(raw.mac)?, bus: one(raw.bus)?, vlan: one(raw.vlan)?, addressing })
 }
 
+/// Each field that differs between two records, with both values.
+pub fn changes(old: &str, new: &str) -> Vec<String> {
+    // A record is a JSON object; were it none, it would have no fields.
+    let fields = |record| serde_json::from_str::<Map<String, Value>>(record).unwrap_or_default();
+    let (old, new) = (fields(old), fields(new));
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or("none".to_owned(), Value::to_string);
+    names
+        .into_iter()
+        .filter(|name| old.get(*name) != new.get(*name))
+        .map(|name| format!("{name}: {} -> {}", shown(old.get(name)), shown(new.get(name))))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,5 +200,17 @@ mod tests {
             let error = read("web-01", bad).unwrap_err().to_string();
             assert!(error.contains("web-01"), "{error}");
         }
+    }
+
+    #[test]
+    fn each_field_that_differs_is_shown_with_both_values() {
+        let old = testing::full_host();
+        let mut new = old.clone();
+        let told = |new: &Host| changes(&write(&old).unwrap(), &write(new).unwrap());
+        assert_eq!(told(&new), [""; 0]);
+        new.domain = None;
+        new.serial = Some("other".parse().unwrap());
+        let expected = ["domain: \"example.net\" -> none", "serial: \"SN 4711\" -> \"other\""];
+        assert_eq!(told(&new), expected);
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct ImportView {
     pub(crate) applied: bool,
     /// New hosts.
     pub(crate) added: Vec<String>,
-    /// Hosts whose record changed; their state stayed.
+    /// Hosts whose record or token changed. What they were armed for is over.
     pub(crate) updated: Vec<Updated>,
     /// How many hosts were there already as they are.
     pub(crate) unchanged: usize,
@@ -132,7 +132,12 @@ pub(crate) async fn look(
             continue;
         };
         caller.on(&stored.host)?;
-        let changes = differences(&spec(&stored.host), &spec(host));
+        let mut changes = differences(&spec(&stored.host), &spec(host));
+        if app.brings_token(host).await? {
+            // Its value is nobody's to see.
+            let (before, after) = ("the one it has".into(), "another".into());
+            changes.push(ChangedField { field: "token".to_owned(), before, after });
+        }
         if changes.is_empty() {
             view.unchanged = view.unchanged.saturating_add(1);
         } else {

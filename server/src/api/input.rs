@@ -125,11 +125,11 @@ fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
 }
 
 impl IfMatch {
-    /// Refuses another generation.
-    pub(crate) fn check(self, generation: i64) -> Result<(), Problem> {
+    /// The generation that it names.
+    pub(crate) fn named(self) -> Option<i64> {
         match self {
-            Self::Generation(seen) if seen != generation => Err(stale()),
-            _ => Ok(()),
+            Self::Generation(seen) => Some(seen),
+            Self::Absent | Self::Any => None,
         }
     }
 

@@ -89,8 +89,7 @@ pub(crate) async fn carry_out(
 ) -> Result<(StatusCode, StoredHost), Problem> {
     let stored = app.stored(name).await?;
     let actor = caller.on(&stored.host)?.because(reason);
-    seen.check(stored.generation)?;
-    let status = match app.order(name, order, &actor, Timestamp::now()).await {
+    let status = match app.order(name, order, seen.named(), &actor, Timestamp::now()).await {
         Ok(_) => StatusCode::OK,
         // Another person has to approve it.
         Err(AppError::AwaitsApproval { .. }) => StatusCode::ACCEPTED,

@@ -8,7 +8,7 @@ use super::{
     profiles::Which,
 };
 use crate::{
-    app::{App, Checked, FaultOfHosts, Origin, Publication, PublishError},
+    app::{App, Checked, FaultOfHosts, Origin, PolicyChange, Publication, PublishError},
     auth::{Permission, Place},
     script::{Files, ProfileFault},
     time::Timestamp,
@@ -197,6 +197,14 @@ pub(crate) async fn revert(
     run(&app, &caller, &name, seen, (origin(body.version), &body.reason)).await
 }
 
+/// Whether somebody may change when machines install: whoever may arm them all.
+pub(crate) fn policy_change(caller: &Caller) -> PolicyChange {
+    match caller.principal.role_for(Permission::HostsReimage, Place::Everywhere) {
+        Some(_) => PolicyChange::Allowed,
+        None => PolicyChange::Refused,
+    }
+}
+
 async fn run(
     app: &Arc<App>,
     caller: &Caller,
@@ -207,7 +215,8 @@ async fn run(
     let newest = app.newest_version(name).await?.map_or(0, |newest| newest.version);
     let base = seen.required(newest)?;
     let actor = caller.actor().because(reason);
-    let wanted = Publication { profile: name, base, origin, actor: &actor };
+    let policy = policy_change(caller);
+    let wanted = Publication { profile: name, base, origin, actor: &actor, policy };
     let version = app.publish_profile(&wanted, Timestamp::now()).await.map_err(Problem::from)?;
     let tag = [(header::ETAG, etag(version))];
     Ok((tag, Json(PublishedView { version })).into_response())
@@ -221,6 +230,7 @@ impl From<PublishError> for Problem {
             PublishError::Stale { .. } => StatusCode::PRECONDITION_FAILED,
             PublishError::NoVersion { .. } => StatusCode::NOT_FOUND,
             PublishError::Same => StatusCode::CONFLICT,
+            PublishError::Policy => StatusCode::FORBIDDEN,
             PublishError::NoReason => StatusCode::BAD_REQUEST,
         };
         Self::of_error(status, &error)

@@ -138,6 +138,9 @@ pub enum AppError {
     /// The host changed again and again while this was decided.
     #[error("host \"{0}\" keeps changing: try again")]
     Contended(HostName),
+    /// The host is not as it was when the person looked who gave the order.
+    #[error("the host has changed since you looked: read it again, then decide")]
+    Moved(HostName),
     /// The name that must confirm an arming is another.
     #[error(
         "\"{typed}\" is not \"{host}\": type the host's name to confirm that its disk may be wiped"

@@ -27,7 +27,7 @@ pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::{Order, Text};
 pub use profile_check::{Checked, FaultOfHosts};
-pub use publish::{Origin, Publication, PublishError, Source};
+pub use publish::{Origin, PolicyChange, Publication, PublishError, Source};
 pub use webhooks::Delivery;
 
 use crate::{

@@ -48,16 +48,21 @@ impl App {
         found.ok_or_else(|| AppError::UnknownHost(name.clone()))
     }
 
-    /// Carries out an order; returns the host's new state.
+    /// Carries out an order of somebody who saw the host at the generation `seen`, if they say so;
+    /// returns the host's new state.
     pub async fn order(
         &self,
         name: &HostName,
         order: &Order,
+        seen: Option<i64>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<State, AppError> {
         for _ in 0..RACES {
             let stored = self.stored(name).await?;
+            if seen.is_some_and(|seen| seen != stored.generation) {
+                return Err(AppError::Moved(name.clone()));
+            }
             let event = match order {
                 Order::Arm { confirm } | Order::Approve { confirm } => {
                     if confirm != name.as_str() {

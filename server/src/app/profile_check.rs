@@ -69,7 +69,7 @@ pub(super) struct Trial {
     /// None if the profile would be none any more.
     pub(super) files: Option<Files>,
     pub(super) current: Arc<Profiles>,
-    next: Profiles,
+    pub(super) next: Profiles,
 }
 
 /// How a host gets a profile.

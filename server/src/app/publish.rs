@@ -45,6 +45,17 @@ pub struct Publication<'a> {
     pub origin: Origin,
     /// Who they are, and why.
     pub actor: &'a Actor,
+    /// Whether they may change its policy too: what begins an install.
+    pub policy: PolicyChange,
+}
+
+/// Whether somebody may change when machines install, by a profile's policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyChange {
+    /// They may, as they may arm every host.
+    Allowed,
+    /// They may not.
+    Refused,
 }
 
 /// Why nothing was published.
@@ -75,6 +86,12 @@ pub enum PublishError {
     /// It is what counts already.
     #[error("that is what hosts get already: nothing was published")]
     Same,
+    /// It would change when machines install.
+    #[error(
+        "this changes when machines install (the profile's [policy]): that takes somebody who may \
+         arm every host. Leave [policy] as it is, and the rest can be published"
+    )]
+    Policy,
     /// It has no reason.
     #[error("say why: people who look at the versions later want to know")]
     NoReason,
@@ -175,6 +192,13 @@ impl App {
         // Even with the same texts, going back to the folder changes what counts later.
         if before == digest && !(json.is_empty() && shadowed) {
             return Err(PublishError::Same);
+        }
+        let policy = |all: &Profiles| {
+            let site = self.config.policy;
+            all.get(name.as_str()).map_or(site, |profile| profile.policy(&site))
+        };
+        if wanted.policy == PolicyChange::Refused && policy(&trial.current) != policy(&trial.next) {
+            return Err(PublishError::Policy);
         }
         let all = trial.current.published();
         let checked = self.check(trial).await?;

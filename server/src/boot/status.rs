@@ -29,6 +29,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::NoDiskSerial(_)
         | AppError::DiskSerialUnchecked { .. } => StatusCode::CONFLICT,
         AppError::Closed | AppError::Released => StatusCode::GONE,
+        AppError::Moved(_) => StatusCode::PRECONDITION_FAILED,
         AppError::Unconfirmed { .. } | AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
         AppError::Db(_)
         | AppError::Script(_)

@@ -42,7 +42,7 @@ pub(super) async fn approve(args: ArmArgs, app: &App, ui: &Ui) -> anyhow::Result
 }
 
 pub(super) async fn run(args: HostArgs, order: Order, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    let state = app.order(&args.host, &order, &actor(), Timestamp::now()).await?;
+    let state = app.order(&args.host, &order, None, &actor(), Timestamp::now()).await?;
     match state.due() {
         Some(until) => ui.line(format_args!("{} is {} until {until}", args.host, state.name())),
         None => ui.line(format_args!("{} is {}", args.host, state.name())),

@@ -3,7 +3,7 @@
 use super::{
     Actor, AuditResult, Committed, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
-    hosts::import_one,
+    import::{import_one, remember},
     retry::until_over,
 };
 use crate::{seal::Place, secret::Digest, time::Timestamp};
@@ -50,7 +50,8 @@ impl Store {
         Ok(Committed::Done)
     }
 
-    /// Removes a host that is at `generation`, with its attempts and secrets. Its boots and audit rows stay.
+    /// Removes a host that is at `generation`, with its attempts and secrets. Its boots and audit
+    /// rows stay; should it come again, it is not new if it was not.
     pub async fn remove_host(
         &self,
         name: &HostName,
@@ -74,6 +75,10 @@ impl Store {
             return Ok(Committed::Stale);
         }
         let host = name.as_str();
+        let sql = "SELECT name FROM hosts WHERE name = $1 AND state <> 'new'";
+        if !tx.query(sql, [host.into()]).await?.is_empty() {
+            remember(&mut tx, name).await?;
+        }
         for sql in [
             "DELETE FROM answers WHERE attempt IN (SELECT id FROM attempts WHERE host = $1)",
             "DELETE FROM attempts WHERE host = $1",

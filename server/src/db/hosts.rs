@@ -1,11 +1,9 @@
-//! Hosts: import and look-up.
+//! Hosts: look-up.
 
 use super::{
-    Actor, AuditResult, DbError, Store, Tx, at_most_one,
-    audit::{self, Entry},
+    DbError, Store, at_most_one,
     engine::{Bind, Row},
     lookup::columns,
-    retry::until_over,
 };
 use crate::{
     machine::{AttemptId, State},
@@ -28,17 +26,6 @@ pub struct StoredHost {
     pub created: Timestamp,
     /// When it changed last.
     pub changed: Timestamp,
-}
-
-/// What an import did, by the names of the hosts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Hosts that are new.
-    pub added: Vec<HostName>,
-    /// Hosts whose record or token changed; their state stayed.
-    pub updated: Vec<HostName>,
-    /// How many hosts were there already as they are.
-    pub unchanged: usize,
 }
 
 /// The columns of [`StoredHost`], in the order in which [`read`] takes them.
@@ -66,7 +53,7 @@ fn read_with(
     })
 }
 
-fn read_state(row: &mut Row) -> Result<State, DbError> {
+pub(super) fn read_state(row: &mut Row) -> Result<State, DbError> {
     let name = row.text()?;
     let attempt: Option<AttemptId> =
         row.maybe_text()?.map(|text| text.parse().map_err(|_| DbError::Shape)).transpose()?;
@@ -174,26 +161,6 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// Adds hosts, and updates those that are there: all of them or, on error, none. States stay.
-    pub async fn import(
-        &self,
-        hosts: &[(Host, Option<Digest>)],
-        actor: &Actor,
-        now: Timestamp,
-    ) -> Result<Imported, DbError> {
-        until_over!(self.try_import(hosts, actor, now, Keep::All))
-    }
-
-    /// Tells what [`Store::import`] would do, and takes it back.
-    pub async fn try_import_only(
-        &self,
-        hosts: &[(Host, Option<Digest>)],
-        actor: &Actor,
-        now: Timestamp,
-    ) -> Result<Imported, DbError> {
-        until_over!(self.try_import(hosts, actor, now, Keep::Nothing))
-    }
-
     /// The digest of the token of a host.
     pub async fn token_digest(&self, name: &HostName) -> Result<Option<Digest>, DbError> {
         let sql = "SELECT token_digest FROM hosts WHERE name = $1";
@@ -201,123 +168,4 @@ impl Store {
         let digest = at_most_one(rows).map(|mut row| row.maybe_text()).transpose()?.flatten();
         Ok(digest.map(Digest::stored))
     }
-
-    async fn try_import(
-        &self,
-        hosts: &[(Host, Option<Digest>)],
-        actor: &Actor,
-        now: Timestamp,
-        keep: Keep,
-    ) -> Result<Imported, DbError> {
-        let mut done = Imported::default();
-        let mut tx = self.engine.begin().await?;
-        audit::lock(&mut tx).await?;
-        for (host, token) in hosts {
-            let name = host.name.clone();
-            match import_one(&mut tx, host, token.as_ref(), actor, now).await? {
-                Outcome::Added => done.added.push(name),
-                Outcome::Updated => done.updated.push(name),
-                Outcome::Unchanged => done.unchanged = done.unchanged.saturating_add(1),
-            }
-        }
-        if keep == Keep::All {
-            tx.commit().await?;
-        }
-        Ok(done)
-    }
-}
-
-/// What an import leaves behind.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Keep {
-    All,
-    Nothing,
-}
-
-pub(super) enum Outcome {
-    Added,
-    Updated,
-    Unchanged,
-}
-
-pub(super) async fn import_one(
-    tx: &mut Tx,
-    host: &Host,
-    token: Option<&Digest>,
-    actor: &Actor,
-    now: Timestamp,
-) -> Result<Outcome, DbError> {
-    let (name, spec) = (host.name.as_str(), record::write(host)?);
-    let token = token.map(|digest| digest.as_str().to_owned());
-    let asset = host.asset.as_ref().map(|asset| asset.as_str().to_owned());
-    let taken = |what| DbError::Taken { host: name.to_owned(), what };
-    let sql = "SELECT name FROM hosts WHERE token_digest = $1 AND name <> $2";
-    if !tx.query(sql, [token.clone().into(), name.into()]).await?.is_empty() {
-        return Err(taken("token"));
-    }
-    let sql = "SELECT spec, token_digest, state FROM hosts WHERE name = $1";
-    let known = at_most_one(tx.query(sql, [name.into()]).await?);
-    let (event, state) = match known {
-        None => {
-            tx.execute(
-                "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed, \
-                 asset) VALUES ($1, $2, $3, 'new', 1, $4, $4, $5)",
-                [name.into(), spec.into(), token.into(), now.as_unix().into(), asset.into()],
-            )
-            .await?;
-            ("import", "new".to_owned())
-        }
-        Some(mut row) => {
-            let (old_spec, old_token, state) = (row.text()?, row.maybe_text()?, row.text()?);
-            if old_spec == spec && old_token == token {
-                return Ok(Outcome::Unchanged);
-            }
-            tx.execute(
-                "UPDATE hosts SET spec = $1, token_digest = $2, generation = generation + 1, \
-                 changed = $3, asset = $4 WHERE name = $5",
-                [spec.into(), token.into(), now.as_unix().into(), asset.into(), name.into()],
-            )
-            .await?;
-            ("update", state)
-        }
-    };
-    replace_ids(tx, host).await?;
-    let was = if event == "import" { "" } else { &state };
-    let entry = Entry {
-        at: now,
-        actor,
-        host: name,
-        event,
-        was,
-        became: &state,
-        detail: "",
-        result: AuditResult::Done,
-    };
-    audit::append(tx, &entry).await?;
-    Ok(if event == "import" { Outcome::Added } else { Outcome::Updated })
-}
-
-/// Writes down by what the host is known besides its token.
-async fn replace_ids(tx: &mut Tx, host: &Host) -> Result<(), DbError> {
-    let name = host.name.as_str();
-    tx.execute("DELETE FROM host_ids WHERE host = $1", [name.into()]).await?;
-    let macs = host.nics.iter().filter_map(|nic| nic.mac).map(|mac| ("mac", mac.to_string()));
-    let uuid = host.uuid.map(|uuid| ("uuid", uuid.to_string()));
-    let mut ids: Vec<_> = macs.chain(uuid).collect();
-    // Two interfaces in different VLANs may share their card.
-    ids.sort();
-    ids.dedup();
-    for (kind, value) in ids {
-        let sql = "SELECT host FROM host_ids WHERE kind = $1 AND value = $2";
-        if !tx.query(sql, [kind.into(), value.as_str().into()]).await?.is_empty() {
-            let what = if kind == "mac" { "MAC address" } else { "UUID" };
-            return Err(DbError::Taken { host: name.to_owned(), what });
-        }
-        tx.execute(
-            "INSERT INTO host_ids (kind, value, host) VALUES ($1, $2, $3)",
-            [kind.into(), value.into(), name.into()],
-        )
-        .await?;
-    }
-    Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     60 "0060-openid.sql",
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
+    63 "0063-former-ids.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     1 "0001-start.sql",
@@ -37,6 +38,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     60 "0060-openid.sql",
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
+    63 "0063-former-ids.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     1 "0001-start.sql",
@@ -51,6 +53,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     60 "0060-openid.sql",
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
+    63 "0063-former-ids.sql",
 );
 /// SQL Server came with version 51, whose file makes the whole schema as it was then.
 pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
@@ -58,6 +61,7 @@ pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
     60 "0060-openid.sql",
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
+    63 "0063-former-ids.sql",
 );
 
 /// Applies the migrations that are missing, each in a transaction of its own.

@@ -17,6 +17,8 @@ pub struct Transition {
     pub was: String,
     /// The state after.
     pub became: String,
+    /// What more there is to it.
+    pub detail: String,
     /// Why, in a person's words.
     pub reason: String,
 }
@@ -47,7 +49,7 @@ impl Store {
         host: &HostName,
         limit: i64,
     ) -> Result<Vec<Transition>, DbError> {
-        let sql = "SELECT at, actor, event, was, became, reason FROM audit \
+        let sql = "SELECT at, actor, event, was, became, detail, reason FROM audit \
                    WHERE host = $1 AND became <> '' ORDER BY seq DESC LIMIT $2";
         let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;
         let read = |mut row: Row| {
@@ -57,6 +59,7 @@ impl Store {
                 event: row.text()?,
                 was: row.text()?,
                 became: row.text()?,
+                detail: row.text()?,
                 reason: row.text()?,
             })
         };

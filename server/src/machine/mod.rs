@@ -167,6 +167,8 @@ pub enum Event {
     Hold,
     /// A person lets the host go on.
     Release,
+    /// Its record was changed.
+    Edit,
 }
 
 impl Event {
@@ -183,6 +185,7 @@ impl Event {
             Self::Deadline => "deadline",
             Self::Hold => "hold",
             Self::Release => "release",
+            Self::Edit => "update",
         }
     }
 }
@@ -279,6 +282,16 @@ pub fn step(
         (_, E::Hold) => quietly(S::Held),
         (S::Held, E::Release) => quietly(S::Installed),
         (_, E::Release) => Err(Refused::NotHeld),
+
+        // What was allowed was allowed for the record that somebody saw: no install begins by
+        // another one. One that is at work goes on.
+        (S::Armed { .. }, E::Edit) => quietly(S::Installed),
+        (S::Installing { attempt, deadline, .. }, E::Edit) => {
+            quietly(S::Installing { attempt, tries: u8::MAX, deadline })
+        }
+        (S::Failed { attempt, .. }, E::Edit) => quietly(S::Failed { attempt, tries: u8::MAX }),
+        (S::Stalled { attempt, .. }, E::Edit) => quietly(S::Stalled { attempt, tries: u8::MAX }),
+        (S::New | S::Installed | S::Held, E::Edit) => quietly(state),
 
         // A report after the deadline still tells the truth, as long as nothing else has begun.
         (

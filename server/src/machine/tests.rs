@@ -35,7 +35,7 @@ fn states() -> [State; 7] {
     ]
 }
 
-const EVENTS: [Event; 12] = [
+const EVENTS: [Event; 13] = [
     Event::Boot { attempt: FRESH },
     Event::Arm,
     Event::Disarm,
@@ -48,6 +48,7 @@ const EVENTS: [Event; 12] = [
     Event::Deadline,
     Event::Hold,
     Event::Release,
+    Event::Edit,
 ];
 
 fn told(result: Result<(State, Action), Refused>) -> String {
@@ -63,7 +64,7 @@ fn told(result: Result<(State, Action), Refused>) -> String {
 #[test]
 #[rustfmt::skip]
 fn the_table_before_deadlines() {
-    let table: [[&str; 7]; 12] = [
+    let table: [[&str; 7]; 13] = [
         // new                  armed                 installing        installed          failed          stalled          held
         ["installing+install", "installing+install", "installing+local", "installed+local", "failed+local", "stalled+local", "held+hold"], // boot
         ["armed",              "armed",              "!Installing",      "armed",           "armed",        "armed",         "!Held"],     // arm
@@ -77,6 +78,7 @@ fn the_table_before_deadlines() {
         ["!NotDue",            "!NotDue",            "!NotDue",          "!NotDue",         "!NotDue",      "!NotDue",       "!NotDue"],   // deadline
         ["held",               "held",               "held",             "held",            "held",         "held",          "held"],      // hold
         ["!NotHeld",           "!NotHeld",           "!NotHeld",         "!NotHeld",        "!NotHeld",     "!NotHeld",      "installed"], // release
+        ["new",                "installed",          "installing",       "installed",       "failed",       "stalled",       "held"],      // edit
     ];
     for (event, row) in EVENTS.into_iter().zip(table) {
         for (state, expected) in states().into_iter().zip(row) {
@@ -105,6 +107,22 @@ fn a_menu_installs_only_where_the_policy_says_so() {
     let (next, _) = step(State::Installed, choose, &retry, NOW).unwrap();
     let (failed, _) = step(next, Event::Fail { attempt: FRESH }, &retry, NOW).unwrap();
     assert_eq!(told(step(failed, boot, &retry, NOW)), "failed+local", "it is not retried");
+}
+
+#[test]
+fn nothing_is_installed_by_a_record_that_nobody_saw_when_it_was_armed() {
+    let retry = Policy { on_failure: OnFailure::Retry, ..policy() };
+    let boot = Event::Boot { attempt: FRESH };
+    for state in states().into_iter().filter(|state| *state != State::New) {
+        let (edited, _) = step(state, Event::Edit, &retry, NOW).unwrap();
+        let (_, action) = step(edited, boot, &retry, NOW).unwrap();
+        assert!(!matches!(action, Action::Install { .. }), "{}", state.name());
+    }
+    let (installing, _) = step(states()[2], Event::Edit, &retry, NOW).unwrap();
+    let done = told(step(installing, Event::Done { attempt: MINE }, &retry, NOW));
+    assert_eq!(done, "installed", "what is at work goes on");
+    let (failed, _) = step(installing, Event::Fail { attempt: MINE }, &retry, NOW).unwrap();
+    assert_eq!(told(step(failed, boot, &retry, NOW)), "failed+local");
 }
 
 #[test]
@@ -184,7 +202,7 @@ proptest! {
     #[test]
     fn nothing_installs_without_leave(
         policy in any_policy(),
-        happenings in prop::collection::vec((0usize..9, 0i64..30, 0u128..4), 1..80),
+        happenings in prop::collection::vec((0usize..10, 0i64..30, 0u128..4), 1..80),
     ) {
         let (mut state, mut now) = (State::New, NOW);
         let mut leave = match policy.first_boot {
@@ -199,7 +217,7 @@ proptest! {
             let event = [
                 Event::Boot { attempt: fresh }, Event::Arm, Event::Disarm,
                 Event::Heartbeat { attempt }, Event::Done { attempt }, Event::Fail { attempt },
-                Event::Deadline, Event::Hold, Event::Release,
+                Event::Deadline, Event::Hold, Event::Release, Event::Edit,
             ][kind];
             let Ok((next, action)) = step(state, event, &policy, now) else { continue };
             match (event, action) {
@@ -225,6 +243,7 @@ proptest! {
             match event {
                 Event::Arm => leave = u32::from(policy.attempts.get()),
                 Event::Disarm | Event::Hold | Event::Done { .. } => leave = 0,
+                Event::Edit if state != State::New => leave = 0,
                 _ => {}
             }
             state = next;

@@ -11,7 +11,7 @@ use crate::{
         input::Params,
         problem::{FaultView, Problem},
         profiles::{Which, no_profile},
-        publish::{fault_views, faulty, no_files, shown_host},
+        publish::{fault_views, faulty, no_files, policy_change, shown_host},
     },
     app::{App, Checked, Origin, Publication, PublishError, Source},
     script::{
@@ -308,7 +308,13 @@ async fn publish(
     let (name, base) = (editor.name.clone(), editor.base);
     let actor = visitor.caller.actor().because(&editor.reason);
     let origin = Origin::Written(files.clone());
-    let wanted = Publication { profile: &name, base, origin, actor: &actor };
+    let wanted = Publication {
+        profile: &name,
+        base,
+        origin,
+        actor: &actor,
+        policy: policy_change(&visitor.caller),
+    };
     match app.publish_profile(&wanted, Timestamp::now()).await {
         Ok(_) => Ok(Redirect::to(&format!("/profiles/{name}?published")).into_response()),
         Err(error @ PublishError::Stale { newest }) => {
@@ -321,8 +327,13 @@ async fn publish(
             if let PublishError::Faults(checked) = &error {
                 editor.known = fault_views(&checked.known);
             }
+            let by_leaving_it_out = matches!(error, PublishError::Policy);
             let problem = Problem::from(error);
-            if mendable(&problem) { editor.wrong(&problem) } else { Err(problem) }
+            if by_leaving_it_out || mendable(&problem) {
+                editor.wrong(&problem)
+            } else {
+                Err(problem)
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     api::{
         Method,
         caller::Caller,
+        hosts,
         input::{IfMatch, Params},
         orders::carry_out,
         problem::Problem,
@@ -281,7 +282,14 @@ struct OrdersPage {
 struct ArmPage {
     frame: Frame,
     hosts: Vec<String>,
+    /// The generations that the order is for.
+    seen: BTreeMap<String, i64>,
+    reason: String,
     wrong: String,
+}
+
+fn name(host: &str) -> Result<HostName, Problem> {
+    host.parse().map_err(|error| Problem::bad(format!("{error}")))
 }
 
 fn marked(fields: &Fields) -> Result<Vec<String>, Problem> {
@@ -312,7 +320,14 @@ pub(super) async fn arm(
             _ => String::new(),
         };
         let failed = !wrong.is_empty();
-        let page = ArmPage { frame: Frame::new(&visitor, "/fleet", "Arm hosts"), hosts, wrong };
+        let mut seen = BTreeMap::new();
+        for host in &hosts {
+            let stored = hosts::seen(&app, &name(host)?, &visitor.caller).await?;
+            seen.insert(host.clone(), stored.generation);
+        }
+        let reason = fields.get("reason").to_owned();
+        let frame = Frame::new(&visitor, "/fleet", "Arm hosts");
+        let page = ArmPage { frame, hosts, seen, reason, wrong };
         return if failed { page::refuse(&page, &Problem::bad("")) } else { page::show(&page) };
     }
     let order = |host: &str| Order::Arm { confirm: host.to_owned() };
@@ -357,11 +372,13 @@ async fn each(
 ) -> Result<Response, Problem> {
     let mut outcomes = Vec::new();
     let mut denied = None;
+    let seen: BTreeMap<_, _> = fields.all("seen").filter_map(|one| one.split_once(' ')).collect();
     for host in hosts {
-        let name: HostName = host.parse().map_err(|error| Problem::bad(format!("{error}")))?;
+        let name = name(host)?;
         let reason = fields.get("reason");
-        let result =
-            carry_out(app, &visitor.caller, &name, &order(host), reason, IfMatch::Absent).await;
+        let seen = seen.get(host.as_str()).and_then(|generation| generation.parse().ok());
+        let seen = seen.map_or(IfMatch::Absent, IfMatch::Generation);
+        let result = carry_out(app, &visitor.caller, &name, &order(host), reason, seen).await;
         let (good, text) = match result {
             Ok((StatusCode::ACCEPTED, _)) => (true, "waits for another person".to_owned()),
             Ok((_, stored)) => (true, format!("is {}", stored.state.name())),

@@ -12,10 +12,11 @@ use crate::{
         input::{IfMatch, Named},
         orders::carry_out,
         problem::Problem,
-        view::BootLine,
+        view::{BootLine, spec},
     },
     app::{App, Foreseen, Order},
     db::{ArmRequest, StoredHost, Transition},
+    secret::Digest,
     time::Timestamp,
 };
 use askama::Template;
@@ -59,6 +60,8 @@ struct HostPage {
     name: String,
     state: &'static str,
     generation: i64,
+    /// Changes with what the person was shown of the host, and not with its state.
+    record: String,
     foreseen: Foreseen,
     identity: Vec<Fact>,
     nics: Vec<Vec<Fact>>,
@@ -142,7 +145,9 @@ fn of_transition(change: Transition) -> Moment {
     } else {
         format!("{}: {} → {}", change.event, change.was, change.became)
     };
-    Moment { at: change.at.to_string(), what, who: change.actor, more: change.reason }
+    let said = [change.detail, change.reason];
+    let said: Vec<_> = said.into_iter().filter(|text| !text.is_empty()).collect();
+    Moment { at: change.at.to_string(), what, who: change.actor, more: said.join(": ") }
 }
 
 async fn timeline(app: &App, name: &HostName) -> Result<Vec<Moment>, Problem> {
@@ -196,6 +201,7 @@ async fn render_page(
         name: name.to_string(),
         state: stored.state.name(),
         generation: stored.generation,
+        record: Digest::of(spec(host).to_string().as_bytes()).as_str().to_owned(),
         foreseen: app.foresee(&stored, Timestamp::now()),
         identity: identity(&stored),
         nics: nics(host),

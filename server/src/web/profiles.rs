@@ -11,7 +11,7 @@ use crate::{
         input::Params,
         problem::{FaultView, Problem},
         profiles::{ProfileLine, VersionView, Which, files_of, no_profile, number},
-        publish::origin,
+        publish::{origin, policy_change},
     },
     app::{App, Publication},
     script::{
@@ -293,7 +293,13 @@ pub(super) async fn revert(
     let version = number(fields.get("version"))?;
     let (base, reason) = (number(fields.get("base"))?, fields.get("reason"));
     let actor = visitor.caller.actor().because(reason);
-    let wanted = Publication { profile: &name, base, origin: origin(version), actor: &actor };
+    let wanted = Publication {
+        profile: &name,
+        base,
+        origin: origin(version),
+        actor: &actor,
+        policy: policy_change(&visitor.caller),
+    };
     match app.publish_profile(&wanted, Timestamp::now()).await.map_err(Problem::from) {
         Ok(_) if app.profiles().get(name.as_str()).is_err() => {
             Ok(Redirect::to("/profiles?gone").into_response())

@@ -58,7 +58,7 @@ async fn two_people_must_agree_where_the_site_wants_that() {
     let account = Actor::by_request("user:kim", &Trace::default());
     let host = name.parse().unwrap();
     let error =
-        site.app.order(&host, &approve(name), &account, Timestamp::now()).await.unwrap_err();
+        site.app.order(&host, &approve(name), None, &account, Timestamp::now()).await.unwrap_err();
     assert!(matches!(error, AppError::Guarded { source: Guarded::OtherWay { .. }, .. }), "{error}");
     assert!(is_local(&site.boot(name).await), "it may be the same human");
     let wrong = Order::Approve { confirm: "web-02".into() };
@@ -75,8 +75,10 @@ async fn two_people_must_agree_where_the_site_wants_that() {
     assert!(site.order_as("lee", name, &approve(name)).await.is_err());
     let _ = site.order_as("kim", name, &arm(name)).await;
     let later = Timestamp::now().after_days(2);
-    let late =
-        site.app.order(&name.parse().unwrap(), &approve(name), &Actor::person("lee"), later).await;
+    let late = site
+        .app
+        .order(&name.parse().unwrap(), &approve(name), None, &Actor::person("lee"), later)
+        .await;
     assert!(matches!(late, Err(AppError::Guarded { source: Guarded::NoRequest, .. })));
 
     let rows = site.app.store().audit(0, 100).await.unwrap();

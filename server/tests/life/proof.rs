@@ -44,7 +44,7 @@ async fn boot(to: SocketAddr, name: &str) -> Option<Answer> {
 
 async fn order(site: &Site, name: &str, order: Order) -> Result<(), AppError> {
     let (name, root) = (name.parse().unwrap(), Actor::person("root"));
-    site.app.order(&name, &order, &root, Timestamp::now()).await.map(drop)
+    site.app.order(&name, &order, None, &root, Timestamp::now()).await.map(drop)
 }
 
 async fn arm(site: &Site, name: &str) -> Result<(), AppError> {

@@ -134,7 +134,7 @@ impl Site {
 
     pub(crate) async fn try_order(&self, name: &str, order: &Order) -> Result<State, AppError> {
         let (name, root) = (name.parse().unwrap(), Actor::person("root"));
-        self.app.order(&name, order, &root, Timestamp::now()).await
+        self.app.order(&name, order, None, &root, Timestamp::now()).await
     }
 
     /// An order of somebody else than root.
@@ -144,7 +144,9 @@ impl Site {
         name: &str,
         order: &Order,
     ) -> Result<State, AppError> {
-        self.app.order(&name.parse().unwrap(), order, &Actor::person(who), Timestamp::now()).await
+        self.app
+            .order(&name.parse().unwrap(), order, None, &Actor::person(who), Timestamp::now())
+            .await
     }
 
     pub(crate) async fn order(&self, name: &str, order: &Order) -> State {

@@ -199,7 +199,7 @@ async fn two_servers_that_are_killed_lose_and_double_nothing() {
     let root = Actor::person("root");
     let order = async |name: &str, order: &Order| {
         let name = name.parse().unwrap();
-        site.app.order(&name, order, &root, Timestamp::now()).await.unwrap();
+        site.app.order(&name, order, None, &root, Timestamp::now()).await.unwrap();
     };
     let mut replicas = [site.replica(), site.replica()];
     let start = Instant::now();

@@ -7,6 +7,7 @@ mod matrix;
 mod profiles;
 mod secrets;
 
+use crate::secret::Digest;
 use axum::http::StatusCode as S;
 use desk::Desk;
 use serde_json::json;
@@ -87,6 +88,20 @@ async fn a_feed_is_told_all_its_faults_and_what_it_would_change() {
     assert_eq!((&done["applied"], &done["added"]), (&json!(true), &json!(["web-09"])));
     let again = desk.ask("POST /api/v1/import", &token, &csv, good.as_str()).await.json();
     assert_eq!(again["unchanged"], 2);
+
+    // A token that a feed brings is told, but not what it is; a feed without one leaves it.
+    let own =
+        good.replace("serial\n", "serial,token\n").replace(",SN1\n", ",SN1,own-token-0123456789\n");
+    let own = own.replace("berlin,\n", "berlin,,\n");
+    let dry = desk.ask("POST /api/v1/import?dry-run=true", &token, &csv, own.as_str()).await;
+    assert!(!dry.text().contains("own-token"), "{}", dry.text());
+    assert_eq!(dry.json()["updated"][0]["changes"][0]["field"], json!("token"));
+    desk.ask("POST /api/v1/import", &token, &csv, own.as_str()).await.json();
+    let again = desk.ask("POST /api/v1/import", &token, &csv, good.as_str()).await.json();
+    assert_eq!(again["unchanged"], 2);
+    let digest = Digest::of_token(&"own-token-0123456789".parse().unwrap());
+    let found = desk.app.store().host_by_token(&digest).await.unwrap().unwrap();
+    assert_eq!(found.host.name.as_str(), "web-01");
 }
 
 #[tokio::test]

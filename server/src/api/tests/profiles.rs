@@ -239,7 +239,14 @@ async fn an_installation_under_way_goes_on_with_the_version_it_began_with() {
     );
     second["other.cfg"] = second["preseed.cfg"].take();
     second.as_object_mut().unwrap().remove("preseed.cfg");
-    let done = publish(&desk, &ed, "kali", "\"g1\"", &second).await;
+    // When machines install is for those who may arm them.
+    let refused = publish(&desk, &ed, "kali", "\"g1\"", &second).await;
+    assert_eq!(refused.status, S::FORBIDDEN, "{}", refused.text());
+    let both = desk.token("eve", "editor, reimager@site:berlin").await;
+    let refused = publish(&desk, &both, "kali", "\"g1\"", &second).await;
+    assert_eq!(refused.status, S::FORBIDDEN, "{}", refused.text());
+    let admin = desk.token("ada", "admin").await;
+    let done = publish(&desk, &admin, "kali", "\"g1\"", &second).await;
     assert_eq!(done.status, S::OK, "{}", done.text());
 
     assert!(matches!(text(&of_folder, "other.cfg").await, Err(AppError::Script(_))));

@@ -13,7 +13,7 @@ async fn install(desk: &Desk) -> String {
     let (root, now) = (Actor::person("root"), Timestamp::now());
     let name = "web-01".parse().unwrap();
     let arm = Order::Arm { confirm: "web-01".into() };
-    desk.app.order(&name, &arm, &root, now).await.unwrap();
+    desk.app.order(&name, &arm, None, &root, now).await.unwrap();
     let host = desk.app.stored(&name).await.unwrap().host;
     let proof = Proof::Token(Digest::of_token(&desk.app.token_of(&host).unwrap()));
     let script = desk.app.boot(&proof, &Facts::default(), "192.0.2.9", now).await.unwrap();

@@ -102,6 +102,7 @@ pub(in crate::db) const TABLES: &[Table] = &[
         tries Int, due Int, generation Int, created Int, changed Int, asset Text
         => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),
     table!(host_ids by (kind, value): kind Text, value Text, host Text => "$1, $2, $3"),
+    table!(former_ids by (kind, value): kind Text, value Text => "$1, $2"),
     table!(attempts by Text id: id Text, host Text, secret_digest Text, profile Text, started Int,
         due Int, ended Int, outcome Text, profile_version Int
         => "$1, $2, $3, $4, $5, $6, $7, $8, $9"),

@@ -137,3 +137,76 @@ pub(super) async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<
     assert_eq!(store.arm_request(&host.name).await.unwrap(), None);
     assert_eq!(store.verify_audit().await.unwrap(), Ok(6));
 }
+
+pub(super) async fn what_a_host_was_armed_for_ends_with_its_record<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (root, mut host) = (Actor::person("root"), testing::host("web-01", 1));
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    let times = (NOW, NOW.after(Seconds::new(9)));
+    let armed = State::Armed { until: NOW.after(Seconds::new(9)) };
+    let stored = store.host(&host.name).await.unwrap().unwrap();
+    store.commit(&change(&stored, armed)).await.unwrap();
+    store.request_arm(&host.name, &armed, &root, times, &[]).await.unwrap();
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    let stored = store.host(&host.name).await.unwrap().unwrap();
+    assert_eq!(stored.state, armed, "nothing changed");
+
+    host.serial = Some("other".parse().unwrap());
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    let stored = store.host(&host.name).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.generation), (State::Installed, 3));
+    assert_eq!(store.arm_request(&host.name).await.unwrap(), None);
+    let row = store.transitions(&host.name, 1).await.unwrap().pop().unwrap();
+    assert!(row.detail.starts_with("serial: none -> \"other\" ("), "{}", row.detail);
+    assert!(row.detail.contains("arm it again"), "{}", row.detail);
+    assert!(store.due(NOW.after(Seconds::new(60)), 10).await.unwrap().is_empty());
+}
+
+pub(super) async fn who_comes_by_what_another_was_known_by_is_not_new<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (root, host) = (Actor::person("root"), testing::host("web-01", 1));
+    let state = async |name: &str| {
+        store.host(&name.parse().unwrap()).await.unwrap().map(|stored| stored.state)
+    };
+    let removed =
+        async |generation| store.remove_host(&host.name, generation, &root, NOW).await.unwrap();
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    assert_eq!(removed(1).await, Committed::Done);
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    assert_eq!(state("web-01").await, Some(State::New), "it was new when it went");
+
+    let stored = store.host(&host.name).await.unwrap().unwrap();
+    store.commit(&change(&stored, State::Installed)).await.unwrap();
+    assert_eq!(removed(2).await, Committed::Done);
+    let unknown = testing::host("web-09", 9);
+    import(&store, &[host.clone(), unknown]).await.unwrap();
+    assert_eq!(state("web-01").await, Some(State::Installed));
+    assert_eq!(state("web-09").await, Some(State::New));
+
+    // By another name, and by a host that was new.
+    assert_eq!(removed(1).await, Committed::Done);
+    let mut renamed = host.clone();
+    renamed.name = name("web-02");
+    renamed.token = Some("another-token-0123456789".parse().unwrap());
+    let mut other = testing::host("web-09", 9);
+    other.token = host.token.clone();
+    import(&store, &[renamed, other]).await.unwrap();
+    assert_eq!(state("web-02").await, Some(State::Installed), "its MAC address");
+    assert_eq!(state("web-09").await, Some(State::Installed), "its token");
+    assert!(store.verify_audit().await.unwrap().is_ok());
+}
+
+pub(super) async fn two_hosts_may_swap_what_they_are_known_by<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let (mut one, mut two) = (testing::host("web-01", 1), testing::host("web-02", 2));
+    two.token = Some("another-token-0123456789".parse().unwrap());
+    import(&store, &[one.clone(), two.clone()]).await.unwrap();
+    std::mem::swap(&mut one.nics, &mut two.nics);
+    std::mem::swap(&mut one.token, &mut two.token);
+    let done = import(&store, &[one.clone(), two]).await.unwrap();
+    assert_eq!(done.updated.len(), 2);
+    let found = store.host_by_ids(one.nics[0].mac, None).await.unwrap().unwrap();
+    assert_eq!(found.host.name, one.name);
+    let digest = Digest::of_token(one.token.as_ref().unwrap());
+    assert_eq!(store.host_by_token(&digest).await.unwrap().unwrap().host.name, one.name);
+}

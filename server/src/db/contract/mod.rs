@@ -79,7 +79,10 @@ contract!(
         hosts_are_found_by_their_asset_tags_if_one_has_it,
         asset_tags_of_older_hosts_are_known,
         due_hosts_come_in_the_order_of_their_times,
-        a_host_is_edited_by_who_saw_its_generation;
+        a_host_is_edited_by_who_saw_its_generation,
+        what_a_host_was_armed_for_ends_with_its_record,
+        who_comes_by_what_another_was_known_by_is_not_new,
+        two_hosts_may_swap_what_they_are_known_by;
     changes:
         every_state_reads_back,
         a_change_needs_the_generation_it_saw,

@@ -57,6 +57,12 @@ pub(crate) async fn fill(store: &Store) {
     full.name = name("full-01");
     full.token = Some("another-token-0123456789".parse().unwrap());
     import(store, &[testing::host("web-01", 1), full]).await.unwrap();
+    // It was not new: what it was known by is remembered.
+    let full = store.host(&name("full-01")).await.unwrap().unwrap();
+    store.commit(&change(&full, State::Installed)).await.unwrap();
+    let mut full = full.host;
+    full.serial = Some("other".parse().unwrap());
+    import(store, &[full]).await.unwrap();
     for number in 1..=3_u8 {
         let host = store.host(&name("web-01")).await.unwrap().unwrap();
         let id = AttemptId::from_bits(number.into());

@@ -21,8 +21,11 @@ function refresh() {
         // What was said of an order is over when something came of it.
         for (const said of all("[data-passing]")) said.remove();
       }
+      // An order is for the record that is shown: another one must be looked at first.
       const seen = page.querySelector("[data-generation]");
-      for (const field of all("[data-generation]")) if (seen) field.value = seen.value;
+      for (const field of all("[data-generation]")) {
+        if (seen && seen.dataset.record === field.dataset.record) field.value = seen.value;
+      }
     })
     .catch(() => {});
 }

@@ -1,0 +1,353 @@
+//! Hosts of a feed: added, or changed where they are there already.
+//!
+//! What a host was armed for is over when its record changes, and who comes by an identifier of a
+//! host that was in use is not new: nobody makes a machine install by editing records alone.
+
+use super::{
+    Actor, AuditResult, DbError, Store, Tx, at_most_one,
+    audit::{self, Entry},
+    hosts::{read_state, state_columns},
+    retry::until_over,
+};
+use crate::{
+    machine::{Event, Policy, State, step},
+    record,
+    secret::Digest,
+    time::Timestamp,
+};
+use bootmint_image_factory::host::{Host, HostName};
+
+/// The longest list of changed fields in an audit row, in bytes.
+const MAX_DETAIL: usize = 2000;
+
+/// What an import did, by the names of the hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Hosts that are new.
+    pub added: Vec<HostName>,
+    /// Hosts whose record or token changed; what they were armed for is over.
+    pub updated: Vec<HostName>,
+    /// How many hosts were there already as they are.
+    pub unchanged: usize,
+}
+
+impl Store {
+    /// Adds hosts, and updates those that are there: all of them or, on error, none. The token
+    /// beside a host that brings none itself is for the case that it has none yet.
+    pub async fn import(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, DbError> {
+        until_over!(self.try_import(hosts, actor, now, Keep::All))
+    }
+
+    /// Tells what [`Store::import`] would do, and takes it back.
+    pub async fn try_import_only(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, DbError> {
+        until_over!(self.try_import(hosts, actor, now, Keep::Nothing))
+    }
+
+    async fn try_import(
+        &self,
+        hosts: &[(Host, Option<Digest>)],
+        actor: &Actor,
+        now: Timestamp,
+        keep: Keep,
+    ) -> Result<Imported, DbError> {
+        let mut done = Imported::default();
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        let mut changed = Vec::new();
+        for (host, token) in hosts {
+            match look(&mut tx, host, token.as_ref()).await? {
+                None => done.unchanged = done.unchanged.saturating_add(1),
+                Some(incoming) => changed.push(incoming),
+            }
+        }
+        // First all let go of what they had: two may have swapped it.
+        for incoming in &changed {
+            let_go(&mut tx, incoming).await?;
+        }
+        for incoming in &changed {
+            settle(&mut tx, incoming, actor, now).await?;
+            let list = if incoming.old.is_some() { &mut done.updated } else { &mut done.added };
+            list.push(incoming.host.name.clone());
+        }
+        if keep == Keep::All {
+            tx.commit().await?;
+        }
+        Ok(done)
+    }
+}
+
+/// What an import leaves behind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    All,
+    Nothing,
+}
+
+/// A host that is new or changes.
+struct Incoming<'h> {
+    host: &'h Host,
+    spec: String,
+    token: Option<String>,
+    old: Option<Old>,
+}
+
+/// A host as it was.
+struct Old {
+    spec: String,
+    token: Option<String>,
+    state: State,
+}
+
+/// Adds or changes one host.
+pub(super) async fn import_one(
+    tx: &mut Tx,
+    host: &Host,
+    token: Option<&Digest>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    if let Some(incoming) = look(tx, host, token).await? {
+        let_go(tx, &incoming).await?;
+        settle(tx, &incoming, actor, now).await?;
+    }
+    Ok(())
+}
+
+/// What is to be done for a host, if anything is.
+async fn look<'h>(
+    tx: &mut Tx,
+    host: &'h Host,
+    token: Option<&Digest>,
+) -> Result<Option<Incoming<'h>>, DbError> {
+    let spec = record::write(host)?;
+    let mut token = token.map(|digest| digest.as_str().to_owned());
+    let sql = "SELECT spec, token_digest, state, attempt, tries, due FROM hosts WHERE name = $1";
+    let Some(mut row) = at_most_one(tx.query(sql, [host.name.as_str().into()]).await?) else {
+        return Ok(Some(Incoming { host, spec, token, old: None }));
+    };
+    let old = Old { spec: row.text()?, token: row.maybe_text()?, state: read_state(&mut row)? };
+    if host.token.is_none() && old.token.is_some() {
+        // Its image holds the one that it has.
+        token.clone_from(&old.token);
+    }
+    let same = old.spec == spec && old.token == token;
+    Ok((!same).then_some(Incoming { host, spec, token, old: Some(old) }))
+}
+
+/// Takes from a host what it is known by, before it gets that of its new record.
+async fn let_go(tx: &mut Tx, incoming: &Incoming<'_>) -> Result<(), DbError> {
+    let (name, Some(old)) = (&incoming.host.name, &incoming.old) else { return Ok(()) };
+    if old.state != State::New {
+        remember(tx, name).await?;
+    }
+    tx.execute("DELETE FROM host_ids WHERE host = $1", [name.as_str().into()]).await?;
+    if old.token != incoming.token {
+        let sql = "UPDATE hosts SET token_digest = NULL WHERE name = $1";
+        tx.execute(sql, [name.as_str().into()]).await?;
+    }
+    Ok(())
+}
+
+async fn settle(
+    tx: &mut Tx,
+    incoming: &Incoming<'_>,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let Incoming { host, token, .. } = incoming;
+    let name = host.name.as_str();
+    let sql = "SELECT name FROM hosts WHERE token_digest = $1 AND name <> $2";
+    if !tx.query(sql, [token.clone().into(), name.into()]).await?.is_empty() {
+        return Err(DbError::Taken { host: name.to_owned(), what: "token" });
+    }
+    let (event, was, becomes, detail) = match &incoming.old {
+        None => {
+            let (state, detail) = if is_former(tx, incoming).await? {
+                (State::Installed, "known from before: its disk stays until it is armed".to_owned())
+            } else {
+                (State::New, String::new())
+            };
+            insert(tx, incoming, &state, now).await?;
+            ("import", "", state, detail)
+        }
+        Some(old) => {
+            let state = match old.state {
+                State::New if is_former(tx, incoming).await? => State::Installed,
+                // Refused by no state, and no policy has a part in it.
+                state => step(state, Event::Edit, &Policy::default(), now)
+                    .map_or(state, |(next, _)| next),
+            };
+            let detail = what_changed(tx, incoming, old, &state).await?;
+            update(tx, incoming, &state, now).await?;
+            ("update", old.state.name(), state, detail)
+        }
+    };
+    replace_ids(tx, host).await?;
+    let entry = Entry {
+        at: now,
+        actor,
+        host: name,
+        event,
+        was,
+        became: becomes.name(),
+        detail: &detail,
+        result: AuditResult::Done,
+    };
+    audit::append(tx, &entry).await
+}
+
+/// Each field before and after, and what that ends; for the audit log.
+async fn what_changed(
+    tx: &mut Tx,
+    incoming: &Incoming<'_>,
+    old: &Old,
+    becomes: &State,
+) -> Result<String, DbError> {
+    let mut told = record::changes(&old.spec, &incoming.spec);
+    if old.token != incoming.token {
+        told.push("another token".to_owned());
+    }
+    let mut detail = told.join("; ");
+    if detail.len() > MAX_DETAIL {
+        let end = (0..=MAX_DETAIL).rev().find(|end| detail.is_char_boundary(*end));
+        detail.truncate(end.unwrap_or(0));
+        detail.push_str(" ...");
+    }
+    let sql = "DELETE FROM arm_requests WHERE host = $1";
+    let asked = tx.execute(sql, [incoming.host.name.as_str().into()]).await? > 0;
+    if asked || (matches!(old.state, State::Armed { .. }) && old.state != *becomes) {
+        detail.push_str(" (what it was to be armed for is over: look at it, and arm it again)");
+    }
+    Ok(detail)
+}
+
+async fn insert(
+    tx: &mut Tx,
+    incoming: &Incoming<'_>,
+    state: &State,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let Incoming { host, spec, token, .. } = incoming;
+    let binds = [
+        host.name.as_str().into(),
+        spec.as_str().into(),
+        token.clone().into(),
+        state.name().into(),
+        now.as_unix().into(),
+        asset(host).into(),
+    ];
+    let sql = "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed, \
+               asset) VALUES ($1, $2, $3, $4, 1, $5, $5, $6)";
+    tx.execute(sql, binds).await.map(drop)
+}
+
+async fn update(
+    tx: &mut Tx,
+    incoming: &Incoming<'_>,
+    state: &State,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let Incoming { host, spec, token, .. } = incoming;
+    let [state, attempt, tries, due] = state_columns(state);
+    let binds = [
+        spec.as_str().into(),
+        token.clone().into(),
+        now.as_unix().into(),
+        asset(host).into(),
+        state,
+        attempt,
+        tries,
+        due,
+        host.name.as_str().into(),
+    ];
+    let sql = "UPDATE hosts SET spec = $1, token_digest = $2, generation = generation + 1, \
+               changed = $3, asset = $4, state = $5, attempt = $6, tries = $7, due = $8 \
+               WHERE name = $9";
+    tx.execute(sql, binds).await.map(drop)
+}
+
+fn asset(host: &Host) -> Option<String> {
+    host.asset.as_ref().map(|asset| asset.as_str().to_owned())
+}
+
+/// The MAC addresses and the UUID of a host, by kind.
+fn ids(host: &Host) -> Vec<(&'static str, String)> {
+    let macs = host.nics.iter().filter_map(|nic| nic.mac).map(|mac| ("mac", mac.to_string()));
+    let uuid = host.uuid.map(|uuid| ("uuid", uuid.to_string()));
+    let mut ids: Vec<_> = macs.chain(uuid).collect();
+    // Two interfaces in different VLANs may share their card.
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+/// Writes down by what the host is known besides its token.
+async fn replace_ids(tx: &mut Tx, host: &Host) -> Result<(), DbError> {
+    let name = host.name.as_str();
+    tx.execute("DELETE FROM host_ids WHERE host = $1", [name.into()]).await?;
+    for (kind, value) in ids(host) {
+        let sql = "SELECT host FROM host_ids WHERE kind = $1 AND value = $2";
+        if !tx.query(sql, [kind.into(), value.as_str().into()]).await?.is_empty() {
+            let what = if kind == "mac" { "MAC address" } else { "UUID" };
+            return Err(DbError::Taken { host: name.to_owned(), what });
+        }
+        tx.execute(
+            "INSERT INTO host_ids (kind, value, host) VALUES ($1, $2, $3)",
+            [kind.into(), value.into(), name.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// Remembers by what a host is known that is not new, before it goes or is known by something
+/// else.
+pub(super) async fn remember(tx: &mut Tx, name: &HostName) -> Result<(), DbError> {
+    let mut known = vec![("name".to_owned(), name.as_str().to_owned())];
+    let sql = "SELECT token_digest, asset FROM hosts WHERE name = $1";
+    if let Some(mut row) = at_most_one(tx.query(sql, [name.as_str().into()]).await?) {
+        known.extend(row.maybe_text()?.map(|token| ("token".to_owned(), token)));
+        known.extend(row.maybe_text()?.map(|asset| ("asset".to_owned(), asset)));
+    }
+    let sql = "SELECT kind, value FROM host_ids WHERE host = $1";
+    for mut row in tx.query(sql, [name.as_str().into()]).await? {
+        known.push((row.text()?, row.text()?));
+    }
+    for (kind, value) in known {
+        if !is_remembered(tx, &kind, &value).await? {
+            let sql = "INSERT INTO former_ids (kind, value) VALUES ($1, $2)";
+            tx.execute(sql, [kind.into(), value.into()]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a host comes by something that a host was known by which was not new.
+async fn is_former(tx: &mut Tx, incoming: &Incoming<'_>) -> Result<bool, DbError> {
+    let host = incoming.host;
+    let mut known = ids(host);
+    known.push(("name", host.name.as_str().to_owned()));
+    known.extend(incoming.token.clone().map(|token| ("token", token)));
+    known.extend(asset(host).map(|asset| ("asset", asset)));
+    for (kind, value) in known {
+        if is_remembered(tx, kind, &value).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+async fn is_remembered(tx: &mut Tx, kind: &str, value: &str) -> Result<bool, DbError> {
+    let sql = "SELECT kind FROM former_ids WHERE kind = $1 AND value = $2";
+    Ok(!tx.query(sql, [kind.into(), value.into()]).await?.is_empty())
+}
