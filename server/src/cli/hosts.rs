@@ -47,6 +47,10 @@ pub(super) struct ImportArgs {
     /// The server of hosts that name none
     #[arg(long, value_name = "URL")]
     server: Option<ServerUrl>,
+    /// Give hosts that bring no token the one that follows from token.key, whatever theirs was:
+    /// their images must be minted anew
+    #[arg(long)]
+    new_tokens: bool,
     /// Change nothing; show what would be changed
     #[arg(long)]
     dry_run: bool,
@@ -73,6 +77,11 @@ async fn import(args: &ImportArgs, app: &App, ui: &Ui) -> anyhow::Result<()> {
     let defaults = Defaults { server: args.server.clone(), ..Defaults::default() };
     let mut hosts = Vec::new();
     input.check(&defaults, &mut |host| hosts.push(host.clone()))?;
+    if args.new_tokens {
+        for host in &mut hosts {
+            host.token = Some(app.token_of(host)?);
+        }
+    }
     let done = if args.dry_run {
         let differences = app.compare(&hosts, &actor(), Timestamp::now()).await?;
         for line in &differences.lines {
