@@ -131,9 +131,16 @@ async fn an_order_needs_the_name_and_leaves_the_row_that_the_interface_leaves() 
     assert!(rows.iter().any(|row| row.event == "denied" && row.host == "db-01"));
 
     let both = [("host", "web-01"), ("host", "web-02"), ("asked", "yes"), ("confirm", "web-01")];
-    assert_eq!(alice.post("/fleet/arm", &both).await.status, 400, "one name is missing");
+    let again = alice.post("/fleet/arm", &both).await;
+    assert_eq!(again.status, 400, "one name is missing");
+    let seen = |host: &str, generation: i64| format!("name=\"seen\" value=\"{host} {generation}\"");
+    let stored = desk.app.stored(&"web-01".parse().unwrap()).await.unwrap();
+    assert!(again.text().contains(&seen("web-01", stored.generation)), "{}", again.text());
     let mut typed = both;
     typed[3].1 = "web-02\r\nweb-01";
+    let stale = [&typed[..], &[("seen", "web-01 99"), ("seen", "web-02 99")]].concat();
+    let stale = alice.post("/fleet/arm", &stale).await.text();
+    assert_eq!(stale.matches("has changed since you looked").count(), 2, "{stale}");
     let done = alice.post("/fleet/arm", &typed).await.text();
     assert_eq!(done.matches("is armed").count(), 2, "{done}");
     let held = alice.post("/fleet/hold", &[("host", "web-01"), ("host", "db-01")]).await;
