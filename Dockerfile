@@ -1,6 +1,8 @@
 # Bootmint's server, alone, as a user without rights. Keep /site on a volume:
 #   docker run --rm -v bootmint:/site IMAGE init /site/bootmint --name boot.example.net
 #   docker run -d -v bootmint:/site -p 8080:8080 -p 8443:8443 IMAGE serve
+# The console listens for the container alone unless told otherwise; others reach it by
+#   -p 8081:8081 -e BOOTMINT_CONSOLE__LISTEN=0.0.0.0:8081 -e BOOTMINT_CONSOLE__SCHEME=https
 # The version of rust-toolchain.toml, and no other is fetched for it.
 FROM rust:1.95-slim-bookworm AS build
 ENV RUSTUP_TOOLCHAIN=1.95.0
@@ -22,7 +24,7 @@ USER 10001
 VOLUME /site
 WORKDIR /site
 ENV BOOTMINT_CONFIG=/site/bootmint/bootmint.toml
-EXPOSE 8080 8443
+EXPOSE 8080 8443 8081
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/bootmint"]
 CMD ["serve"]
