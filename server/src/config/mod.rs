@@ -1,12 +1,15 @@
 //! The server's configuration: a TOML file, and environment variables over it.
 
 mod console;
+mod environment;
+mod error;
 mod init;
 mod raw;
 mod rules;
 mod secrets;
 
 pub use console::Console;
+pub use error::ConfigError;
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};
 pub use rules::{Rule, propose};
@@ -40,10 +43,6 @@ use std::{
     num::NonZeroU32,
     path::{Path, PathBuf},
 };
-
-/// The prefix of environment variables that are configuration, if `__` follows somewhere: every
-/// key is in a section. Others, such as `BOOTMINT_CONFIG`, mean other things.
-const PREFIX: &str = "BOOTMINT_";
 
 /// What is done with a machine that comes without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -189,81 +188,6 @@ pub struct Config {
     pub log_level: tracing::level_filters::LevelFilter,
 }
 
-/// A configuration that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("{}: cannot be read; `bootmint init` makes a folder with all that is needed", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A file is no TOML, or has keys or values that are not known.
-    #[error("{}: is wrong (environment variables {PREFIX}... count as part of it)", path.display())]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// An environment variable sets a key below a value, or is no text.
-    #[error("the environment variable {0} names no key: write {PREFIX}SECTION__KEY")]
-    Environment(String),
-    /// The database's address is wrong.
-    #[error("{}: database.url is wrong", path.display())]
-    Database {
-        /// The configuration file.
-        path: PathBuf,
-        /// Why.
-        source: NoAddress,
-    },
-    /// The token key is unusable.
-    #[error("{}: holds no token key", path.display())]
-    TokenKey {
-        /// The key file.
-        path: PathBuf,
-        /// Why.
-        source: TokenKeyError,
-    },
-    /// The key file for secrets is unusable.
-    #[error("{}: holds no keys for secrets", path.display())]
-    SealKeys {
-        /// The key file.
-        path: PathBuf,
-        /// Why.
-        source: NoKeys,
-    },
-    /// A line of the secrets is none. What is in it stands in no message.
-    #[error("{from}: line {line} is not `name = \"value\"`")]
-    Secrets {
-        /// The file or command.
-        from: String,
-        /// Which line.
-        line: usize,
-    },
-    /// A command that should print secrets or keys did not.
-    #[error("the command {key}: {why}")]
-    Command {
-        /// Which.
-        key: &'static str,
-        /// Why.
-        why: String,
-    },
-    /// A file with secrets can be read by others.
-    #[error("{}: others can read it: make its mode 600", .0.display())]
-    Exposed(PathBuf),
-    /// A value is out of its range.
-    #[error("{}: {what}", path.display())]
-    Value {
-        /// The configuration file.
-        path: PathBuf,
-        /// What is wrong and what to do.
-        what: String,
-    },
-}
-
 /// Reads the configuration `file`, with the variables of `environment` over it: for example
 /// `BOOTMINT_DATABASE__URL` is `url` in the section `[database]`.
 pub fn load(
@@ -276,41 +200,18 @@ pub fn load(
     };
     let text = read(file)?;
     let mut table: toml::Table = toml::from_str(&text).map_err(wrong)?;
-    let variables: Vec<_> = environment
-        .into_iter()
-        .filter(|(key, _)| key.starts_with(PREFIX) && key.contains("__"))
-        .collect();
+    let variables = environment::ours(environment)?;
     let raw: RawConfig = if variables.is_empty() {
         // Read from the text, so that an error can name line and column.
         toml::from_str(&text).map_err(wrong)?
     } else {
         for (key, value) in variables {
-            overlay(&mut table, &key, &value)
+            environment::overlay(&mut table, &key, &value)
                 .ok_or_else(|| ConfigError::Environment(key.clone()))?;
         }
         table.try_into().map_err(wrong)?
     };
     check(raw, file)
-}
-
-/// Sets the key that an environment variable names. Numbers and booleans are read as such.
-fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> Option<()> {
-    let path = variable.strip_prefix(PREFIX)?.to_ascii_lowercase().replace("__", ".");
-    let path = path.replace('_', "-");
-    let mut parts: Vec<&str> = path.split('.').collect();
-    let key = parts.pop()?;
-    let mut at = table;
-    for part in parts {
-        let entry = at.entry(part).or_insert_with(|| toml::Table::new().into());
-        at = entry.as_table_mut()?;
-    }
-    let value = if let Ok(number) = value.parse::<i64>() {
-        toml::Value::Integer(number)
-    } else {
-        toml::Value::String(value.to_owned())
-    };
-    at.insert(key.to_owned(), value);
-    Some(())
 }
 
 fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
