@@ -4,7 +4,9 @@
 use super::page::{self, Fields, Frame, Visitor};
 use crate::{
     api::{
+        hosts,
         import::{self, ImportView, apply, look, parse},
+        input::Params,
         problem::Problem,
         view::spec,
     },
@@ -19,6 +21,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bootmint_image_factory::{feed::FeedFormat, host::HostName};
+use serde::Deserialize;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -72,9 +75,53 @@ fn shown(value: &Value) -> String {
     }
 }
 
+/// What a feed begins with: a host that is there, or what a machine said of itself.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Beginning {
+    host: String,
+    mac: String,
+    uuid: String,
+    serial: String,
+    asset: String,
+}
+
+impl Beginning {
+    /// One line of a feed, whose name and addresses are missing yet; nothing if nothing is known.
+    fn row(&self) -> String {
+        let known = [
+            ("mac", &self.mac),
+            ("uuid", &self.uuid),
+            ("serial", &self.serial),
+            ("asset", &self.asset),
+        ];
+        let known: Vec<_> = known.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        if known.is_empty() {
+            return String::new();
+        }
+        let names = known.iter().map(|(name, _)| *name);
+        let values = known.iter().map(|(_, value)| value.as_str());
+        let header = line(["name", "address", "gateway", "dns"].into_iter().chain(names));
+        header + &line(["", "", "", ""].into_iter().chain(values))
+    }
+}
+
 /// `GET /import`.
-pub(super) async fn show(Extension(visitor): Extension<Visitor>) -> Result<Response, Problem> {
-    page::show(&ImportPage::new(&visitor))
+pub(super) async fn show(
+    State(app): State<Arc<App>>,
+    Extension(visitor): Extension<Visitor>,
+    Params(beginning): Params<Beginning>,
+) -> Result<Response, Problem> {
+    let mut page = ImportPage::new(&visitor);
+    page.text = beginning.row();
+    if !beginning.host.is_empty() {
+        let name = beginning.host.parse().map_err(|error| Problem::bad(format!("{error}")))?;
+        let host = hosts::seen(&app, &name, &visitor.caller).await?.host;
+        let record = serde_json::to_string_pretty(&[spec(&host)]);
+        page.text = record.map_err(|error| Problem::bad(error.to_string()))?;
+        "json".clone_into(&mut page.format);
+    }
+    page::show(&page)
 }
 
 /// `POST /import`: shows what a feed would change and, if that is what was seen, does it.

@@ -80,6 +80,7 @@ struct HostPage {
     may_profiles: bool,
     may_set_secrets: bool,
     may_fetch: bool,
+    may_edit: bool,
 }
 
 fn identity(stored: &StoredHost) -> Vec<Fact> {
@@ -220,6 +221,7 @@ async fn render_page(
         may_profiles: passes(who, Method::Get, "/profiles/{profile}"),
         may_set_secrets: passes_on(who, Method::Post, "/secrets", host),
         may_fetch,
+        may_edit: may("remove"),
     })
 }
 
@@ -304,6 +306,35 @@ pub(super) async fn release(asked: Asked, fields: Fields) -> Result<Response, Pr
     order(asked, &Order::Release, &fields, "release").await
 }
 
+/// `POST /hosts/{host}/remove`.
+pub(super) async fn remove(
+    (State(app), Extension(visitor), Named(name)): Asked,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let caller = Extension(visitor.caller.clone());
+    let result = match fields.get("confirm") {
+        confirm if confirm == name.as_str() => {
+            hosts::remove(State(Arc::clone(&app)), caller, Named(name.clone()), seen(&fields)).await
+        }
+        // Who may not, is told so whatever was typed.
+        _ => match hosts::seen(&app, &name, &visitor.caller).await {
+            Ok(stored) => visitor.caller.on(&stored.host).and_then(|_| {
+                Err(Problem::bad("that is not the host's name: type it to remove the host"))
+            }),
+            Err(problem) => Err(problem),
+        },
+    };
+    match result {
+        Ok(_) => Ok(Redirect::to("/fleet").into_response()),
+        Err(problem) => refused(&app, &visitor, &name, problem).await,
+    }
+}
+
+/// The generation that the person saw.
+fn seen(fields: &Fields) -> IfMatch {
+    fields.get("generation").parse().map_or(IfMatch::Absent, IfMatch::Generation)
+}
+
 async fn order(
     (State(app), Extension(visitor), Named(name)): Asked,
     order: &Order,
@@ -311,22 +342,28 @@ async fn order(
     done: &str,
 ) -> Result<Response, Problem> {
     // The order is for the host as the person saw it.
-    let seen = fields.get("generation").parse().map_or(IfMatch::Absent, IfMatch::Generation);
+    let seen = seen(fields);
     let reason = fields.get("reason");
     match carry_out(&app, &visitor.caller, &name, order, reason, seen).await {
         Ok((status, _)) => {
             let done = if status == StatusCode::ACCEPTED { "asked" } else { done };
             Ok(Redirect::to(&format!("/hosts/{name}?{done}")).into_response())
         }
-        // What can be mended is said where it can be.
-        Err(problem)
-            if problem.status.is_client_error()
-                && problem.status != StatusCode::FORBIDDEN
-                && problem.status != StatusCode::NOT_FOUND =>
-        {
-            let notice = Notice { text: problem.detail.clone(), good: false };
-            page::refuse(&render_page(&app, &visitor, &name, Some(notice)).await?, &problem)
-        }
-        Err(problem) => Err(problem),
+        Err(problem) => refused(&app, &visitor, &name, problem).await,
     }
+}
+
+/// What can be mended is said where it can be.
+async fn refused(
+    app: &App,
+    visitor: &Visitor,
+    name: &HostName,
+    problem: Problem,
+) -> Result<Response, Problem> {
+    let elsewhere = [StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+    if !problem.status.is_client_error() || elsewhere.contains(&problem.status) {
+        return Err(problem);
+    }
+    let notice = Notice { text: problem.detail.clone(), good: false };
+    page::refuse(&render_page(app, visitor, name, Some(notice)).await?, &problem)
 }

@@ -73,6 +73,9 @@ pub static TABLE: &[Route] = &[
     route(Post, "/hosts/{host}/release", on_hosts(P::HostsHold), "Let it go on", || {
         post(host::release)
     }),
+    route(Post, "/hosts/{host}/remove", on_hosts(P::HostsWrite), "Forget the host", || {
+        post(host::remove)
+    }),
     route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
     route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::archive)),
     route(Get, "/workshop", on_hosts(P::ImagesGet), "Images of several hosts", || {

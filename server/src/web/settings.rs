@@ -1,8 +1,12 @@
 //! Pages to look at: who one is, roles, machines that are no hosts, the configuration.
 
-use super::page::{self, Frame, Visitor};
+use super::{
+    page::{self, Frame, Visitor},
+    routes::passes,
+};
 use crate::{
     api::{
+        Method,
         accounts::{self, RoleView},
         hosts::{self, DiscoveredView},
         input::Params,
@@ -69,6 +73,7 @@ pub(super) async fn roles(Extension(visitor): Extension<Visitor>) -> Result<Resp
 struct DiscoveredPage {
     frame: Frame,
     machines: Vec<DiscoveredView>,
+    may_import: bool,
 }
 
 /// What a machine said of itself, for people.
@@ -76,6 +81,18 @@ fn said(facts: &serde_json::Value) -> String {
     let pairs = facts.as_object().into_iter().flatten();
     let pairs = pairs.filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
     pairs.collect::<Vec<_>>().join("  ")
+}
+
+/// The query of a feed that begins with a machine.
+fn beginning(facts: &serde_json::Value) -> String {
+    let mut query = String::new();
+    for name in ["mac", "uuid", "serial", "asset"] {
+        if let Some(value) = facts.get(name).and_then(serde_json::Value::as_str) {
+            let before = if query.is_empty() { '?' } else { '&' };
+            query.push_str(&format!("{before}{name}={}", page::encode(value)));
+        }
+    }
+    query
 }
 
 /// `GET /discovered`.
@@ -86,7 +103,8 @@ pub(super) async fn discovered(
 ) -> Result<Response, Problem> {
     let machines = hosts::discovered(State(app), page).await?.0.items;
     let frame = Frame::new(&visitor, "/discovered", "Discovered");
-    page::show(&DiscoveredPage { frame, machines })
+    let may_import = passes(&visitor.caller.principal, Method::Get, "/import");
+    page::show(&DiscoveredPage { frame, machines, may_import })
 }
 
 #[derive(Template)]

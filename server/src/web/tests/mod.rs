@@ -236,3 +236,45 @@ async fn an_administrator_manages_accounts_and_tokens() {
     let settings = root.get("/settings").await.text();
     assert!(settings.contains("root-password-hash") && !settings.contains("topsecret"));
 }
+
+#[tokio::test]
+async fn a_host_is_edited_and_removed_where_it_is_shown() {
+    let desk = Desk::open().await;
+    let ed = Browser::of(&desk, "ed", "editor@site:berlin").await;
+    let page = ed.get("/hosts/web-01").await.text();
+    assert!(page.contains("href=\"/import?host=web-01\"") && page.contains("/hosts/web-01/remove"));
+    let edit = ed.get("/import?host=web-01").await;
+    assert!(edit.text().contains("&#34;name&#34;: &#34;web-01&#34;"), "{}", edit.text());
+    assert!(edit.text().contains("<option selected>json</option>"));
+    assert_eq!(ed.get("/import?host=db-01").await.status, 403, "it is at another site");
+    let viewer = Browser::of(&desk, "vi", "viewer").await;
+    assert!(!viewer.get("/hosts/web-01").await.text().contains("/hosts/web-01/remove"));
+
+    let stored = desk.app.stored(&"web-01".parse().unwrap()).await.unwrap();
+    let generation = stored.generation.to_string();
+    let remove = async |confirm, generation| {
+        let fields = [("confirm", confirm), ("generation", generation)];
+        ed.post("/hosts/web-01/remove", &fields).await.status
+    };
+    assert_eq!(remove("web-02", &generation).await, 400);
+    assert_eq!(remove("web-01", "99").await, 412);
+    assert_eq!(remove("web-01", &generation).await, 303);
+    assert_eq!(ed.get("/hosts/web-01").await.status, 404);
+    assert!(desk.app.stored(&"web-01".parse().unwrap()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_machine_that_is_no_host_is_a_feeds_first_line() {
+    let desk = Desk::open().await;
+    let ed = Browser::of(&desk, "ed", "editor").await;
+    let facts = r#"{"mac":"52:54:00:00:00:aa","serial":"a,b\"<","product":"x"}"#;
+    let id = crate::secret::Digest::of(b"machine");
+    let now = crate::time::Timestamp::now();
+    desk.app.store().record_discovered(&id, now, "192.0.2.9", facts).await.unwrap();
+    let page = ed.get("/discovered").await.text();
+    let start = page.find("/import?").unwrap();
+    let to = page[start..].split('"').next().unwrap().replace("&amp;", "&").replace("&#38;", "&");
+    let feed = ed.get(&to).await.text();
+    assert!(feed.contains("name,address,gateway,dns,mac,serial"), "{feed}");
+    assert!(feed.contains(",,,,52:54:00:00:00:aa,&#34;a,b&#34;&#34;&#60;&#34;"), "{feed}");
+}
