@@ -2,7 +2,7 @@
 
 use super::{
     AuthError, UserName,
-    accounts::note,
+    accounts::{ended, note},
     factor::{FactorNumber, FactorSecret},
 };
 use crate::{
@@ -94,24 +94,29 @@ impl App {
         let offered = self.store().factor(owner).await?.filter(|factor| !factor.confirmed);
         let factor = offered.ok_or_else(|| AuthError::NoFactor(owner.clone()))?;
         self.take_code(owner, &factor.number, code, now, factor.step).await?;
-        let detail = format!("account {owner}: set up");
+        let mut locked = self.store().lock_accounts().await?;
+        let ended = ended(&mut locked, owner, now).await?;
+        let detail = format!("account {owner}: set up{ended}");
         let note = note(EVENT, &detail, actor, now);
-        if !self.store().confirm_factor(owner, &factor.number, &note).await? {
-            return Err(AuthError::NoFactor(owner.clone()));
-        }
         // Whoever was signed in without it shows a code, too.
-        Ok(self.store().remove_sessions_of(owner).await?)
+        match locked.confirm_factor(owner, &factor.number, &note).await? {
+            true => Ok(()),
+            false => Err(AuthError::NoFactor(owner.clone())),
+        }
     }
 
-    /// Removes an account's factor: an administrator does, for who lost their telephone.
+    /// Removes an account's factor: an administrator does, for who lost their telephone. What was
+    /// signed in by it ends, as the telephone may be somebody else's now.
     pub async fn remove_factor(
         &self,
         owner: &UserName,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        let detail = format!("account {owner}: removed");
-        if self.store().remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {
+        let mut locked = self.store().lock_accounts().await?;
+        let ended = ended(&mut locked, owner, now).await?;
+        let detail = format!("account {owner}: removed{ended}");
+        if locked.remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {
             Ok(())
         } else {
             Err(AuthError::NoFactor(owner.clone()))

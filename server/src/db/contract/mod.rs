@@ -98,6 +98,7 @@ contract!(
         secrets_are_kept_sealed_by_place_and_go_with_their_host;
     accounts:
         accounts_and_tokens_are_kept_and_end,
+        changes_of_accounts_come_one_after_the_other,
         sessions_are_kept_and_end,
         views_are_their_owners_alone,
         tries_are_counted_until_they_are_blocked;
