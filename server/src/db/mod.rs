@@ -33,6 +33,7 @@ mod secrets;
 mod sessions;
 mod together;
 mod trail;
+mod verify;
 mod views;
 mod webhooks;
 
@@ -62,6 +63,7 @@ pub use replies::Reply;
 pub use secrets::SealedSecret;
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
+pub use verify::Whole;
 pub use views::KeptView;
 pub use webhooks::WebhookPlace;
 

@@ -93,6 +93,7 @@ contract!(
         a_row_with_a_request_is_part_of_the_chain,
         notes_that_come_together_are_all_in_the_chain,
         old_rows_leave_for_an_archive_and_the_chain_holds,
+        a_digest_that_was_noted_tells_a_chain_that_was_computed_anew,
         rows_that_no_archive_has_stay;
     secrets:
         secrets_are_kept_sealed_by_place_and_go_with_their_host;
