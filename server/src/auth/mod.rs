@@ -16,6 +16,7 @@ mod accounts;
 mod directory;
 mod factors;
 mod groups;
+mod refusals;
 mod sessions;
 mod sign_in;
 

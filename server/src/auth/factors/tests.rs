@@ -42,6 +42,9 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_counts_once() {
         app.recognise(signed.token.reveal(), NOW).await.unwrap().is_some()
     };
     app.confirm_factor(&alice, &code(NOW), &root, NOW).await.unwrap();
+    let rows = app.store().audit(0, 1000).await.unwrap();
+    let wrong = rows.iter().find(|row| row.detail == "account alice: wrong code").unwrap();
+    assert_eq!(wrong.event, "second-factor");
     assert!(!counts(&early).await, "whoever came without a code");
     assert!(app.has_factor(&alice).await.unwrap());
     assert!(matches!(app.offer_factor(&alice).await, Err(AuthError::HasFactor(_))));
@@ -90,4 +93,24 @@ async fn programs_have_none() {
     let nobody: UserName = "nobody".parse().unwrap();
     assert!(matches!(app.offer_factor(&nobody).await, Err(AuthError::NoAccount(_))));
     assert!(matches!(app.remove_factor(&ci, &root, NOW).await, Err(AuthError::NoFactor(_))));
+}
+
+#[tokio::test]
+async fn wrong_codes_at_setting_up_are_written_down_and_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = config::init(&folder.path().join("site")).unwrap();
+    let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+    let (root, alice): (_, UserName) = (Actor::person("root"), "alice".parse().unwrap());
+    app.add_account(&alice, &"viewer".parse().unwrap(), true, &root, NOW).await.unwrap();
+    let secret = app.offer_factor(&alice).await.unwrap();
+    let mut last = Ok(());
+    for _ in 0..40 {
+        last = app.confirm_factor(&alice, "12345", &root, NOW).await;
+    }
+    let Err(AuthError::Throttled(until)) = last else { panic!("{last:?}") };
+    let rows = app.store().audit(0, 1000).await.unwrap();
+    let wrong = rows.iter().filter(|row| row.detail == "account alice: wrong code");
+    assert_eq!(wrong.count(), 6);
+    let code = secret.code(until.as_unix() / 30);
+    app.confirm_factor(&alice, &code, &root, until).await.unwrap();
 }
