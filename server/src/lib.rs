@@ -13,6 +13,7 @@ pub mod machine;
 pub mod metrics;
 pub mod record;
 pub mod remote;
+pub mod reply;
 mod run;
 pub mod script;
 pub mod seal;

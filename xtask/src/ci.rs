@@ -34,7 +34,7 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
             "lints",
             cmd!(shell, "cargo clippy --quiet --workspace --all-targets --locked -- {no_warnings}"),
         ),
-        ("tests", cmd!(shell, "cargo test --workspace --locked")),
+        ("tests", test_step(&shell)),
         (
             "documentation",
             cmd!(
@@ -55,6 +55,12 @@ pub fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         ui.warn(skipped);
     }
     Ok(())
+}
+
+/// The tests. Those that need a server which is not installed pass over it, unless `CI` is set:
+/// then they fail, so that nothing is left out silently.
+fn test_step(shell: &Shell) -> Cmd<'_> {
+    cmd!(shell, "cargo test --workspace --locked").env("CI", "true")
 }
 
 /// What was not tested without iPXE's source, in one sentence.
@@ -81,4 +87,18 @@ fn unchecked(cache: &Cache) -> Option<&'static str> {
         "SKIPPED: the console's pages were not checked for accessibility: axe-core could not be \
          had from the npm registry",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn what_is_not_installed_fails_the_tests_of_ci() {
+        let shell = Shell::new().unwrap();
+        let command = Command::from(test_step(&shell));
+        let told = command.get_envs().find(|(name, _)| *name == "CI");
+        assert!(told.is_some_and(|(_, value)| value.is_some()), "{told:?}");
+    }
 }

@@ -47,8 +47,12 @@ impl Arrival {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-request-id", value);
         }
-        let (method, route) = (route.method.name(), route.path);
-        tracing::info!(request = id, method, route, status, "console");
+        let (method, route, quiet) = (route.method.name(), route.path, route.quiet);
+        if quiet {
+            tracing::debug!(request = id, method, route, status, "console");
+        } else {
+            tracing::info!(request = id, method, route, status, "console");
+        }
     }
 }
 

@@ -86,9 +86,13 @@ pub(crate) async fn list(
 pub(crate) struct Verified {
     /// Whether no row was changed or removed.
     pub(crate) holds: bool,
-    /// How many rows it has.
+    /// The number of its last row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rows: Option<i64>,
+    /// The digest of the last of them, to be noted elsewhere: a chain that was computed anew does
+    /// not have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) head: Option<String>,
     /// Where it is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) broken: Option<String>,
@@ -96,8 +100,9 @@ pub(crate) struct Verified {
 
 /// `GET /audit/verify`.
 pub(crate) async fn verify(State(app): State<Arc<App>>) -> Result<Json<Verified>, Problem> {
-    Ok(Json(match app.store().verify_audit().await? {
-        Ok(rows) => Verified { holds: true, rows: Some(rows), broken: None },
-        Err(broken) => Verified { holds: false, rows: None, broken: Some(broken.to_string()) },
-    }))
+    let (rows, head, broken) = match app.store().verify_audit_for(None).await? {
+        Ok(whole) => (Some(whole.end.seq), Some(whole.end.hash), None),
+        Err(broken) => (None, None, Some(broken.to_string())),
+    };
+    Ok(Json(Verified { holds: broken.is_none(), rows, head, broken }))
 }

@@ -41,7 +41,6 @@ use axum::{
     http::{HeaderValue, header},
     middleware,
     response::Response,
-    routing::get,
 };
 use std::sync::Arc;
 
@@ -50,9 +49,7 @@ pub(crate) const MAX_BODY: usize = 16 << 20;
 
 /// The routes of the console listener.
 pub fn router(app: &Arc<App>) -> Router {
-    let mut router = Router::new()
-        .route("/healthz", get(|| async { "alive\n" }))
-        .route("/readyz", get(crate::boot::ready));
+    let mut router = Router::new();
     for route in TABLE {
         let gate = gate::Gate { app: Arc::clone(app), route };
         let guarded = route.methods().route_layer(middleware::from_fn_with_state(gate, gate::pass));

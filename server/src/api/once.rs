@@ -1,7 +1,13 @@
 //! Changes that are sent with an `Idempotency-Key` are done once, however often they come.
 
 use super::{MAX_BODY, caller::Caller, problem::Problem};
-use crate::{app::App, db::Reply, secret::Digest, time::Timestamp};
+use crate::{
+    app::{App, AppError},
+    db::Reply,
+    reply::ReplyTo,
+    secret::Digest,
+    time::Timestamp,
+};
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
@@ -47,22 +53,34 @@ async fn keyed(
     let line = format!("{} {}\n", parts.method, parts.uri);
     let asked = Digest::of(&[line.as_bytes(), &body].concat());
     match app.store().claim_reply(&id, &asked, Timestamp::now()).await? {
-        Reply::New => {}
-        Reply::Running => {
-            return Err(Problem::conflict("this change is being done, or broke off: look first"));
+        Reply::New => {
+            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+            keep(app, &id, &asked, response).await
         }
+        Reply::Running => Err(unknown()),
         Reply::Other => {
             let detail = "this Idempotency-Key was used for another change: take a new one";
-            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
         }
-        Reply::Done(status, body) => {
+        Reply::Done(status, sealed) => {
+            let to = ReplyTo { id: &id, asked: &asked, status };
+            // Sealed under a key that the site has no more, it tells nothing.
+            let body = app.config().reply_key.open(to, &sealed).ok_or_else(unknown)?;
             let status =
                 u16::try_from(status).ok().and_then(|code| StatusCode::from_u16(code).ok());
             let json = [(header::CONTENT_TYPE, "application/json")];
-            return Ok((status.unwrap_or(StatusCode::OK), json, body).into_response());
+            Ok((status.unwrap_or(StatusCode::OK), json, body).into_response())
         }
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+}
+
+/// Keeps the answer to a change that was done, and tells it.
+async fn keep(
+    app: &App,
+    id: &Digest,
+    asked: &Digest,
+    response: Response,
+) -> Result<Response, Problem> {
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, MAX_KEPT).await.map_err(|_| {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it was done; its answer is too large")
@@ -70,9 +88,18 @@ async fn keyed(
     // Only what was done is kept: a refusal may be mended and sent again.
     match std::str::from_utf8(&bytes) {
         Ok(text) if parts.status.is_success() => {
-            app.store().keep_reply(&id, parts.status.as_u16().into(), text).await?;
+            let to = ReplyTo { id, asked, status: parts.status.as_u16().into() };
+            let sealed = app.config().reply_key.seal(to, text).map_err(AppError::from)?;
+            if let Some(sealed) = sealed {
+                app.store().keep_reply(id, to.status, &sealed).await?;
+            }
         }
-        _ => app.store().drop_reply(&id).await?,
+        _ => app.store().drop_reply(id).await?,
     }
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// What became of the change is not known, so that nobody sends it again blindly.
+fn unknown() -> Problem {
+    Problem::conflict("this change is being done, or broke off: look first")
 }

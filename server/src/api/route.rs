@@ -82,6 +82,8 @@ pub struct Route {
     pub query: &'static [(&'static str, &'static str)],
     pub(in crate::api) takes: Option<Content>,
     pub(in crate::api) gives: Option<Content>,
+    /// Whether it is asked so often that its requests are no news.
+    pub(in crate::api) quiet: bool,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
@@ -93,6 +95,11 @@ impl Route {
 
     pub(super) const fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.query = query;
+        self
+    }
+
+    pub(super) const fn quiet(mut self) -> Self {
+        self.quiet = true;
         self
     }
 
@@ -124,7 +131,17 @@ pub(crate) const fn route(
     about: &'static str,
     handler: fn() -> MethodRouter<Arc<App>>,
 ) -> Route {
-    Route { method, path, access, about, query: &[], takes: None, gives: None, handler }
+    Route {
+        method,
+        path,
+        access,
+        about,
+        query: &[],
+        takes: None,
+        gives: None,
+        quiet: false,
+        handler,
+    }
 }
 
 pub(crate) const fn on_hosts(permission: Permission) -> Access {

@@ -19,6 +19,16 @@ const PLACE: (&str, &str) = ("place", "site:NAME or host:NAME; everywhere withou
 
 /// All routes.
 pub static TABLE: &[Route] = &[
+    route(Get, "/healthz", Access::Anybody, "Whether the server lives", || {
+        routing::get(|| async { "alive\n" })
+    })
+    .gives_raw("text/plain")
+    .quiet(),
+    route(Get, "/readyz", Access::Anybody, "Whether the database answers", || {
+        routing::get(crate::boot::ready)
+    })
+    .gives_raw("text/plain")
+    .quiet(),
     route(Get, "/api/v1/openapi.json", Access::Anybody, "This document", || {
         routing::get(openapi::serve)
     })

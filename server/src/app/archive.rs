@@ -4,6 +4,7 @@
 use super::{App, ship};
 use crate::{
     db::{Actor, AuditRow, Broken, Chain, DbError, End},
+    secret::Digest,
     time::{Seconds, Timestamp},
 };
 use sha2::{Digest as _, Sha256};
@@ -179,10 +180,23 @@ impl Out {
     }
 }
 
-/// Checks archives in their order, and that `start` follows the last of them; returns how many
-/// rows they have.
-pub fn verify_archives(files: &[PathBuf], start: &End) -> Result<u64, ArchiveError> {
-    let (mut rows, mut last): (u64, Option<(End, &Path)>) = (0, None);
+/// Archives that lead to the chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Archives {
+    /// How many rows they have.
+    pub rows: u64,
+    /// The row that has the digest which was looked for.
+    pub found: Option<i64>,
+}
+
+/// Checks archives in their order, and that `start` follows the last of them; looks for the row
+/// with the digest `noted`.
+pub fn verify_archives(
+    files: &[PathBuf],
+    start: &End,
+    noted: Option<&Digest>,
+) -> Result<Archives, ArchiveError> {
+    let (mut all, mut last): (Archives, Option<(End, &Path)>) = (Archives::default(), None);
     for path in files {
         let mut lines = Lines::open(path)?;
         let mut chain = None;
@@ -194,21 +208,22 @@ pub fn verify_archives(files: &[PathBuf], start: &End) -> Result<u64, ArchiveErr
                     if let Some((end, path)) = last.take() {
                         follows(path, &end, &before)?;
                     }
-                    chain.insert(Chain::after(before))
+                    chain.insert(Chain::after(before).looking_for(noted))
                 }
             };
             let broken = |source| ArchiveError::Broken { path: path.clone(), source };
             chain.push(&row).map_err(broken)?;
-            rows = rows.saturating_add(1);
+            all.rows = all.rows.saturating_add(1);
         }
         let line = lines.line;
         let chain = chain.ok_or_else(|| ArchiveError::Line { path: path.clone(), line })?;
+        all.found = all.found.or(chain.found());
         last = Some((chain.end().clone(), path));
     }
     if let Some((end, path)) = last {
         follows(path, &end, start)?;
     }
-    Ok(rows)
+    Ok(all)
 }
 
 fn follows(path: &Path, end: &End, start: &End) -> Result<(), ArchiveError> {

@@ -19,7 +19,7 @@ mod sweep;
 mod webhooks;
 
 pub use answers::Report;
-pub use archive::{ArchiveError, Archived, verify_archives};
+pub use archive::{ArchiveError, Archived, Archives, verify_archives};
 pub use boots::Proof;
 pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
-    db::{Account, Actor, AuditResult, DbError, Note, StoredToken},
+    db::{Account, Actor, AuditResult, DbError, LockedAccounts, Note, StoredToken},
     secret::NoRandom,
     time::{Seconds, Timestamp},
 };
@@ -183,9 +183,6 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Option<Password>, AuthError> {
-        if self.store().account(name).await?.is_some() {
-            return Err(AuthError::Exists(name.clone()));
-        }
         let password = if person { Some(Password::one_time()?) } else { None };
         let hash = match &password {
             Some(password) => Some(password.hash().await?),
@@ -201,8 +198,12 @@ impl App {
             directory: None,
             factor: false,
         };
+        let mut locked = self.store().lock_accounts().await?;
+        if locked.account(name).await?.is_some() {
+            return Err(AuthError::Exists(name.clone()));
+        }
         let detail = format!("account {name}: {grants}");
-        self.store().save_account(&account, &note("add-account", &detail, actor, now)).await?;
+        locked.add(&account, &note("add-account", &detail, actor, now)).await?;
         Ok(password)
     }
 
@@ -215,43 +216,46 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let mut account = self.known_account(name).await?;
-        if grants.is_some() && account.directory.is_some() {
+        let mut locked = self.store().lock_accounts().await?;
+        let before = known(&mut locked, name).await?;
+        if grants.is_some() && before.directory.is_some() {
             return Err(AuthError::OfDirectory(name.clone()));
         }
+        let mut account = before.clone();
         if let Some(grants) = grants {
             account.grants = grants.clone();
         }
         account.disabled = disabled.unwrap_or(account.disabled);
         if !is_admin(&account) {
-            self.keep_an_admin(name).await?;
+            keep_an_admin(&mut locked, name).await?;
         }
-        let locked = if account.disabled { ", locked" } else { "" };
-        let detail = format!("account {name}: {}{locked}", account.grants);
-        self.store().save_account(&account, &note("change-account", &detail, actor, now)).await?;
+        let detail = format!("account {name}: {} -> {}", standing(&before), standing(&account));
+        let note = note("change-account", &detail, actor, now);
+        locked.change(name, grants, disabled, &note).await?;
         Ok(account)
     }
 
-    /// Gives a person's account a new one-time password.
+    /// Gives a person's account a new one-time password. Its sessions and tokens end: somebody
+    /// else may have got them by the old one.
     pub async fn reset_password(
         &self,
         name: &UserName,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Password, AuthError> {
-        let mut account = self.known_account(name).await?;
+        let password = Password::one_time()?;
+        let hash = password.hash().await?;
+        let mut locked = self.store().lock_accounts().await?;
+        let account = known(&mut locked, name).await?;
         if account.directory.is_some() {
             return Err(AuthError::OfDirectory(name.clone()));
         }
         if account.password.is_none() {
             return Err(AuthError::Program(name.clone()));
         }
-        let password = Password::one_time()?;
-        account.password = Some(password.hash().await?);
-        account.one_time = true;
-        let detail = format!("account {name}");
-        self.store().save_account(&account, &note("reset-password", &detail, actor, now)).await?;
-        self.store().remove_sessions_of(name).await?;
+        let detail = format!("account {name}{}", ended(&mut locked, name, now).await?);
+        let note = note("reset-password", &detail, actor, now);
+        locked.set_password(name, &hash, true, &note).await?;
         Ok(password)
     }
 
@@ -262,33 +266,55 @@ impl App {
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        self.keep_an_admin(name).await?;
+        let mut locked = self.store().lock_accounts().await?;
+        known(&mut locked, name).await?;
+        keep_an_admin(&mut locked, name).await?;
         let detail = format!("account {name}");
-        if self.store().remove_account(name, &note("remove-account", &detail, actor, now)).await? {
-            Ok(())
-        } else {
-            Err(AuthError::NoAccount(name.clone()))
-        }
-    }
-
-    async fn known_account(&self, name: &UserName) -> Result<Account, AuthError> {
-        self.store().account(name).await?.ok_or_else(|| AuthError::NoAccount(name.clone()))
-    }
-
-    /// Refuses when nobody but `name` could manage accounts.
-    async fn keep_an_admin(&self, name: &UserName) -> Result<(), AuthError> {
-        let accounts = self.store().accounts().await?;
-        let admins: Vec<_> = accounts.iter().filter(|account| is_admin(account)).collect();
-        match admins.as_slice() {
-            [last] if last.name == *name => Err(AuthError::LastAdmin(name.clone())),
-            _ => Ok(()),
-        }
+        Ok(locked.remove(name, &note("remove-account", &detail, actor, now)).await?)
     }
 
     /// Forgets old tries and tokens that ended.
     pub async fn forget_accounts(&self, now: Timestamp) -> Result<(), AuthError> {
         Ok(self.store().forget_accounts(now.before(KEEP)).await?)
     }
+}
+
+async fn known(locked: &mut LockedAccounts, name: &UserName) -> Result<Account, AuthError> {
+    locked.account(name).await?.ok_or_else(|| AuthError::NoAccount(name.clone()))
+}
+
+/// Refuses when nobody but `name` could manage accounts.
+async fn keep_an_admin(locked: &mut LockedAccounts, name: &UserName) -> Result<(), AuthError> {
+    let accounts = locked.accounts().await?;
+    let admins: Vec<_> = accounts.iter().filter(|account| is_admin(account)).collect();
+    match admins.as_slice() {
+        [last] if last.name == *name => Err(AuthError::LastAdmin(name.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// What an account may, for the audit log.
+fn standing(account: &Account) -> String {
+    let locked = if account.disabled { ", locked" } else { "" };
+    format!("{}{locked}", told(&account.grants))
+}
+
+/// Roles, for the audit log.
+pub(super) fn told(grants: &Grants) -> String {
+    if grants.is_empty() { "nothing".to_owned() } else { grants.to_string() }
+}
+
+/// How many tokens end with a proof of who somebody is, for the audit log.
+pub(super) async fn ended(
+    locked: &mut LockedAccounts,
+    owner: &UserName,
+    now: Timestamp,
+) -> Result<String, AuthError> {
+    Ok(match locked.count_tokens(owner, now).await? {
+        0 => String::new(),
+        1 => ", 1 token ended".to_owned(),
+        more => format!(", {more} tokens ended"),
+    })
 }
 
 /// Whether somebody can sign in with it and manage accounts.

@@ -3,7 +3,7 @@
 
 use super::{
     AuthError, Password, UserName,
-    accounts::note,
+    accounts::{note, told},
     ldap::{Directory, DirectoryError, Person, Refusal, SignInError, Standing},
 };
 use crate::{
@@ -121,7 +121,8 @@ impl App {
                 return Ok(Account { directory: place, ..same });
             }
             Some(other) => {
-                let detail = format!("account {name}: {grants}");
+                let detail =
+                    format!("account {name}: {} -> {}", told(&other.grants), told(&grants));
                 let note = note(event(realm), &detail, actor, now);
                 self.store().regrant(&person.id, &grants, now, &note).await?;
                 return Ok(Account { directory: place, grants, ..other });
@@ -138,7 +139,13 @@ impl App {
             },
         };
         let detail = format!("account {name}: {}", account.grants);
-        self.store().save_account(&account, &note(event(realm), &detail, actor, now)).await?;
+        let mut locked = self.store().lock_accounts().await?;
+        if let Some(other) = locked.account(&name).await? {
+            // Another replica may have been faster with the same person.
+            let same = other.directory.as_ref().is_some_and(|place| place.id == person.id);
+            return if same { Ok(other) } else { Err(AuthError::Refused(Refusal::NameTaken)) };
+        }
+        locked.add(&account, &note(event(realm), &detail, actor, now)).await?;
         Ok(account)
     }
 

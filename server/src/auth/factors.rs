@@ -2,17 +2,21 @@
 
 use super::{
     AuthError, UserName,
-    accounts::note,
+    accounts::{ended, note},
     factor::{FactorNumber, FactorSecret},
+    sign_in::pause,
 };
 use crate::{
     app::App,
-    db::{Account, Actor},
+    db::{Account, Actor, AuditResult, Note, StoredFactor},
     time::Timestamp,
 };
 
 /// The name of their changes in the audit log.
 const EVENT: &str = "second-factor";
+/// How many codes may be tried before one has to wait, and how many seconds at most.
+const FREE: i64 = 5;
+const MOST: u32 = 900;
 
 impl App {
     /// Checks the code of an account that has a second factor.
@@ -93,25 +97,56 @@ impl App {
     ) -> Result<(), AuthError> {
         let offered = self.store().factor(owner).await?.filter(|factor| !factor.confirmed);
         let factor = offered.ok_or_else(|| AuthError::NoFactor(owner.clone()))?;
-        self.take_code(owner, &factor.number, code, now, factor.step).await?;
-        let detail = format!("account {owner}: set up");
+        self.try_offered(owner, &factor, code, actor, now).await?;
+        let mut locked = self.store().lock_accounts().await?;
+        let ended = ended(&mut locked, owner, now).await?;
+        let detail = format!("account {owner}: set up{ended}");
         let note = note(EVENT, &detail, actor, now);
-        if !self.store().confirm_factor(owner, &factor.number, &note).await? {
-            return Err(AuthError::NoFactor(owner.clone()));
-        }
         // Whoever was signed in without it shows a code, too.
-        Ok(self.store().remove_sessions_of(owner).await?)
+        match locked.confirm_factor(owner, &factor.number, &note).await? {
+            true => Ok(()),
+            false => Err(AuthError::NoFactor(owner.clone())),
+        }
     }
 
-    /// Removes an account's factor: an administrator does, for who lost their telephone.
+    /// Checks a code of the factor that was offered: counted before it is looked at, and written
+    /// down if it is wrong.
+    async fn try_offered(
+        &self,
+        owner: &UserName,
+        factor: &StoredFactor,
+        code: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let subject = format!("factor user:{owner}");
+        let pause = |tries| pause(tries, FREE, MOST);
+        if let Some(until) = self.store().count_try(&subject, now, pause).await? {
+            tracing::warn!(source = actor.trace().source, %owner, "codes throttled");
+            return Err(AuthError::Throttled(until));
+        }
+        let taken = self.take_code(owner, &factor.number, code, now, factor.step).await;
+        if let Err(AuthError::WrongCode) = &taken {
+            let (detail, result) = (format!("account {owner}: wrong code"), AuditResult::Denied);
+            let note = Note { result, ..note(EVENT, &detail, actor, now) };
+            self.store().note(&note).await?;
+        }
+        taken?;
+        Ok(self.store().forget_tries(&subject).await?)
+    }
+
+    /// Removes an account's factor: an administrator does, for who lost their telephone. What was
+    /// signed in by it ends, as the telephone may be somebody else's now.
     pub async fn remove_factor(
         &self,
         owner: &UserName,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
-        let detail = format!("account {owner}: removed");
-        if self.store().remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {
+        let mut locked = self.store().lock_accounts().await?;
+        let ended = ended(&mut locked, owner, now).await?;
+        let detail = format!("account {owner}: removed{ended}");
+        if locked.remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {
             Ok(())
         } else {
             Err(AuthError::NoFactor(owner.clone()))

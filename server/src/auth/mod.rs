@@ -18,6 +18,7 @@ mod directory;
 mod factors;
 mod groups;
 mod kerberos;
+mod refusals;
 mod sessions;
 mod sign_in;
 mod vouched;

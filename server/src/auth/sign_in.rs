@@ -1,6 +1,10 @@
 //! Signing in: by a local password or the directory, with a second factor, counted and written down.
 
-use super::{AuthError, NewToken, Password, Principal, UserName, accounts::note, token::ApiToken};
+use super::{
+    AuthError, NewToken, Password, Principal, UserName,
+    accounts::{ended, note},
+    token::ApiToken,
+};
 use crate::{
     app::App,
     db::{Account, Actor, AuditResult, Note},
@@ -201,14 +205,18 @@ impl App {
     ) -> Result<Account, AuthError> {
         let Some(new) = new else { return Ok(account) };
         let (old, hash) = (account.password.take().unwrap_or_default(), new.hash().await?);
-        let noted = note("change-password", "", actor, now);
+        let mut locked = self.store().lock_accounts().await?;
         // It may have been locked, or given another password, since it was looked at.
-        if !self.store().change_password(&account.name, (&old, &hash), &noted).await? {
+        let same = |now: &Account| !now.disabled && now.password.as_deref() == Some(&*old);
+        if !locked.account(&account.name).await?.as_ref().is_some_and(same) {
             return Err(AuthError::Wrong);
         }
+        let ended = ended(&mut locked, &account.name, now).await?;
+        let detail = format!("account {}{ended}", account.name);
+        let note = note("change-password", &detail, actor, now);
+        // Whoever knew the old one is signed out, and has no tokens.
+        locked.set_password(&account.name, &hash, false, &note).await?;
         (account.password, account.one_time) = (Some(hash), false);
-        // Whoever knew the old one is signed out.
-        self.store().remove_sessions_of(&account.name).await?;
         Ok(account)
     }
 

@@ -43,12 +43,12 @@ pub(super) enum Users {
         /// The account
         name: UserName,
     },
-    /// Gives an account a new one-time password
+    /// Gives an account a new one-time password; its sessions and tokens end
     ResetPassword {
         /// The account
         name: UserName,
     },
-    /// Removes an account's second factor, for who lost their telephone
+    /// Removes an account's second factor, for who lost their telephone; its sessions and tokens end
     RemoveFactor {
         /// The account
         name: UserName,

@@ -3,8 +3,10 @@
 use super::{actor, ui::Ui};
 use crate::{
     app::{App, verify_archives},
+    secret::Digest,
     time::Timestamp,
 };
+use anyhow::bail;
 use std::path::PathBuf;
 
 /// How many rows are read at a time.
@@ -24,6 +26,9 @@ enum Command {
         /// An archive of older rows to check too; several in their order
         #[arg(long, value_name = "FILE")]
         archive: Vec<PathBuf>,
+        /// The digest of a row, which somebody noted earlier: the chain must have it
+        #[arg(long, value_name = "DIGEST", value_parser = digest)]
+        head: Option<Digest>,
     },
     /// Moves old rows to a file, so that the chain goes through both
     Archive {
@@ -38,22 +43,7 @@ enum Command {
 
 pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
     match &args.command {
-        Some(Command::Verify { archive }) => {
-            let start = app.store().audit_start().await?;
-            let head = app.store().verify_audit().await??;
-            let archived = verify_archives(archive, &start)?;
-            let rows = head.saturating_sub(start.seq);
-            ui.line(format_args!("the audit chain holds: {rows} rows, the last is {head}"));
-            if !archive.is_empty() {
-                ui.line(format_args!("{archived} rows in the archives lead to it"));
-            } else if start.seq > 0 {
-                ui.line(format_args!(
-                    "rows up to {} are in archives: --archive FILE checks those too",
-                    start.seq
-                ));
-            }
-            Ok(())
-        }
+        Some(Command::Verify { archive, head }) => verify(archive, head.as_ref(), app, ui).await,
         Some(Command::Archive { older_than_days, to }) => {
             let now = Timestamp::now();
             let before = now.after_days(-i64::from(*older_than_days));
@@ -69,6 +59,46 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
         }
         None => show(app, ui).await,
     }
+}
+
+fn digest(text: &str) -> Result<Digest, String> {
+    Digest::parse(&text.to_ascii_lowercase())
+        .ok_or_else(|| "a digest has 64 hexadecimal digits".to_owned())
+}
+
+async fn verify(
+    archive: &[PathBuf],
+    noted: Option<&Digest>,
+    app: &App,
+    ui: &Ui,
+) -> anyhow::Result<()> {
+    let start = app.store().audit_start().await?;
+    let whole = app.store().verify_audit_for(noted).await??;
+    let archives = verify_archives(archive, &start, noted)?;
+    let (rows, end) = (whole.end.seq.saturating_sub(start.seq), &whole.end);
+    ui.line(format_args!(
+        "the audit chain holds: {rows} rows, the last is {} with digest {}",
+        end.seq, end.hash
+    ));
+    if !archive.is_empty() {
+        ui.line(format_args!("{} rows in the archives lead to it", archives.rows));
+    } else if start.seq > 0 {
+        ui.line(format_args!(
+            "rows up to {} are in archives: --archive FILE checks those too",
+            start.seq
+        ));
+    }
+    let Some(noted) = noted else { return Ok(()) };
+    let Some(row) = whole.found.or(archives.found) else {
+        bail!(
+            "no row of this chain has the digest {}: rows were changed or removed since it was \
+             noted and all digests computed anew, or it is of a row in an archive that was not \
+             named by --archive, or of another site",
+            noted.as_str()
+        );
+    };
+    ui.line(format_args!("row {row} has the digest that was noted"));
+    Ok(())
 }
 
 async fn show(app: &App, ui: &Ui) -> anyhow::Result<()> {

@@ -313,7 +313,10 @@ impl Desk<'_> {
         let found = self.remote.get("/audit/verify")?;
         self.say(&found, |found| {
             if found["holds"] == true {
-                self.ui.line(format_args!("the audit chain holds: {} rows", &found["rows"]));
+                let (rows, head) = (&found["rows"], text(found, "head"));
+                self.ui.line(format_args!(
+                    "the audit chain holds: the last is row {rows} with digest {head}"
+                ));
             }
         });
         if found["holds"] == true {

@@ -26,6 +26,7 @@ use crate::{
     db::{Address, NoAddress},
     images::LinkKey,
     machine::Policy,
+    reply::ReplyKey,
     seal::{NoKeys, SealKeys},
     syslog::SyslogConfig,
     time::Seconds,
@@ -176,6 +177,8 @@ pub struct Config {
     pub oidc: Option<OidcConfig>,
     /// What is encrypted with that it gives for later.
     pub refresh_key: RefreshKey,
+    /// What answers are encrypted with that are kept for who repeats a change.
+    pub reply_key: ReplyKey,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
@@ -267,6 +270,8 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .ok_or_else(|| value("the token key makes no key for second factors"))?,
         refresh_key: RefreshKey::derive(key.as_bytes())
             .ok_or_else(|| value("the token key makes no key for what is encrypted"))?,
+        reply_key: ReplyKey::derive(key.as_bytes())
+            .ok_or_else(|| value("the token key makes no key for answers that are kept"))?,
         token_key: TokenKey::new(key.as_bytes())
             .map_err(|source| ConfigError::TokenKey { path: key_file, source })?,
         os: raw

@@ -7,9 +7,6 @@ use crate::{secret::Digest, time::Timestamp};
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
-/// How many rows are read at a time.
-const PAGE: i64 = 1000;
-
 /// A row of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +89,12 @@ pub struct Broken {
     /// The first row that is wrong.
     pub seq: i64,
     why: &'static str,
+}
+
+impl Broken {
+    pub(super) const fn new(seq: i64, why: &'static str) -> Self {
+        Self { seq, why }
+    }
 }
 
 /// What a new row says.
@@ -201,37 +204,6 @@ impl Store {
         let rows = self.engine.query(sql, [after.into(), limit.into()]).await?;
         rows.into_iter().map(read).collect()
     }
-
-    /// Checks the whole chain; returns the number of its last row. Rows that are appended
-    /// meanwhile may or may not be among them.
-    pub async fn verify_audit(&self) -> Result<Result<i64, Broken>, DbError> {
-        let mut rows =
-            self.engine.query("SELECT seq, hash FROM audit_head WHERE id = 1", []).await?;
-        let head = rows.first_mut().ok_or(DbError::Shape)?;
-        let (head_seq, head_hash) = (head.int()?, head.text()?);
-        let start = self.audit_start().await?;
-        let mut chain = Chain::after(start.clone());
-        while chain.end.seq < head_seq {
-            let left = head_seq.saturating_sub(chain.end.seq);
-            let page = self.audit(chain.end.seq, PAGE.min(left)).await?;
-            if page.is_empty() {
-                let seq = chain.end.seq.saturating_add(1);
-                return Ok(Err(Broken { seq, why: "it is missing" }));
-            }
-            for row in &page {
-                if let Err(broken) = chain.push(row) {
-                    return Ok(Err(broken));
-                }
-            }
-        }
-        Ok(chain.finish(&start).and_then(|end| match end.hash == head_hash {
-            true => Ok(end.seq),
-            false => {
-                let why = "it is not the row that the chain ends with";
-                Err(Broken { seq: end.seq, why })
-            }
-        }))
-    }
 }
 
 /// An end of the chain: a row's number, and its digest.
@@ -249,12 +221,34 @@ pub struct Chain {
     end: End,
     /// What the last row about an archive says was moved there.
     archived: Option<String>,
+    /// The digest that is looked for, and the row that has it.
+    noted: Option<Digest>,
+    found: Option<i64>,
 }
 
 impl Chain {
     /// A chain whose first row follows `start`.
     pub fn after(start: End) -> Self {
-        Self { end: start, archived: None }
+        Self { end: start, archived: None, noted: None, found: None }
+    }
+
+    /// The same, which looks for the row with that digest.
+    #[must_use]
+    pub fn looking_for(mut self, noted: Option<&Digest>) -> Self {
+        self.noted = noted.cloned();
+        self.look();
+        self
+    }
+
+    /// The row that has the digest which is looked for.
+    pub fn found(&self) -> Option<i64> {
+        self.found
+    }
+
+    fn look(&mut self) {
+        if self.noted.as_ref().is_some_and(|noted| noted.as_str() == self.end.hash) {
+            self.found = Some(self.end.seq);
+        }
     }
 
     /// The last row.
@@ -266,6 +260,7 @@ impl Chain {
     pub fn push(&mut self, row: &AuditRow) -> Result<(), Broken> {
         check(row, self.end.seq, &self.end.hash)?;
         self.end = End { seq: row.seq, hash: row.hash.clone() };
+        self.look();
         if row.event == ARCHIVED {
             self.archived = Some(row.detail.clone());
         }

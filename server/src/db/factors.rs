@@ -1,6 +1,6 @@
 //! Second factors of local accounts.
 
-use super::{DbError, Note, Store, at_most_one};
+use super::{DbError, Store, at_most_one};
 use crate::auth::{UserName, factor::FactorNumber};
 
 /// The second factor of an account.
@@ -65,35 +65,5 @@ impl Store {
         let taken = tx.execute(sql, binds).await? > 0;
         tx.commit().await?;
         Ok(taken)
-    }
-
-    /// Makes sure that the factor is asked for from now on.
-    /// Says whether it was still the one of that number.
-    pub async fn confirm_factor(
-        &self,
-        owner: &UserName,
-        number: &FactorNumber,
-        note: &Note<'_>,
-    ) -> Result<bool, DbError> {
-        let mut tx = self.begin_noted(note).await?;
-        let sql = "UPDATE second_factors SET confirmed = 1 \
-                   WHERE owner = $1 AND number = $2 AND confirmed = 0";
-        let binds = [owner.as_str().into(), number.as_str().into()];
-        if tx.execute(sql, binds).await? == 0 {
-            return Ok(false);
-        }
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Removes the factor; says whether there was one.
-    pub async fn remove_factor(&self, owner: &UserName, note: &Note<'_>) -> Result<bool, DbError> {
-        let mut tx = self.begin_noted(note).await?;
-        let sql = "DELETE FROM second_factors WHERE owner = $1";
-        if tx.execute(sql, [owner.as_str().into()]).await? == 0 {
-            return Ok(false);
-        }
-        tx.commit().await?;
-        Ok(true)
     }
 }

@@ -13,7 +13,7 @@ pub enum Reply {
     Running,
     /// The key was used for another change.
     Other,
-    /// It was done: status and body.
+    /// It was done: status, and what [`Store::keep_reply`] kept of the body.
     Done(i64, String),
 }
 
@@ -45,7 +45,7 @@ impl Store {
         Ok(Reply::New)
     }
 
-    /// Keeps the answer to a change.
+    /// Keeps the answer to a change; the body comes sealed, as it may hold a secret.
     pub async fn keep_reply(&self, id: &Digest, status: i64, body: &str) -> Result<(), DbError> {
         let mut tx = self.engine.begin().await?;
         tx.execute(

@@ -11,7 +11,7 @@ use crate::{
     },
     app::App,
     auth::{Session, SessionKey},
-    db::Trace,
+    db::{Actor, Trace},
     time::Timestamp,
 };
 use axum::{
@@ -71,11 +71,8 @@ impl Gate {
         request.extensions_mut().insert(Cookie(key.clone()));
         let changes = self.route.method != Method::Get;
         if changes && !from_here(request.headers(), console.origin.as_deref()) {
-            tracing::warn!(
-                request = trace.request,
-                route = self.route.path,
-                "a form of another site"
-            );
+            let actor = self.sender(key.as_ref(), trace).await?;
+            self.note_forgery("a form of another site", &actor).await?;
             return Err(foreign());
         }
         let Some((permission, place)) = asked(self.route) else {
@@ -91,7 +88,13 @@ impl Gate {
         let mut caller = Caller { principal: session.principal, permission, trace };
         let form = key.form_token();
         if changes {
-            request = check_form(request, form.as_str()).await?;
+            request = match check_form(request, form.as_str()).await {
+                Err(problem) if problem.status == StatusCode::FORBIDDEN => {
+                    self.note_forgery("a form of another session", &caller.actor()).await?;
+                    return Err(problem);
+                }
+                result => result?,
+            };
         }
         if let Some(place) = place {
             match caller.principal.role_for(permission, place) {
@@ -112,6 +115,23 @@ impl Gate {
             write_denial(&self.app, self.route, &caller, host).await?;
         }
         Ok(response)
+    }
+
+    /// Whose browser sent a form, as far as it is known.
+    async fn sender(&self, key: Option<&SessionKey>, trace: Trace) -> Result<Actor, Problem> {
+        Ok(match self.session(key).await? {
+            Some((_, session)) => {
+                let trace = Trace { token: session.id.to_string(), ..trace };
+                Actor::by_request(&session.principal.name(), &trace)
+            }
+            None => Actor::by_request("anybody", &trace),
+        })
+    }
+
+    /// Writes down that somebody sent a form which is not of this console, or not theirs.
+    async fn note_forgery(&self, what: &str, actor: &Actor) -> Result<(), Problem> {
+        let why = format!("{} {}: {what}", self.route.method.name(), self.route.path);
+        Ok(self.app.note_refusal(&why, actor, Timestamp::now()).await?)
     }
 
     async fn session(

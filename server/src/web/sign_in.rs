@@ -172,7 +172,7 @@ pub(super) async fn out(
     Ok(response)
 }
 
-/// `POST /me/password`: whoever knows the password may change it; other sessions end.
+/// `POST /me/password`: whoever knows the password may change it; other sessions and tokens end.
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,

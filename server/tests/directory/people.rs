@@ -113,7 +113,7 @@ async fn somebody_comes_loses_a_group_and_is_out_within_minutes() {
     said("user:nora@ad.test sign-in by the directory");
     said("clock directory-account account nora@ad.test: may nothing any more (no-group)");
     said("user:anybody sign-in directory: no-group");
-    said("clock directory-account account nora@ad.test: reimager@site:berlin");
+    said("clock directory-account account nora@ad.test: nothing -> reimager@site:berlin");
 }
 
 #[tokio::test]

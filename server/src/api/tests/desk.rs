@@ -99,6 +99,17 @@ impl Desk {
         App::open(config::load(&file, settings).unwrap()).await.unwrap()
     }
 
+    /// The same site after its token key was changed.
+    pub(crate) async fn with_another_key(&self) -> Self {
+        let key = "BOOTMINT_PATHS__TOKEN_KEY".to_owned();
+        write_private(&self.site().join("other.key"), &"0f".repeat(32)).unwrap();
+        let settings = Some((key, "other.key".to_owned()));
+        let config = config::load(&self.site().join("bootmint.toml"), settings).unwrap();
+        let app = Arc::new(App::open(config).await.unwrap());
+        let router = crate::api::router(&app);
+        Self { app, router, _folder: tempfile::tempdir().unwrap() }
+    }
+
     /// A token of a new program with these roles.
     pub(crate) async fn token(&self, name: &str, roles: &str) -> String {
         let (owner, grants) = (name.parse().unwrap(), roles.parse().unwrap());

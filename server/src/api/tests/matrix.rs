@@ -6,6 +6,7 @@ use crate::{
     auth::Role,
 };
 use axum::http::StatusCode;
+use std::path::Path;
 
 const SPEC: &str = r#"{"name":"web-01","server":"http://192.0.2.2:8080","site":"berlin",
     "nics":[{"mac":"52:54:00:00:00:01","address":"192.0.2.1/24"}]}"#;
@@ -99,6 +100,41 @@ async fn nobody_is_let_in_without_a_token_that_counts() {
         TABLE.iter().filter(|route| route.access == Access::Anybody).map(|r| r.path).collect();
     assert_eq!(
         open,
-        ["/api/v1/openapi.json", "/api/v1/sign-in", "/images/{signature}/{expires}/{image}",]
+        [
+            "/healthz",
+            "/readyz",
+            "/api/v1/openapi.json",
+            "/api/v1/sign-in",
+            "/images/{signature}/{expires}/{image}",
+        ]
     );
+}
+
+/// The sources of a folder of the server, by name, without its tests.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "rs") {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            all.push((name, std::fs::read_to_string(path).unwrap()));
+        }
+    }
+    all
+}
+
+#[test]
+fn all_routes_come_from_the_tables() {
+    for folder in ["api", "web"] {
+        for (name, text) in sources(folder) {
+            let from_table = "router.route(route.path, guarded)";
+            let known = usize::from(name == "mod.rs");
+            assert_eq!(text.matches(from_table).count(), known, "{folder}/{name}");
+            for by_hand in [".route(", ".route_service(", ".nest(", ".nest_service("] {
+                let found = text.replace(from_table, "").matches(by_hand).count();
+                assert_eq!(found, 0, "{folder}/{name}: {by_hand} is no row of the table");
+            }
+        }
+    }
 }

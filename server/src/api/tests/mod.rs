@@ -4,6 +4,7 @@ pub(crate) mod desk;
 mod events;
 pub(crate) mod images;
 mod matrix;
+mod once;
 mod profiles;
 mod secrets;
 
@@ -144,30 +145,6 @@ async fn arming_needs_the_name_and_leaves_a_whole_audit_row() {
     let again = desk.ask("POST /api/v1/hosts/web-01/disarm", &token, &[], "").await;
     assert_eq!(again.status, S::CONFLICT);
     assert!(again.text().contains("not armed"), "{}", again.text());
-}
-
-#[tokio::test]
-async fn a_repeated_change_is_done_once() {
-    let desk = Desk::open().await;
-    let token = desk.token("re", "reimager").await;
-    let key = [("idempotency-key", "k1")];
-    let send = async |host: &str| {
-        let body = json!({ "confirm": host }).to_string();
-        desk.ask(&format!("POST /api/v1/hosts/{host}/arm"), &token, &key, body).await
-    };
-    let first = send("web-01").await;
-    let second = send("web-01").await;
-    assert_eq!((first.status, &first.body), (second.status, &second.body));
-    assert_eq!(send("web-02").await.status, S::UNPROCESSABLE_ENTITY, "the key was used");
-    let rows = desk.app.store().audit(0, 1000).await.unwrap();
-    assert_eq!(rows.iter().filter(|row| row.event == "arm").count(), 1);
-    // A refusal is not kept.
-    let key = [("idempotency-key", "k2")];
-    let refused = desk.ask("POST /api/v1/hosts/web-01/release", &token, &key, "").await;
-    assert_eq!(refused.status, S::CONFLICT);
-    desk.ask("POST /api/v1/hosts/web-01/hold", &token, &[], "").await;
-    let done = desk.ask("POST /api/v1/hosts/web-01/release", &token, &key, "").await;
-    assert_eq!(done.status, S::OK);
 }
 
 #[tokio::test]

@@ -28,7 +28,11 @@ async fn rows_move_to_files_that_the_chain_goes_through() {
     let start = desk.app.store().audit_start().await.unwrap();
     assert_eq!(start, second.end);
     assert!(desk.app.store().verify_audit().await.unwrap().is_ok());
-    assert_eq!(verify_archives(&files, &start).unwrap() as i64, second.end.seq);
+    let noted = Digest::stored(first.end.hash.clone());
+    let archives = verify_archives(&files, &start, Some(&noted)).unwrap();
+    assert_eq!((archives.rows as i64, archives.found), (second.end.seq, Some(first.end.seq)));
+    let other = Digest::of(b"another chain");
+    assert_eq!(verify_archives(&files, &start, Some(&other)).unwrap().found, None);
     let row = desk.app.store().audit(0, 10).await.unwrap().remove(0);
     let text = std::fs::read(&files[1]).unwrap();
     let digest = crate::secret::hex(&Sha256::digest(&text));
@@ -49,14 +53,14 @@ async fn an_archive_that_was_touched_or_left_out_is_found() {
         desk.app.archive_audit(now, file, &root, now).await.unwrap();
     }
     let start = desk.app.store().audit_start().await.unwrap();
-    let check = |files: &[PathBuf]| verify_archives(files, &start).map_err(|e| e.to_string());
+    let check = |files: &[PathBuf]| verify_archives(files, &start, None).map_err(|e| e.to_string());
     let [one, two] = files.clone();
     assert!(check(std::slice::from_ref(&one)).unwrap_err().contains("what follows begins after"));
     assert!(check(&[two.clone(), one.clone()]).unwrap_err().contains("what follows"));
     assert!(check(std::slice::from_ref(&two)).is_ok(), "the later one alone leads to the chain");
     let text = std::fs::read_to_string(&one).unwrap();
     std::fs::write(&one, text.replace("import", "impart")).unwrap();
-    let error = verify_archives(&files, &start).unwrap_err();
+    let error = verify_archives(&files, &start, None).unwrap_err();
     assert!(matches!(error, ArchiveError::Broken { .. }), "{error}");
     std::fs::write(&one, text.replacen('{', "[", 1)).unwrap();
     assert!(check(&files).unwrap_err().contains("line 1 is no row"));

@@ -18,6 +18,12 @@ impl Site {
         Self { app, _folder: folder }
     }
 
+    /// Another replica, at the same database.
+    async fn replica(&self) -> App {
+        let config = self._folder.path().join("site/bootmint.toml");
+        App::open(config::load(&config, []).unwrap()).await.unwrap()
+    }
+
     async fn add(&self, name: &str, grants: &str) -> Password {
         let (name, grants) = (name.parse().unwrap(), grants.parse().unwrap());
         self.app.add_account(&name, &grants, true, &root(), NOW).await.unwrap().unwrap()
@@ -148,4 +154,105 @@ async fn the_last_administrator_stays() {
     assert!(refused.iter().all(|error| matches!(error, Some(AuthError::LastAdmin(_)))));
     site.person("second", "admin").await;
     site.app.remove_account(&root_name, &root(), NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn changes_that_come_together_undo_nothing() {
+    let site = Site::new().await;
+    let (one, two): (UserName, UserName) = ("root".parse().unwrap(), "alice".parse().unwrap());
+    for name in [&one, &two] {
+        site.person(name.as_str(), "admin").await;
+    }
+    // Two administrators demote each other: one of them stays.
+    let (other, none, who) = (site.replica().await, Grants::default(), root());
+    let (first, second) = tokio::join!(
+        site.app.change_account(&one, Some(&none), None, &who, NOW),
+        other.change_account(&two, Some(&none), None, &who, NOW),
+    );
+    let refused = [first.err(), second.err()].into_iter().flatten().collect::<Vec<_>>();
+    assert!(matches!(refused.as_slice(), [AuthError::LastAdmin(_)]), "{refused:?}");
+
+    // What is made while a password is reset stays: its hash takes a while.
+    site.person("bob", "viewer").await;
+    let (bob, editor) = ("bob".parse().unwrap(), "editor".parse().unwrap());
+    let (reset, changed) = tokio::join!(
+        site.app.reset_password(&bob, &who, NOW),
+        other.change_account(&bob, Some(&editor), Some(true), &who, NOW),
+    );
+    let (once, _) = (reset.unwrap(), changed.unwrap());
+    let found = site.app.store().account(&bob).await.unwrap().unwrap();
+    assert!(found.disabled && found.one_time, "{found:?}");
+    assert_eq!(found.grants, editor);
+    assert!(once.matches(found.password.as_deref()).await.unwrap());
+
+    // Of two who make an account, one is told that it is there.
+    let carol = "carol".parse().unwrap();
+    let (first, second) = tokio::join!(
+        site.app.add_account(&carol, &none, true, &who, NOW),
+        other.add_account(&carol, &editor, true, &who, NOW),
+    );
+    let refused = [first.err(), second.err()].into_iter().flatten().collect::<Vec<_>>();
+    assert!(matches!(refused.as_slice(), [AuthError::Exists(_)]), "{refused:?}");
+}
+
+#[tokio::test]
+async fn tokens_end_with_the_password_that_they_were_made_with() {
+    let site = Site::new().await;
+    let (old, new) = (site.person("alice", "viewer").await, Password::new("another horse battery"));
+    let (alice, ci): (UserName, UserName) = ("alice".parse().unwrap(), "ci".parse().unwrap());
+    site.app.add_account(&ci, &"viewer".parse().unwrap(), false, &root(), NOW).await.unwrap();
+    let make = async |owner: &UserName| {
+        let (grants, expires) = ("viewer".parse().unwrap(), NOW.after(Seconds::new(86_400)));
+        let new = NewToken { owner: owner.clone(), label: "own".into(), grants, expires };
+        site.app.make_token(&new, &root(), NOW).await.unwrap()
+    };
+    let counts =
+        async |token: &ApiToken| site.app.recognise(token.reveal(), NOW).await.unwrap().is_some();
+    let program = make(&ci).await;
+
+    // Somebody else knew the password, and made a token for a year.
+    let (shown, who) = (Credentials::new("alice", &old), from("192.0.2.1"));
+    let (signed, own) = (site.app.sign_in(&shown, &who, NOW).await.unwrap(), make(&alice).await);
+    let changed = site.app.sign_in(&shown.renewing(Some(&new)), &who, NOW).await.unwrap();
+    assert!(!counts(&signed.token).await && !counts(&own).await);
+    assert!(counts(&changed.token).await, "it came of the new password");
+
+    let again = make(&alice).await;
+    assert!(counts(&again).await);
+    site.app.reset_password(&alice, &root(), NOW).await.unwrap();
+    assert!(!counts(&again).await && !counts(&changed.token).await);
+    assert!(counts(&program).await, "a program's tokens are no business of this");
+    let rows = site.app.store().audit(0, 1000).await.unwrap();
+    let told = |event| rows.iter().rfind(|row| row.event == event).unwrap().detail.as_str();
+    // The first sign-in of all left a token, too.
+    assert_eq!(told("change-password"), "account alice, 3 tokens ended");
+    assert_eq!(told("reset-password"), "account alice, 2 tokens ended");
+}
+
+#[tokio::test]
+async fn changes_of_accounts_are_told_with_what_was_before() {
+    let site = Site::new().await;
+    site.person("alice", "viewer").await;
+    let (alice, who) = ("alice".parse().unwrap(), root());
+    let wider = "viewer,reimager@site:berlin".parse().unwrap();
+    site.app.change_account(&alice, Some(&wider), None, &who, NOW).await.unwrap();
+    site.app.change_account(&alice, None, Some(true), &who, NOW).await.unwrap();
+    site.app
+        .change_account(&alice, Some(&Grants::default()), Some(false), &who, NOW)
+        .await
+        .unwrap();
+    let rows = site.app.store().audit(0, 1000).await.unwrap();
+    let told: Vec<_> = rows
+        .iter()
+        .filter(|row| row.event == "change-account")
+        .map(|row| row.detail.as_str())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "account alice: viewer -> viewer,reimager@site:berlin",
+            "account alice: viewer,reimager@site:berlin -> viewer,reimager@site:berlin, locked",
+            "account alice: viewer,reimager@site:berlin, locked -> nothing",
+        ]
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    auth::{Credentials, Password},
+    auth::{Credentials, Password, SignedIn},
     config,
 };
 
@@ -37,7 +37,15 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_counts_once() {
         app.confirm_factor(&alice, &wrong, &root, NOW).await,
         Err(AuthError::WrongCode)
     ));
+    let early = sign_in("", NOW).await.unwrap();
+    let counts = async |signed: &SignedIn| {
+        app.recognise(signed.token.reveal(), NOW).await.unwrap().is_some()
+    };
     app.confirm_factor(&alice, &code(NOW), &root, NOW).await.unwrap();
+    let rows = app.store().audit(0, 1000).await.unwrap();
+    let wrong = rows.iter().find(|row| row.detail == "account alice: wrong code").unwrap();
+    assert_eq!(wrong.event, "second-factor");
+    assert!(!counts(&early).await, "whoever came without a code");
     assert!(app.has_factor(&alice).await.unwrap());
     assert!(matches!(app.offer_factor(&alice).await, Err(AuthError::HasFactor(_))));
 
@@ -45,7 +53,8 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_counts_once() {
     assert!(matches!(sign_in(&code(NOW), NOW).await, Err(AuthError::WrongCode)), "used already");
     let next = later(30);
     assert!(matches!(sign_in("000000", next).await, Err(AuthError::WrongCode)));
-    sign_in(&code(next), next).await.unwrap();
+    let late = sign_in(&code(next), next).await.unwrap();
+    assert!(counts(&late).await);
     assert!(matches!(sign_in(&code(next), next).await, Err(AuthError::WrongCode)), "once");
     // The password comes first: whoever does not know it learns nothing of the factor.
     let bad = Password::new("wrong horse battery");
@@ -59,14 +68,15 @@ async fn a_code_is_asked_for_once_it_was_confirmed_and_counts_once() {
     assert!(matches!(last, Some(AuthError::Throttled(_))), "{last:?}");
 
     app.remove_factor(&alice, &root, later(90)).await.unwrap();
+    assert!(!counts(&late).await, "whoever has the telephone may have that");
     sign_in("", later(3600)).await.unwrap();
     let audit = app.store().audit(0, 1000).await.unwrap();
     let said: Vec<_> = audit.iter().map(|row| format!("{} {}", row.event, row.detail)).collect();
     for text in [
-        "second-factor account alice: set up",
+        "second-factor account alice: set up, 3 tokens ended",
         "sign-in needs a code",
         "sign-in wrong code",
-        "second-factor account alice: removed",
+        "second-factor account alice: removed, 1 token ended",
     ] {
         assert!(said.iter().any(|row| row == text), "{text}: {said:#?}");
     }
@@ -83,4 +93,24 @@ async fn programs_have_none() {
     let nobody: UserName = "nobody".parse().unwrap();
     assert!(matches!(app.offer_factor(&nobody).await, Err(AuthError::NoAccount(_))));
     assert!(matches!(app.remove_factor(&ci, &root, NOW).await, Err(AuthError::NoFactor(_))));
+}
+
+#[tokio::test]
+async fn wrong_codes_at_setting_up_are_written_down_and_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = config::init(&folder.path().join("site")).unwrap();
+    let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+    let (root, alice): (_, UserName) = (Actor::person("root"), "alice".parse().unwrap());
+    app.add_account(&alice, &"viewer".parse().unwrap(), true, &root, NOW).await.unwrap();
+    let secret = app.offer_factor(&alice).await.unwrap();
+    let mut last = Ok(());
+    for _ in 0..40 {
+        last = app.confirm_factor(&alice, "12345", &root, NOW).await;
+    }
+    let Err(AuthError::Throttled(until)) = last else { panic!("{last:?}") };
+    let rows = app.store().audit(0, 1000).await.unwrap();
+    let wrong = rows.iter().filter(|row| row.detail == "account alice: wrong code");
+    assert_eq!(wrong.count(), 6);
+    let code = secret.code(until.as_unix() / 30);
+    app.confirm_factor(&alice, &code, &root, until).await.unwrap();
 }

@@ -187,6 +187,28 @@ pub(super) async fn old_rows_leave_for_an_archive_and_the_chain_holds<K>(fresh: 
     assert_eq!(store.verify_audit().await.unwrap(), Ok(7));
 }
 
+pub(super) async fn a_digest_that_was_noted_tells_a_chain_that_was_computed_anew<K>(
+    fresh: &Fresh<K>,
+) {
+    let store = fresh.open().await;
+    let rows = notes(&store, 3).await;
+    let look = async |noted: &str| {
+        let noted = Digest::parse(noted).unwrap();
+        store.verify_audit_for(Some(&noted)).await.unwrap().unwrap()
+    };
+    for row in &rows {
+        let whole = look(&row.hash).await;
+        assert_eq!(whole, Whole { end: end(rows.last().unwrap()), found: Some(row.seq) });
+    }
+    assert_eq!(look(Digest::of(b"of another chain").as_str()).await.found, None);
+    // What an archive ends with counts, too.
+    let root = Actor::person("root");
+    let cut = (&End::default(), &end(&rows[1]));
+    assert!(store.forget_audit(cut, "in a.ndjson", &root, NOW).await.unwrap());
+    assert_eq!(look(&rows[1].hash).await.found, Some(rows[1].seq));
+    assert_eq!(look(&rows[0].hash).await.found, None, "its archive has it");
+}
+
 pub(super) async fn rows_that_no_archive_has_stay<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     let rows = notes(&store, 4).await;

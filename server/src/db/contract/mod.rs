@@ -96,11 +96,13 @@ contract!(
         a_row_with_a_request_is_part_of_the_chain,
         notes_that_come_together_are_all_in_the_chain,
         old_rows_leave_for_an_archive_and_the_chain_holds,
+        a_digest_that_was_noted_tells_a_chain_that_was_computed_anew,
         rows_that_no_archive_has_stay;
     secrets:
         secrets_are_kept_sealed_by_place_and_go_with_their_host;
     accounts:
         accounts_and_tokens_are_kept_and_end,
+        changes_of_accounts_come_one_after_the_other,
         sessions_are_kept_and_end,
         views_are_their_owners_alone,
         tries_are_counted_until_they_are_blocked;

@@ -84,6 +84,22 @@ pub(crate) async fn fill(store: &Store) {
     fill_accounts(store).await;
 }
 
+impl Store {
+    /// Makes an account, or makes the one of that name what this one is.
+    pub(crate) async fn save_account(
+        &self,
+        account: &Account,
+        note: &Note<'_>,
+    ) -> Result<(), DbError> {
+        let mut locked = self.lock_accounts().await?;
+        if locked.account(&account.name).await?.is_none() {
+            return locked.add(account, note).await;
+        }
+        let (grants, disabled) = (Some(&account.grants), Some(account.disabled));
+        locked.change(&account.name, grants, disabled, note).await
+    }
+}
+
 async fn fill_accounts(store: &Store) {
     let root = Actor::person("root");
     let (times, web) = ((NOW, NOW.after(Seconds::new(9))), name("web-01"));

@@ -52,6 +52,42 @@ async fn no_form_of_another_site_or_session_changes_anything() {
 }
 
 #[tokio::test]
+async fn forged_forms_are_in_the_audit_chain_and_do_not_fill_it() {
+    let desk = Desk::open().await;
+    let root = Browser::of(&desk, "root", "admin").await;
+    let stranger = Browser::new(&desk);
+    let (elsewhere, own) = ([FORM, ("sec-fetch-site", "cross-site")], root.filled(&[]));
+    let denied = async || {
+        let rows = desk.app.store().audit(0, 1000).await.unwrap();
+        let rows = rows.into_iter().filter(|row| row.event == "denied");
+        rows.map(|row| format!("{} {}", row.actor, row.detail)).collect::<Vec<_>>()
+    };
+    root.send("POST /fleet/arm", &elsewhere, own.clone()).await;
+    root.send("POST /fleet/arm", &[FORM, HERE], "confirm=web-01".to_owned()).await;
+    stranger.send("POST /sign-in", &elsewhere, "user=root".to_owned()).await;
+    assert_eq!(
+        denied().await,
+        [
+            "user:root POST /fleet/arm: a form of another site",
+            "user:root POST /fleet/arm: a form of another session",
+            "anybody POST /sign-in: a form of another site",
+        ]
+    );
+    for _ in 0..60 {
+        stranger.send("POST /sign-in", &elsewhere, "user=root".to_owned()).await;
+    }
+    assert_eq!(denied().await.len(), 21, "no more than of wrong passwords");
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    let row = rows.iter().rfind(|row| row.event == "denied").unwrap();
+    assert_eq!((row.source.as_str(), row.result.as_str()), ("192.0.2.200", "denied"));
+    // Who shows nothing at all is nobody: that is counted, not written down.
+    let before = desk.app.store().audit_head().await.unwrap();
+    assert_eq!(desk.get("/api/v1/hosts", "bmt_x").await.status, 401);
+    assert_eq!(stranger.send("POST /fleet/arm", &[FORM, HERE], own).await.status, 401);
+    assert_eq!(desk.app.store().audit_head().await.unwrap(), before);
+}
+
+#[tokio::test]
 async fn a_session_that_somebody_laid_out_is_not_taken_up() {
     let desk = Desk::open().await;
     let mut root = Browser::of(&desk, "root", "admin").await;
