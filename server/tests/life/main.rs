@@ -152,6 +152,27 @@ async fn an_answer_file_is_released_once_and_to_its_attempt_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn to_ask_for_a_head_does_nothing() {
+    let site = Site::start(&["web-01"], "").await;
+    site.arm("web-01").await;
+    let by_token = format!("/boot/{}", site::token("web-01"));
+    for path in [by_token.as_str(), "/boot", "/boot.php"] {
+        let head = site.request("HEAD", path, "", "").await;
+        assert_eq!(head.status, 405, "{path}");
+        assert!(head.head.contains("\r\nallow: get, post\r\n"), "{path}: {}", head.head);
+    }
+    assert!(matches!(site.state("web-01").await, State::Armed { .. }));
+    let install = Install::read(&site.boot("web-01").await);
+    let path = format!("/answer/{}/preseed.cfg", install.secret);
+    for method in ["HEAD", "DELETE"] {
+        let refused = site.request(method, &path, "", "").await;
+        assert_eq!(refused.status, 405, "{method}");
+        assert!(refused.head.contains("\r\nallow: get\r\n"), "{method}: {}", refused.head);
+    }
+    assert_eq!(site.get(&path).await.status, 200, "it was not used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_clients_racing_for_one_armed_host_one_installs() {
     let site = Site::start(&["web-01"], "").await;
     site.arm("web-01").await;
