@@ -12,6 +12,8 @@ mod guard;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod menus;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod receiver;
