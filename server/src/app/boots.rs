@@ -62,7 +62,7 @@ impl App {
             if let Some(script) = self.answer_boot(&host, choice, boot, now).await? {
                 return Ok(match proof {
                     Proof::Token(_) => script,
-                    Proof::Nothing => script::without_ticket(&script, &host.host),
+                    Proof::Nothing => script::without_ticket(&script, &host.host, facts.nic()),
                 });
             }
         }

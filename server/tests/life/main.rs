@@ -232,6 +232,17 @@ async fn a_mac_address_is_enough_where_the_site_says_so() {
     let answer = site.get("/boot?ticket=1&mac=52:54:00:00:00:01").await;
     Install::read(&answer);
     assert!(site.get("/boot?mac=52:54:00:00:00:77").await.body.contains("does not know"));
+    // Held, it asks again by the interface that the server knows.
+    site.order("web-01", &Order::Hold).await;
+    let nic = |given: &str| format!("/boot?mac=52:54:00:00:00:01&nic={given}");
+    let held = site.get(&nic("net1")).await.body;
+    assert!(held.contains("\nisset ${bootmint-nic} || set bootmint-nic net1\n"), "{held}");
+    assert!(held.contains("&mac=${${bootmint-nic}/mac}&"), "{held}");
+    for other in ["", "net1%0Ashell", "eth1"] {
+        let held = site.get(&nic(other)).await.body;
+        let find = "\niseq ${${bootmint-nic}/mac} 52:54:00:00:00:01 && goto bootmint-known ||\n";
+        assert!(held.contains(find) && !held.contains("shell"), "{other}: {held}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
