@@ -4,7 +4,7 @@ use super::{App, AppError, BOOT, Facts, RACES, variable};
 use crate::{
     config::{AssetLookup, Secrets, Tokenless},
     db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
-    machine::{self, Action, AttemptId, Event, State},
+    machine::{self, Action, AttemptId, Event, MenuInstall, Policy, State},
     script::{self, Kind, LOCAL, Profile, Profiles, Release, Script},
     secret::{self, Digest, Secret},
     time::Timestamp,
@@ -62,7 +62,7 @@ impl App {
             if let Some(script) = self.answer_boot(&host, choice, boot, now).await? {
                 return Ok(match proof {
                     Proof::Token(_) => script,
-                    Proof::Nothing => script::without_ticket(&script, &host.host),
+                    Proof::Nothing => script::without_ticket(&script, &host.host, facts.nic()),
                 });
             }
         }
@@ -122,15 +122,13 @@ impl App {
         let profiles = self.profiles();
         let profiles = profiles.as_ref();
         // What an armed host installs was decided when it was armed.
-        let chosen = choice
-            .filter(|_| !matches!(stored.state, State::Armed { .. }))
-            .and_then(|choice| self.chosen(profiles, host, choice));
-        let installer = chosen.filter(|profile| matches!(profile.kind(), Kind::Install(_)));
-        let policy = match installer {
-            Some(profile) => profile.policy(&self.config.policy),
+        let choice = choice.filter(|_| !matches!(stored.state, State::Armed { .. }));
+        let chosen = choice.and_then(|choice| self.chosen(profiles, host, choice));
+        let policy = match choice {
+            Some(_) => self.policy_of_choice(profiles, host, chosen),
             None => self.policy(profiles, host),
         };
-        let event = |attempt| match installer {
+        let event = |attempt| match choice {
             Some(_) => Event::Choose { attempt },
             None => Event::Boot { attempt },
         };
@@ -261,6 +259,25 @@ impl App {
         let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
         let release = Release { attempt, secret: &secret, secrets };
         Ok(script::run(profile, host, &release)?)
+    }
+
+    /// The policy that holds for a choice: the chosen profile's, if that may install by it. Else
+    /// the host's own, which then gives no leave either.
+    fn policy_of_choice(
+        &self,
+        profiles: &Profiles,
+        host: &Host,
+        chosen: Option<&Profile>,
+    ) -> Policy {
+        let allows = |policy: &Policy| policy.menu_install == MenuInstall::Allowed;
+        chosen
+            .filter(|profile| matches!(profile.kind(), Kind::Install(_)))
+            .map(|profile| profile.policy(&self.config.policy))
+            .filter(allows)
+            .unwrap_or_else(|| Policy {
+                menu_install: MenuInstall::Refused,
+                ..self.policy(profiles, host)
+            })
     }
 
     /// The profile that a person chose, if the host's own menu leads to it.

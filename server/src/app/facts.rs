@@ -1,6 +1,7 @@
-//! What a machine says of itself. It is kept for people to read and proves nothing; it never
-//! enters a script.
+//! What a machine says of itself. It is kept for people to read and proves nothing; nothing of it
+//! enters a script but the name of the interface that asked, which is one or is not taken.
 
+use crate::script::NicName;
 use bootmint_image_factory::host::{Mac, Text, Uuid};
 use std::collections::BTreeMap;
 
@@ -66,6 +67,11 @@ impl Facts {
     /// The MAC address of the interface that asked, if it is one.
     pub fn mac(&self) -> Option<Mac> {
         self.get("mac")?.parse().ok()
+    }
+
+    /// The interface that asked, if it is named as iPXE names them.
+    pub fn nic(&self) -> Option<NicName> {
+        self.get("nic")?.parse().ok()
     }
 
     /// The machine's UUID, if it is one.

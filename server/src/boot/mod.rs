@@ -18,10 +18,10 @@ use crate::app::App;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
-    http::StatusCode,
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use std::{
     sync::Arc,
@@ -35,19 +35,36 @@ const MAX_BODY: usize = 8 << 10;
 /// The routes of the boot listener.
 pub fn router(app: Arc<App>) -> Router {
     let files = ServeDir::new(&app.config().files).append_index_html_on_directories(false);
+    let nameless = get(handlers::boot_without_token).post(handlers::boot_without_token);
+    let nameless = without_head(nameless, "GET, POST");
+    let named = get(handlers::boot).post(handlers::boot);
     Router::new()
-        .route("/boot", get(handlers::boot_without_token).post(handlers::boot_without_token))
+        .route("/boot", nameless.clone())
         // What firmware from elsewhere may have been told to ask for.
-        .route("/boot.php", get(handlers::boot_without_token).post(handlers::boot_without_token))
-        .route("/boot/{token}", get(handlers::boot).post(handlers::boot))
+        .route("/boot.php", nameless)
+        .route("/boot/{token}", without_head(named, "GET, POST"))
         .route("/attempt/{id}/{report}", post(handlers::report))
-        .route("/answer/{secret}/{file}", get(handlers::answer))
+        .route("/answer/{secret}/{file}", without_head(get(handlers::answer), "GET"))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(handlers::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .nest_service("/files", files)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), watch))
         .with_state(app)
+}
+
+/// Refuses HEAD, which would do what GET does: begin an install, or use up an answer file. `allow`
+/// names the methods that are left.
+fn without_head(methods: MethodRouter<Arc<App>>, allow: &'static str) -> MethodRouter<Arc<App>> {
+    methods.layer(middleware::from_fn(move |request: Request, next: Next| async move {
+        let refused = || StatusCode::METHOD_NOT_ALLOWED.into_response();
+        let head = request.method() == Method::HEAD;
+        let mut response = if head { refused() } else { next.run(request).await };
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        response
+    }))
 }
 
 /// Ends a request that takes too long before its answer begins, and logs its route.

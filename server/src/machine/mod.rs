@@ -137,7 +137,8 @@ pub enum Event {
         /// The attempt that this boot begins, if it may begin one: never used before.
         attempt: AttemptId,
     },
-    /// A person at its menu chose to install it.
+    /// A person at its menu chose something. It installs only where the policy's `menu_install`
+    /// says so.
     Choose {
         /// The attempt that this begins, if it may begin one: never used before.
         attempt: AttemptId,
@@ -269,6 +270,11 @@ pub fn step(
             // Never retried: a retry would install what the host is armed for, not what was chosen.
             Ok(begin(attempt, u8::MAX))
         }
+        // Nobody gave leave to install this: what the policy begins by itself, it begins at a boot.
+        (S::New, E::Choose { .. }) if policy.first_boot == FirstBoot::Install => {
+            Ok((state, Action::Local))
+        }
+        (S::Failed { .. } | S::Stalled { .. }, E::Choose { .. }) => Ok((state, Action::Local)),
         (_, E::Choose { attempt }) => step(state, E::Boot { attempt }, policy, now),
 
         (S::Installing { .. }, E::Arm) => Err(Refused::Installing),

@@ -103,6 +103,11 @@ fn a_menu_installs_only_where_the_policy_says_so() {
         chosen,
         [install, install, "installing+local", install, install, install, "held+hold"]
     );
+    let willing = Policy { on_failure: OnFailure::Retry, ..policy() };
+    let chosen = states().map(|state| told(step(state, choose, &willing, NOW)));
+    let armed = chosen.iter().enumerate().filter(|(_, told)| told.contains("+install"));
+    assert_eq!(armed.map(|(at, _)| at).collect::<Vec<_>>(), [1], "only what is armed: {chosen:?}");
+    assert_eq!(chosen[0], "new+local", "its first boot is still to come");
     let retry = Policy { on_failure: OnFailure::Retry, ..allowed };
     let (next, _) = step(State::Installed, choose, &retry, NOW).unwrap();
     let (failed, _) = step(next, Event::Fail { attempt: FRESH }, &retry, NOW).unwrap();

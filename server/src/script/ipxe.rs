@@ -3,10 +3,10 @@
 //! What enters is checked: host values have closed character sets, profiles are checked when they
 //! are loaded, rendered words hold nothing that means something to iPXE.
 
-use super::{DOWNLOAD, LOCAL, Release};
+use super::{DOWNLOAD, LOCAL, NicName, Release};
 use crate::time::Seconds;
 use bootmint_image_factory::host::Host;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 /// An iPXE script for one host; it comes from nowhere but this module.
 ///
@@ -21,8 +21,8 @@ impl Script {
     }
 }
 
-impl std::fmt::Debug for Script {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Script({} bytes)", self.0.len())
     }
 }
@@ -34,7 +34,7 @@ macro_rules! line {
     }};
 }
 
-fn begin(message: std::fmt::Arguments<'_>) -> Script {
+fn begin(message: fmt::Arguments<'_>) -> Script {
     let mut script = Script(String::with_capacity(1024));
     line!(script, "#!ipxe");
     line!(script, "echo Bootmint: {message}");
@@ -53,15 +53,39 @@ pub fn local(host: Option<&Host>) -> Script {
 }
 
 /// The same for a machine that may have come without a ticket, as firmware from elsewhere does:
-/// what a ticket would have set is set.
-pub fn without_ticket(script: &Script, host: &Host) -> Script {
+/// what a ticket would have set is set. `nic` is the interface that asked, as far as it said so.
+pub fn without_ticket(script: &Script, host: &Host, nic: Option<NicName>) -> Script {
     let (first, rest) = script.0.split_once('\n').unwrap_or((&script.0, ""));
-    let mut whole = Script(String::with_capacity(script.0.len().saturating_add(200)));
+    let mut whole = Script(String::with_capacity(script.0.len().saturating_add(500)));
     line!(whole, "{first}");
     line!(whole, "isset ${{bootmint-url}} || set bootmint-url {}/boot", host.server);
-    line!(whole, "isset ${{bootmint-nic}} || set bootmint-nic net0");
+    match nic {
+        Some(nic) => line!(whole, "isset ${{bootmint-nic}} || set bootmint-nic {nic}"),
+        None => find_nic(&mut whole, host),
+    }
     whole.0.push_str(rest);
     whole
+}
+
+/// Takes the first interface that is one of the host's: by another one's address the server would
+/// not know the machine again. The first of all where none is, or their addresses are unknown.
+fn find_nic(script: &mut Script, host: &Host) {
+    line!(script, "isset ${{bootmint-nic}} && goto bootmint-known ||");
+    let macs: Vec<_> = host.nics.iter().filter_map(|nic| nic.mac).collect();
+    if !macs.is_empty() {
+        line!(script, "set bootmint-i:int32 0");
+        line!(script, ":bootmint-find");
+        line!(script, "set bootmint-nic net${{bootmint-i}}");
+        line!(script, "isset ${{${{bootmint-nic}}/mac}} || goto bootmint-first");
+        for mac in macs {
+            line!(script, "iseq ${{${{bootmint-nic}}/mac}} {mac} && goto bootmint-known ||");
+        }
+        line!(script, "inc bootmint-i");
+        line!(script, "goto bootmint-find");
+        line!(script, ":bootmint-first");
+    }
+    line!(script, "set bootmint-nic net0");
+    line!(script, ":bootmint-known");
 }
 
 /// Waits and asks again, for as long as it takes. The script that answers takes the place of this

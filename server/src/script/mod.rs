@@ -1,7 +1,7 @@
 //! What a machine is sent: iPXE scripts, kernel arguments and answer files.
 //!
-//! Pure functions of the profile and the host. A [`Script`] comes from nowhere else; facts that a
-//! machine sent never enter one.
+//! Pure functions of the profile and the host. A [`Script`] comes from nowhere else; of the
+//! facts that a machine sent, none enters one but a [`NicName`].
 
 mod context;
 pub mod diff;
@@ -10,6 +10,7 @@ pub mod files;
 mod ipxe;
 mod language;
 mod lint;
+mod nic;
 mod profile;
 mod profiles;
 pub mod shipped;
@@ -25,6 +26,7 @@ pub use fault::ProfileFault;
 pub use files::{Files, NoFiles, PROFILE_FILE};
 pub use ipxe::{Script, hold, local, without_ticket};
 pub use lint::check_script;
+pub use nic::NicName;
 pub use profile::{Kind, Profile, ProfileError};
 pub use profiles::Profiles;
 pub use template::TemplateError;

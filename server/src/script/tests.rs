@@ -204,3 +204,24 @@ fn local_ends_well_and_held_asks_again() {
     assert!(hold.as_str().contains("\nsleep 30\nchain --replace "));
     assert!(hold.as_str().ends_with("|| goto wait\n"));
 }
+
+#[test]
+fn a_machine_without_a_ticket_asks_again_by_the_interface_that_asked() {
+    let host = testing::full_host();
+    let held = hold(&host, Seconds::new(30));
+    let named = without_ticket(&held, &host, Some("net1-7".parse().unwrap()));
+    assert_eq!(lines(&named)[2], "isset ${bootmint-nic} || set bootmint-nic net1-7");
+    let found = without_ticket(&held, &host, None);
+    for mac in host.nics.iter().filter_map(|nic| nic.mac) {
+        let line = format!("iseq ${{${{bootmint-nic}}/mac}} {mac} && goto bootmint-known ||");
+        assert!(lines(&found).contains(&line.as_str()), "{}", found.as_str());
+    }
+    let mut unknown = host.clone();
+    unknown.nics.iter_mut().for_each(|nic| nic.mac = None);
+    let first = without_ticket(&held, &unknown, None);
+    assert!(!first.as_str().contains("inc "), "there is nothing to look for");
+    for script in [&named, &found, &first] {
+        assert_eq!(check_script(script), Ok(()));
+        assert!(script.as_str().starts_with("#!ipxe\nisset ${bootmint-url} || set bootmint-url "));
+    }
+}

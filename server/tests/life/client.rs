@@ -9,6 +9,8 @@ use tokio::{
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// Its head, in lower case.
+    pub(crate) head: String,
     pub(crate) body: String,
 }
 
@@ -29,7 +31,7 @@ pub(crate) async fn request(
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-    Answer { status, body: body.to_owned() }
+    Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
 }
 
 fn text_of(to: SocketAddr, method: &str, path: &str, headers: &str, form: &str) -> String {
@@ -64,5 +66,6 @@ pub(crate) async fn try_request(
     lines.push('\r');
     let length = lines.split("content-length: ").nth(1)?.split('\r').next()?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    (length.parse() == Ok(body.len())).then(|| Answer { status, body: body.to_owned() })
+    let head = lines.trim_end().to_owned();
+    (length.parse() == Ok(body.len())).then(|| Answer { status, head, body: body.to_owned() })
 }

@@ -12,6 +12,8 @@ mod guard;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod menus;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod receiver;
@@ -152,6 +154,27 @@ async fn an_answer_file_is_released_once_and_to_its_attempt_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn to_ask_for_a_head_does_nothing() {
+    let site = Site::start(&["web-01"], "").await;
+    site.arm("web-01").await;
+    let by_token = format!("/boot/{}", site::token("web-01"));
+    for path in [by_token.as_str(), "/boot", "/boot.php"] {
+        let head = site.request("HEAD", path, "", "").await;
+        assert_eq!(head.status, 405, "{path}");
+        assert!(head.head.contains("\r\nallow: get, post\r\n"), "{path}: {}", head.head);
+    }
+    assert!(matches!(site.state("web-01").await, State::Armed { .. }));
+    let install = Install::read(&site.boot("web-01").await);
+    let path = format!("/answer/{}/preseed.cfg", install.secret);
+    for method in ["HEAD", "DELETE"] {
+        let refused = site.request(method, &path, "", "").await;
+        assert_eq!(refused.status, 405, "{method}");
+        assert!(refused.head.contains("\r\nallow: get\r\n"), "{method}: {}", refused.head);
+    }
+    assert_eq!(site.get(&path).await.status, 200, "it was not used up");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_fifty_clients_racing_for_one_armed_host_one_installs() {
     let site = Site::start(&["web-01"], "").await;
     site.arm("web-01").await;
@@ -209,6 +232,17 @@ async fn a_mac_address_is_enough_where_the_site_says_so() {
     let answer = site.get("/boot?ticket=1&mac=52:54:00:00:00:01").await;
     Install::read(&answer);
     assert!(site.get("/boot?mac=52:54:00:00:00:77").await.body.contains("does not know"));
+    // Held, it asks again by the interface that the server knows.
+    site.order("web-01", &Order::Hold).await;
+    let nic = |given: &str| format!("/boot?mac=52:54:00:00:00:01&nic={given}");
+    let held = site.get(&nic("net1")).await.body;
+    assert!(held.contains("\nisset ${bootmint-nic} || set bootmint-nic net1\n"), "{held}");
+    assert!(held.contains("&mac=${${bootmint-nic}/mac}&"), "{held}");
+    for other in ["", "net1%0Ashell", "eth1"] {
+        let held = site.get(&nic(other)).await.body;
+        let find = "\niseq ${${bootmint-nic}/mac} 52:54:00:00:00:01 && goto bootmint-known ||\n";
+        assert!(held.contains(find) && !held.contains("shell"), "{other}: {held}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
