@@ -11,6 +11,7 @@ use crate::{
     auth::{Permission, Place},
     boot::Peer,
     db::Trace,
+    proxies::Proxies,
     secret::{hex, random_bytes},
 };
 use axum::{
@@ -30,10 +31,15 @@ pub(crate) struct Arrival {
 
 impl Arrival {
     /// Gives the request an id, and tells its handler where it comes from.
-    pub(crate) fn of(params: &RawPathParams, request: &mut Request) -> Result<Self, Problem> {
+    pub(crate) fn of(
+        proxies: &Proxies,
+        params: &RawPathParams,
+        request: &mut Request,
+    ) -> Result<Self, Problem> {
         let id = random_bytes::<8>().map_err(AppError::from)?;
-        let peer = request.extensions().get::<Peer>().map(ToString::to_string);
-        let source = peer.unwrap_or_default();
+        let peer = request.extensions().get::<Peer>();
+        let source = peer.map(|peer| proxies.source(peer.address(), request.headers()).to_string());
+        let source = source.unwrap_or_default();
         let trace = Trace { source, request: hex(&id), ..Trace::default() };
         request.extensions_mut().insert(Source(trace.clone()));
         let host = params.iter().find(|(name, _)| *name == "host");

@@ -36,7 +36,8 @@ pub(super) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let arrival = match Arrival::of(&params, &mut request) {
+    let proxies = &gate.app.config().console.proxies;
+    let arrival = match Arrival::of(proxies, &params, &mut request) {
         Ok(arrival) => arrival,
         Err(problem) => return problem.into_response(),
     };

@@ -30,9 +30,14 @@ pub const HEAD: usize = 16 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(IpAddr);
 
-#[cfg(test)]
 impl Peer {
+    /// The address.
+    pub(crate) fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// That address.
+    #[cfg(test)]
     pub(crate) fn of(address: IpAddr) -> Self {
         Self(address)
     }

@@ -1,7 +1,7 @@
 //! The section `[console]`, checked.
 
 use super::raw::RawConsole;
-use crate::{time::Seconds, tls::TlsFiles};
+use crate::{proxies::Proxies, time::Seconds, tls::TlsFiles};
 use std::{net::SocketAddr, path::Path};
 
 /// What is spoken at the console's address.
@@ -23,6 +23,8 @@ pub struct Console {
     pub https: Option<TlsFiles>,
     /// What people's browsers call it, without a path; none where no proxy is before it.
     pub origin: Option<String>,
+    /// The proxies before it that say where requests come from.
+    pub proxies: Proxies,
     /// After how long without a request a session ends.
     pub idle: Seconds,
     /// After how long it ends, used or not.
@@ -33,6 +35,8 @@ impl Console {
     /// Checks the section; `shared` is the certificate of the section `[tls]`.
     pub(super) fn check(raw: RawConsole, folder: &Path, shared: &TlsFiles) -> Result<Self, String> {
         let origin = raw.url.map(|url| origin(&url)).transpose()?;
+        let proxies = Proxies::parse(&raw.trusted_proxies)
+            .map_err(|error| format!("console.trusted-proxies: {error}"))?;
         let own = match (raw.certificate, raw.key) {
             (Some(certificate), Some(key)) => {
                 Some(TlsFiles { certificate: folder.join(certificate), key: folder.join(key) })
@@ -54,6 +58,7 @@ impl Console {
             listen: raw.listen,
             https,
             origin,
+            proxies,
             idle: Seconds::new(u32::from(raw.idle_minutes.get()).saturating_mul(60)),
             longest: Seconds::new(u32::from(raw.session_hours.get()).saturating_mul(3600)),
         })
@@ -113,6 +118,7 @@ mod tests {
             "scheme = \"tls\"",
             "scheme = \"https\"\nkey = \"c.key\"",
             "certificate = \"c.pem\"\nkey = \"c.key\"",
+            "trusted-proxies = [\"proxy.example.net\"]",
             "scheme = \"https\"\nurl = \"http://a\"",
         ] {
             assert!(checked(bad).is_err(), "{bad}");

@@ -71,6 +71,7 @@ pub(super) struct RawConsole {
     pub(super) certificate: Option<String>,
     pub(super) key: Option<String>,
     pub(super) url: Option<String>,
+    pub(super) trusted_proxies: Vec<String>,
     pub(super) idle_minutes: NonZeroU16,
     pub(super) session_hours: NonZeroU8,
 }
@@ -83,6 +84,7 @@ impl Default for RawConsole {
             certificate: None,
             key: None,
             url: None,
+            trusted_proxies: Vec::new(),
             idle_minutes: NonZeroU16::MIN.saturating_add(29),
             session_hours: NonZeroU8::MIN.saturating_add(7),
         }

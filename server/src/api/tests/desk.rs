@@ -63,10 +63,23 @@ impl Desk {
         section: &str,
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Self {
+        Self::open_edited(|text| format!("{text}\n{section}"), settings).await
+    }
+
+    /// The same behind these proxies.
+    pub(crate) async fn open_behind(proxies: &str) -> Self {
+        let keys = format!("\ntrusted-proxies = [{proxies}]\nidle-minutes");
+        Self::open_edited(|text| text.replace("\nidle-minutes", &keys), []).await
+    }
+
+    async fn open_edited(
+        edit: impl FnOnce(String) -> String,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let made = config::init(&folder.path().join("site")).unwrap();
         let text = std::fs::read_to_string(&made.config).unwrap();
-        std::fs::write(&made.config, format!("{text}\n{section}")).unwrap();
+        std::fs::write(&made.config, edit(text)).unwrap();
         let secrets = made.config.with_file_name("secrets.toml");
         std::fs::write(&secrets, "root-password-hash = \"$6$topsecret\"\n").unwrap();
         let app = Arc::new(App::open(config::load(&made.config, settings).unwrap()).await.unwrap());

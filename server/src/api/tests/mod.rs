@@ -6,6 +6,7 @@ pub(crate) mod images;
 mod matrix;
 mod once;
 mod profiles;
+mod proxies;
 mod secrets;
 
 use crate::secret::Digest;
