@@ -12,7 +12,8 @@ async fn a_watcher_is_told_of_its_hosts_as_they_change() {
             let line = format!("POST /api/v1/hosts/{host}/hold");
             desk.ask(&line, &reimager, &[], "").await;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+        // Several looks of the stream, on a machine that is busy too.
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
         // What never ends by itself ends with the server.
         desk.app.close();
     };
