@@ -2,6 +2,8 @@
 //! to a real listener on loopback.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod asset;
 #[cfg(test)]
 mod client;
@@ -58,7 +60,7 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
         assert_eq!(preseed.status, 200);
         assert!(preseed.body.contains("password-crypted password $6$s$h\n"));
         let report = format!("{}/attempt/{}", site.url, install.attempt);
-        assert!(preseed.body.contains(&format!("{report}/done\n")), "{}", preseed.body);
+        assert!(preseed.body.contains(&format!("{report}/done; do ")), "{}", preseed.body);
         assert_eq!(site.report(&install, "heartbeat").await.status, 200);
         assert_eq!(site.report(&install, "done").await.status, 200);
         assert_eq!(site.report(&install, "done").await.status, 200, "its answer may be lost");
