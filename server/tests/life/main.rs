@@ -14,6 +14,8 @@ mod guard;
 #[cfg(test)]
 mod install;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod menus;
 #[cfg(test)]
 mod proof;

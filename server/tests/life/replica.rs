@@ -56,6 +56,11 @@ impl Site {
         Self { app, config: file, _folder: folder }
     }
 
+    /// Puts a file where machines fetch it from.
+    pub(crate) fn put(&self, name: &str, content: &[u8]) {
+        fs::write(self.config.with_file_name("files").join(name), content).unwrap();
+    }
+
     /// Starts a process, and waits until it answers.
     pub(crate) fn replica(&self) -> Replica {
         let address = free();
