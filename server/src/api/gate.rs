@@ -36,12 +36,9 @@ pub(super) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let arrival = match Arrival::of(&params, &mut request) {
-        Ok(arrival) => arrival,
-        Err(problem) => return problem.into_response(),
-    };
-    let mut response = gate.answer(request, next, &arrival).await;
-    arrival.leave(gate.route, &mut response);
+    let arrival = Arrival::of(&params, &mut request);
+    let response = gate.answer(request, next, &arrival).await;
+    arrival.leave(gate.route, &response);
     response
 }
 

@@ -41,19 +41,16 @@ pub(super) async fn pass(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let arrival = match Arrival::of(&params, &mut request) {
-        Ok(arrival) => arrival,
-        Err(problem) => return page::error(None, &problem),
-    };
+    let arrival = Arrival::of(&params, &mut request);
     let mut visitor = None;
     let result = gate.answer(request, next, &arrival, &mut visitor).await;
     let response = result.unwrap_or_else(IntoResponse::into_response);
     // What would be JSON for a program is a page for a person.
-    let mut response = match response.extensions().get::<Problem>() {
+    let response = match response.extensions().get::<Problem>() {
         Some(problem) => page::error(visitor.as_ref(), problem),
         None => response,
     };
-    arrival.leave(gate.route, &mut response);
+    arrival.leave(gate.route, &response);
     response
 }
 
@@ -71,11 +68,7 @@ impl Gate {
         request.extensions_mut().insert(Cookie(key.clone()));
         let changes = self.route.method != Method::Get;
         if changes && !from_here(request.headers(), console.origin.as_deref()) {
-            tracing::warn!(
-                request = trace.request,
-                route = self.route.path,
-                "a form of another site"
-            );
+            tracing::warn!(route = self.route.path, "a form of another site");
             return Err(foreign());
         }
         let Some((permission, place)) = asked(self.route) else {
