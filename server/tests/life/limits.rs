@@ -1,10 +1,10 @@
-//! What a client may take of the server's time.
+//! What a client may take of the server's time, and what it still gets when the server ends.
 
 use crate::{client, replica};
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// More than the system's buffers hold, on both sides.
@@ -55,4 +55,29 @@ async fn who_asks_and_never_reads_is_let_go() {
         }
     });
     assert!(read > LARGE, "{read}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_that_runs_ends_whole_when_the_server_is_told_to_end() {
+    let site = replica::Site::new("sqlite:test.db", &["web-01".to_owned()]).await;
+    let expected = large();
+    site.put("large", &expected);
+    let mut replica = site.replica();
+    let mut stream = ask(replica.address);
+    let (mut got, mut part) = (Vec::new(), vec![0; 1 << 20]);
+    tokio::task::block_in_place(|| {
+        stream.read_exact(&mut part).unwrap();
+        got.extend_from_slice(&part);
+        replica.terminate();
+        let start = Instant::now();
+        while TcpStream::connect(replica.address).is_ok() {
+            assert!(start.elapsed() < PATIENCE, "it still takes connections");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(replica.runs(), "it waits for the download");
+        stream.read_to_end(&mut got).unwrap();
+        assert!(replica.ended_well());
+    });
+    let body = got.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    assert!(got[body..] == expected, "{} bytes", got.len());
 }

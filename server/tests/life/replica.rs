@@ -115,11 +115,32 @@ impl Replica {
     }
 
     /// Tells the process to read its files again.
-    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
     pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Tells the process to come to its end.
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
+    fn signal(&self, name: &str) {
         // The shell's own: small systems have no program of that name.
-        let kill = format!("kill -HUP {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended, and says whether it ended well.
+    pub(crate) fn ended_well(&mut self) -> bool {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(start.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whether the process runs.
