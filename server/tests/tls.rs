@@ -57,8 +57,15 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let limits = Limits { clients: 2, head: Seconds::new(head), head_bytes: boot::HEAD };
-        let router = axum::Router::new().route("/", axum::routing::get(|| async { "ok\n" }));
+        let limits = Limits {
+            clients: 2,
+            head: Seconds::new(head),
+            write: Seconds::new(head),
+            head_bytes: boot::HEAD,
+        };
+        let router = axum::Router::new()
+            .route("/", axum::routing::get(|| async { "ok\n" }))
+            .route("/large", axum::routing::get(|| async { vec![b'x'; 64 << 20] }));
         let transport = Transport::Tls(certificates.config().unwrap());
         let ended = tokio::spawn(boot::serve(listener, transport, router, limits, async {
             let _ = stopped.await;
@@ -168,6 +175,31 @@ async fn silent_clients_lose_their_places() {
     assert!(silence.is_err() || rest.is_empty());
     let end = tokio::time::timeout(PATIENCE, idle.read_to_end(&mut rest)).await.unwrap();
     assert!(end.is_err() || !String::from_utf8_lossy(&rest).contains("200 OK"));
+}
+
+/// Likewise one that asks and then reads nothing, however much there is to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_never_read_lose_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = tls::root(KeyKind::P256, Timestamp::now()).unwrap();
+    let pair = tls::server(&root, KeyKind::P256, &names(), Timestamp::now()).unwrap();
+    let certificates = Certificates::load(put(folder.path(), &pair)).unwrap();
+    let server = Server::start(&certificates, 1).await;
+    let mut lazy = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect(&root, "127.0.0.1").await.unwrap();
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        lazy.push(stream);
+    }
+    let mut third = server.connect(&root, "127.0.0.1").await.unwrap();
+    assert!(ask(&mut third).await.ends_with("ok\n"));
+    let mut whole = 0;
+    for mut stream in lazy {
+        let mut rest = Vec::new();
+        let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap();
+        whole += usize::from(rest.len() >= 64 << 20);
+    }
+    assert!(whole < 2, "whoever made place was cut off");
 }
 
 #[tokio::test(flavor = "multi_thread")]

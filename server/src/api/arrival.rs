@@ -1,22 +1,18 @@
 //! What the gates before the interface and before the console both begin and end with: a request
-//! gets an id and a trace, and is logged by its route.
+//! is told where it comes from, and is logged by its route.
 
 use super::{
     caller::Source,
-    problem::Problem,
     route::{Access, Route},
 };
 use crate::{
-    app::AppError,
     auth::{Permission, Place},
     boot::Peer,
     db::Trace,
     proxies::Proxies,
-    secret::{hex, random_bytes},
 };
 use axum::{
     extract::{RawPathParams, Request},
-    http::HeaderValue,
     response::Response,
 };
 use bootmint_image_factory::host::HostName;
@@ -30,34 +26,26 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// Gives the request an id, and tells its handler where it comes from.
-    pub(crate) fn of(
-        proxies: &Proxies,
-        params: &RawPathParams,
-        request: &mut Request,
-    ) -> Result<Self, Problem> {
-        let id = random_bytes::<8>().map_err(AppError::from)?;
-        let peer = request.extensions().get::<Peer>();
-        let source = peer.map(|peer| proxies.source(peer.address(), request.headers()).to_string());
-        let source = source.unwrap_or_default();
-        let trace = Trace { source, request: hex(&id), ..Trace::default() };
+    /// Tells the request's handler where it comes from: as a proxy says, if that is trusted.
+    pub(crate) fn of(proxies: &Proxies, params: &RawPathParams, request: &mut Request) -> Self {
+        let mut trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+        if let Some(peer) = request.extensions().get::<Peer>() {
+            trace.source = proxies.source(peer.address(), request.headers()).to_string();
+        }
         request.extensions_mut().insert(Source(trace.clone()));
         let host = params.iter().find(|(name, _)| *name == "host");
         let host = host.and_then(|(_, text)| text.parse().ok());
-        Ok(Self { trace, host })
+        Self { trace, host }
     }
 
-    /// Tells the id along with the answer, and logs both.
-    pub(crate) fn leave(self, route: &Route, response: &mut Response) {
-        let (id, status) = (self.trace.request, response.status().as_u16());
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert("x-request-id", value);
-        }
-        let (method, route, quiet) = (route.method.name(), route.path, route.quiet);
+    /// Logs how it ended.
+    pub(crate) fn leave(self, route: &Route, response: &Response) {
+        let (method, status) = (route.method.name(), response.status().as_u16());
+        let (route, quiet) = (route.path, route.quiet);
         if quiet {
-            tracing::debug!(request = id, method, route, status, "console");
+            tracing::debug!(method, route, status, "console");
         } else {
-            tracing::info!(request = id, method, route, status, "console");
+            tracing::info!(method, route, status, "console");
         }
     }
 }

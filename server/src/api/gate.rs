@@ -37,12 +37,9 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let proxies = &gate.app.config().console.proxies;
-    let arrival = match Arrival::of(proxies, &params, &mut request) {
-        Ok(arrival) => arrival,
-        Err(problem) => return problem.into_response(),
-    };
-    let mut response = gate.answer(request, next, &arrival).await;
-    arrival.leave(gate.route, &mut response);
+    let arrival = Arrival::of(proxies, &params, &mut request);
+    let response = gate.answer(request, next, &arrival).await;
+    arrival.leave(gate.route, &response);
     response
 }
 

@@ -2,7 +2,7 @@
 
 use super::{App, AppError, RACES, facts::printable};
 use crate::{
-    db::{Actor, Attempt, AuditResult, Change, Committed, Note, Outcome},
+    db::{Actor, Attempt, AuditResult, Change, Committed, Note, Outcome, Trace},
     machine::{self, AttemptId, CompleteOn, Event, State},
     script::{self, Release},
     secret::{Digest, Secret},
@@ -32,6 +32,7 @@ impl App {
         secret: &str,
         report: Report,
         message: &str,
+        from: &Trace,
         now: Timestamp,
     ) -> Result<(), AppError> {
         let attempt = self.attempt(secret).await?;
@@ -68,7 +69,7 @@ impl App {
                 was: stored.state,
                 becomes: next,
                 event: event.name(),
-                actor: Actor::machine(),
+                actor: Actor::machine(from),
                 at: now,
                 begins: None,
                 ends,
@@ -88,6 +89,7 @@ impl App {
         &self,
         secret: &str,
         file: &str,
+        from: &Trace,
         now: Timestamp,
     ) -> Result<String, AppError> {
         let attempt = self.attempt(secret).await?;
@@ -112,7 +114,7 @@ impl App {
         let text = script::answer(&profile, file, &stored.host, &release)?;
         let note = Note {
             at: now,
-            actor: &Actor::machine(),
+            actor: &Actor::machine(from),
             host: attempt.host.as_str(),
             event: "answer",
             detail: &format!("{file} for attempt {}", attempt.id),

@@ -3,7 +3,7 @@
 use super::{App, AppError, BOOT, Facts, RACES, variable};
 use crate::{
     config::{AssetLookup, Secrets, Tokenless},
-    db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost},
+    db::{Actor, BootRow, Change, Committed, NewAttempt, Outcome, StoredHost, Trace},
     machine::{self, Action, AttemptId, Event, MenuInstall, Policy, State},
     script::{self, Kind, LOCAL, Profile, Profiles, Release, Script},
     secret::{self, Digest, Secret},
@@ -33,10 +33,10 @@ impl App {
         &self,
         proof: &Proof,
         facts: &Facts,
-        peer: &str,
+        from: &Trace,
         now: Timestamp,
     ) -> Result<Script, AppError> {
-        self.boot_chosen(proof, facts, None, peer, now).await
+        self.boot_chosen(proof, facts, None, from, now).await
     }
 
     /// Likewise, where a person at its menu chose the profile `choice`.
@@ -45,21 +45,21 @@ impl App {
         proof: &Proof,
         facts: &Facts,
         choice: Option<&str>,
-        peer: &str,
+        from: &Trace,
         now: Timestamp,
     ) -> Result<Script, AppError> {
         for _ in 0..RACES {
             let Some(host) = self.find(proof, facts).await? else {
-                return self.unknown(facts, peer, now).await;
+                return self.unknown(facts, &from.source, now).await;
             };
             let boot = |action| BootRow {
                 at: now,
                 host: host.host.name.clone(),
                 action,
-                peer: peer.to_owned(),
+                peer: from.source.clone(),
                 facts: facts.to_json(),
             };
-            if let Some(script) = self.answer_boot(&host, choice, boot, now).await? {
+            if let Some(script) = self.answer_boot(&host, choice, boot, from, now).await? {
                 return Ok(match proof {
                     Proof::Token(_) => script,
                     Proof::Nothing => script::without_ticket(&script, &host.host, facts.nic()),
@@ -68,7 +68,7 @@ impl App {
         }
         match self.find(proof, facts).await? {
             Some(host) => Err(AppError::Contended(host.host.name)),
-            None => self.unknown(facts, peer, now).await,
+            None => self.unknown(facts, &from.source, now).await,
         }
     }
 
@@ -116,6 +116,7 @@ impl App {
         stored: &StoredHost,
         choice: Option<&str>,
         boot: impl Fn(&'static str) -> BootRow,
+        from: &Trace,
         now: Timestamp,
     ) -> Result<Option<Script>, AppError> {
         let host = &stored.host;
@@ -158,7 +159,7 @@ impl App {
                 was: stored.state,
                 becomes: next,
                 event: event.name(),
-                actor: Actor::machine(),
+                actor: Actor::machine(from),
                 at: now,
                 ends: decision.begins.is_some().then_some(Outcome::Superseded),
                 begins: decision.begins,
@@ -246,7 +247,7 @@ impl App {
     }
 
     /// The script of a profile that installs nothing.
-    fn run(
+    pub(super) fn run(
         &self,
         profiles: &Profiles,
         host: &Host,
@@ -263,7 +264,7 @@ impl App {
 
     /// The policy that holds for a choice: the chosen profile's, if that may install by it. Else
     /// the host's own, which then gives no leave either.
-    fn policy_of_choice(
+    pub(super) fn policy_of_choice(
         &self,
         profiles: &Profiles,
         host: &Host,

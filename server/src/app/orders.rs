@@ -1,15 +1,13 @@
-//! What people order, and what they look at before.
+//! What people order.
 
-use super::{App, AppError, OS, RACES};
+use super::{App, AppError, RACES};
 use crate::{
-    config::{ApprovalPolicy, Secrets},
+    config::ApprovalPolicy,
     db::{Actor, Change, Committed, Outcome, StoredHost},
-    machine::{self, AttemptId, Event, State},
-    script::{self, Profile, Profiles, Release},
-    secret::Secret,
+    machine::{self, Event, State},
     time::Timestamp,
 };
-use bootmint_image_factory::host::{Host, HostName};
+use bootmint_image_factory::host::HostName;
 
 /// An order of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,15 +28,6 @@ pub enum Order {
     Hold,
     /// Lets the host go on: it boots its disk.
     Release,
-}
-
-/// Something that a host would be sent.
-#[derive(Clone, Debug)]
-pub struct Text {
-    /// What it is.
-    pub title: String,
-    /// The text.
-    pub text: String,
 }
 
 impl App {
@@ -70,7 +59,7 @@ impl App {
                         return Err(AppError::Unconfirmed { host: name.clone(), typed });
                     }
                     // What cannot be rendered is said now, not when the machine asks.
-                    self.preview(&stored.host).await?;
+                    self.try_install(&stored.host).await?;
                     Event::Arm
                 }
                 Order::Disarm => {
@@ -115,72 +104,4 @@ impl App {
         }
         Err(AppError::Contended(name.clone()))
     }
-
-    /// What is wrong with the texts that `host` would be sent, if its profile were `profile`: its
-    /// own, where none is given.
-    pub async fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
-        let own;
-        let host = match profile {
-            None => host,
-            Some(profile) => {
-                own = with_var(host, OS, profile)?;
-                &own
-            }
-        };
-        self.preview(host).await.map(drop)
-    }
-
-    /// Every text that `host` would be sent: ordinarily, held, and for an install. Secrets are
-    /// left in what is rendered, but no attempt is begun.
-    pub async fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(&self.profiles(), host, &self.secrets_of(host).await?)
-    }
-
-    /// The same with every secret hidden.
-    pub async fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(&self.profiles(), host, &self.hidden_secrets_of(host).await?)
-    }
-
-    /// The same, if `profiles` were all profiles.
-    pub(super) fn preview_with(
-        &self,
-        profiles: &Profiles,
-        host: &Host,
-        secrets: &Secrets,
-    ) -> Result<Vec<Text>, AppError> {
-        let profile = self.os(profiles, host)?;
-        self.check_disk(host, profile)?;
-        let (attempt, secret) = (AttemptId::from_bits(0), Secret::placeholder());
-        let release = Release { attempt, secret: &secret, secrets };
-        let scripts = [
-            ("ordinary boot".to_owned(), self.ordinary(profiles, host, secrets)?),
-            ("held".to_owned(), script::hold(host, self.config.hold)),
-            (format!("install of {}", profile.name()), script::run(profile, host, &release)?),
-        ];
-        let mut texts = Vec::new();
-        for (title, script) in scripts {
-            script::check_script(&script).map_err(|why| AppError::NoScript {
-                host: host.name.clone(),
-                what: title.clone(),
-                why,
-            })?;
-            texts.push(Text { title, text: script.as_str().to_owned() });
-        }
-        for file in profile.answers() {
-            let answer = script::answer(profile, file, host, &release)?;
-            script::check_answer(profile, file, host, &answer)?;
-            texts.push(Text { title: format!("answer file {file}"), text: answer });
-        }
-        Ok(texts)
-    }
-}
-
-/// The host, if its variable `name` named `profile`.
-pub(super) fn with_var(host: &Host, name: &str, profile: &Profile) -> Result<Host, AppError> {
-    let mut host = host.clone();
-    let wrong = |_| AppError::NoProfile(host.name.clone());
-    let name = name.parse().map_err(wrong)?;
-    let value = profile.name().as_str().parse().map_err(wrong)?;
-    host.vars.insert(name, value);
-    Ok(host)
 }

@@ -1,10 +1,10 @@
 //! What would be wrong with a profile: it is tried for every host that gets it, beside what it is
 //! now, before anybody can publish it.
 
-use super::{App, AppError, BOOT, OS, Text, orders::with_var, variable};
+use super::{App, AppError, BOOT, Text, variable};
 use crate::{
     config::Secrets,
-    script::{self, Files, Kind, Profile, ProfileFault, Profiles, fault},
+    script::{Files, Profile, ProfileFault, Profiles, fault},
 };
 use bootmint_image_factory::host::{Host, HostName, Name};
 use std::{
@@ -206,7 +206,7 @@ impl App {
             let tried = |all: &Profiles| {
                 let texts = match how {
                     How::Itself => self.preview_with(all, host, secrets),
-                    How::ByMenu => self.preview_chosen(all, &trial.name, host, secrets),
+                    How::ByMenu => self.preview_chosen(all, trial.name.as_str(), host, secrets),
                 };
                 let fault = |error| fault_of(&error, &trial.name, trial.files.as_ref());
                 texts.map(drop).map_err(fault)
@@ -239,7 +239,7 @@ impl App {
         let secrets = self.hidden_secrets_of(host).await?;
         let (app, host) = (Arc::clone(self), host.clone());
         let work = move || {
-            let texts = app.preview_chosen(&trial.next, &trial.name, &host, &secrets);
+            let texts = app.preview_chosen(&trial.next, trial.name.as_str(), &host, &secrets);
             texts.map_err(|error| {
                 let mut checked = Checked::default();
                 let fault = fault_of(&error, &trial.name, trial.files.as_ref());
@@ -248,29 +248,6 @@ impl App {
             })
         };
         tokio::task::spawn_blocking(work).await.map_err(|_| AppError::BrokenOff)
-    }
-
-    /// What a host would be sent if it got this profile, whatever its own is.
-    fn preview_chosen(
-        &self,
-        all: &Profiles,
-        name: &Name,
-        host: &Host,
-        secrets: &Secrets,
-    ) -> Result<Vec<Text>, AppError> {
-        let profile = all.get(name.as_str())?;
-        if matches!(profile.kind(), Kind::Install(_)) {
-            return self.preview_with(all, &with_var(host, OS, profile)?, secrets);
-        }
-        let host = with_var(host, BOOT, profile)?;
-        let script = self.ordinary(all, &host, secrets)?;
-        let title = "ordinary boot".to_owned();
-        script::check_script(&script).map_err(|why| AppError::NoScript {
-            host: host.name.clone(),
-            what: title.clone(),
-            why,
-        })?;
-        Ok(vec![Text { title, text: script.as_str().to_owned() }])
     }
 }
 

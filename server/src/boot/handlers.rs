@@ -1,8 +1,8 @@
 //! From requests to the application, and back.
 
-use super::listener::Peer;
 use crate::{
     app::{App, AppError, Facts, Proof, Report},
+    db::Trace,
     script::Script,
     secret::Digest,
     time::Timestamp,
@@ -21,32 +21,31 @@ type Fields = Vec<(String, String)>;
 /// `GET|POST /boot/<token>`: the facts come in the query or as a form.
 pub(super) async fn boot(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(from): Extension<Trace>,
     Path(token): Path<String>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, AppError> {
-    answer_boot(&app, Proof::Token(Digest::of(token.as_bytes())), &peer, &fields).await
+    answer_boot(&app, Proof::Token(Digest::of(token.as_bytes())), &from, &fields).await
 }
 
 /// `GET|POST /boot`, also as `/boot.php`.
 pub(super) async fn boot_without_token(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(from): Extension<Trace>,
     Form(fields): Form<Fields>,
 ) -> Result<Response, AppError> {
-    answer_boot(&app, Proof::Nothing, &peer, &fields).await
+    answer_boot(&app, Proof::Nothing, &from, &fields).await
 }
 
 async fn answer_boot(
     app: &App,
     proof: Proof,
-    peer: &Peer,
+    from: &Trace,
     fields: &Fields,
 ) -> Result<Response, AppError> {
     let facts = Facts::from_form(fields.iter().map(|(key, value)| (key.as_str(), value.as_str())));
     let choice = fields.iter().find(|(key, _)| key == "choice").map(|(_, value)| value.as_str());
-    let (peer, now) = (peer.to_string(), Timestamp::now());
-    let script = app.boot_chosen(&proof, &facts, choice, &peer, now).await?;
+    let script = app.boot_chosen(&proof, &facts, choice, from, Timestamp::now()).await?;
     Ok(plain(&script))
 }
 
@@ -72,6 +71,7 @@ pub(super) struct ReportForm {
 /// `POST /attempt/<id>/<heartbeat|done|fail>`.
 pub(super) async fn report(
     State(app): State<Arc<App>>,
+    Extension(from): Extension<Trace>,
     Path((id, report)): Path<(String, String)>,
     Form(form): Form<ReportForm>,
 ) -> Result<Response, AppError> {
@@ -82,16 +82,17 @@ pub(super) async fn report(
         _ => return Ok(StatusCode::NOT_FOUND.into_response()),
     };
     let id = id.parse().map_err(|_| AppError::UnknownAttempt)?;
-    app.report(id, &form.secret, report, &form.message, Timestamp::now()).await?;
+    app.report(id, &form.secret, report, &form.message, &from, Timestamp::now()).await?;
     Ok(text("noted\n".to_owned()))
 }
 
 /// `GET /answer/<secret>/<file>`.
 pub(super) async fn answer(
     State(app): State<Arc<App>>,
+    Extension(from): Extension<Trace>,
     Path((secret, file)): Path<(String, String)>,
 ) -> Result<Response, AppError> {
-    app.answer(&secret, &file, Timestamp::now()).await.map(text)
+    app.answer(&secret, &file, &from, Timestamp::now()).await.map(text)
 }
 
 /// `GET /readyz`: whether the database answers.

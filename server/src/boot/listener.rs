@@ -1,5 +1,5 @@
-//! Connections, plain or TLS: accepted up to a limit, with a time limit for their handshakes and
-//! heads, ended gracefully.
+//! Connections, plain or TLS: accepted up to a limit, with time limits for their handshakes, their
+//! heads, and for taking what they asked for; ended gracefully.
 
 use super::sendfile::Sendfile;
 use crate::time::Seconds;
@@ -56,6 +56,8 @@ pub struct Limits {
     pub clients: usize,
     /// How long a handshake or a request's head may take, or a kept connection may idle.
     pub head: Seconds,
+    /// How long a connection may take nothing of what it is sent.
+    pub write: Seconds,
     /// The largest request head, in bytes.
     pub head_bytes: usize,
 }
@@ -100,9 +102,7 @@ pub async fn serve(
                 continue;
             }
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY not set");
-        }
+        prepare(&stream, limits.write);
         let connection = Connection {
             http: http.clone(),
             service: service(&router, address.ip()),
@@ -124,6 +124,19 @@ pub async fn serve(
     drop(listener);
     if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still running when the server ended");
+    }
+}
+
+/// Has the system send at once, and end a connection whose peer takes nothing for so long. The
+/// system sees what the peer took; a timer here would see only when there is room in its buffers,
+/// which a slow line makes rarely.
+fn prepare(stream: &TcpStream, write: Seconds) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY not set");
+    }
+    let millis = write.get().saturating_mul(1000);
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, millis) {
+        tracing::debug!(%error, "TCP_USER_TIMEOUT not set");
     }
 }
 

@@ -7,26 +7,25 @@ mod listener;
 mod sendfile;
 mod status;
 mod tftp;
+mod watch;
 
 pub(crate) use handlers::ready;
 pub(crate) use listener::Peer;
 pub use listener::{HEAD, Limits, Transport, serve};
 pub(crate) use status::{chain, status};
 pub use tftp::{Tftp, TftpError};
+pub(crate) use watch::watch;
 
 use crate::app::App;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
     routing::{MethodRouter, get, post},
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 use tower_http::services::ServeDir;
 
 /// The largest request body, in bytes: a form of facts.
@@ -65,23 +64,4 @@ fn without_head(methods: MethodRouter<Arc<App>>, allow: &'static str) -> MethodR
         }
         response
     }))
-}
-
-/// Ends a request that takes too long before its answer begins, and logs its route.
-pub(crate) async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let method = request.method().clone();
-    let matched = request.extensions().get::<MatchedPath>();
-    let route = matched.map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
-    let limit = Duration::from_secs(app.config().request_time.get().into());
-    let response = match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "this took too long: try again\n").into_response()
-        }
-    };
-    let (status, took) = (response.status().as_u16(), start.elapsed());
-    app.metrics().request(&route, status, took);
-    tracing::debug!(%method, route, status, took = ?took, "request");
-    response
 }

@@ -60,8 +60,12 @@ fn log_to_stderr(config: &Config) {
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let limits =
-        Limits { clients: config.max_clients, head: config.request_time, head_bytes: boot::HEAD };
+    let limits = Limits {
+        clients: config.max_clients,
+        head: config.request_time,
+        write: config.write_time,
+        head_bytes: boot::HEAD,
+    };
     let boot_tls = config.listen_tls.map(|_| certificates(&config.tls)).transpose()?;
     let console_tls = config.console.https.as_ref().map(certificates).transpose()?;
     let senders: Vec<_> = config.webhooks.iter().map(Sender::new).collect::<Result<_, _>>()?;

@@ -183,6 +183,8 @@ pub struct Config {
     pub max_clients: usize,
     /// How long a request may take until its answer begins.
     pub request_time: Seconds,
+    /// How long a client may take nothing of what it is sent.
+    pub write_time: Seconds,
     /// How long boots are remembered.
     pub keep_boots: Seconds,
     /// How log lines are written.
@@ -293,6 +295,7 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         directory: raw.directory.map(|raw| directory(raw, folder, file)).transpose()?,
         max_clients: raw.limits.clients,
         request_time: raw.limits.request_seconds,
+        write_time: raw.limits.write_seconds,
         keep_boots: Seconds::new(days.saturating_mul(86_400)),
         log_format: raw.log.format,
         log_level: raw

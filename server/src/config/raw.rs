@@ -203,6 +203,7 @@ impl RawPolicy {
 pub(super) struct RawLimits {
     pub(super) clients: usize,
     pub(super) request_seconds: Seconds,
+    pub(super) write_seconds: Seconds,
     pub(super) keep_boots_days: NonZeroU16,
 }
 
@@ -211,6 +212,7 @@ impl Default for RawLimits {
         Self {
             clients: 2048,
             request_seconds: Seconds::new(15),
+            write_seconds: Seconds::new(60),
             keep_boots_days: NonZeroU16::MIN.saturating_add(89),
         }
     }

@@ -48,9 +48,9 @@ impl AuditResult {
 const MAX_REASON: usize = 200;
 
 impl Actor {
-    /// The machine itself: its ticket or its installer.
-    pub fn machine() -> Self {
-        Self { name: "machine".to_owned(), trace: Trace::default() }
+    /// The machine itself, its ticket or its installer, by that request.
+    pub fn machine(trace: &Trace) -> Self {
+        Self::by_request("machine", trace)
     }
 
     /// The server, when a time is over.

@@ -121,17 +121,21 @@ impl Profiles {
 
     /// Whether the menu `menu` leads to the profile `wanted`, by way of other menus too.
     pub fn leads_to(&self, menu: &Profile, wanted: &Profile) -> bool {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![menu]);
-        while let Some(profile) = open.pop() {
-            if profile.name() == wanted.name() {
-                return true;
-            }
+        self.reached(menu).iter().any(|profile| profile.name() == wanted.name())
+    }
+
+    /// What a person who boots `profile` can come to, each once: itself, and what it leads to if it
+    /// is a menu, in the order in which the menus show it.
+    pub fn reached<'p>(&'p self, profile: &'p Profile) -> Vec<&'p Profile> {
+        let (mut seen, mut found) = (BTreeSet::from([profile.name()]), vec![profile]);
+        let mut next = 0;
+        while let Some(profile) = found.get(next) {
+            next = next.saturating_add(1);
             let Kind::Menu(menu) = profile.kind() else { continue };
-            if seen.insert(profile.name()) {
-                open.extend(menu.entries.iter().filter_map(|name| self.get(name).ok()));
-            }
+            let entries = menu.entries.iter().filter_map(|name| self.get(name).ok());
+            found.extend(entries.filter(|entry| seen.insert(entry.name())));
         }
-        false
+        found
     }
 
     /// All of them, by name.

@@ -97,7 +97,7 @@ fn answer_files_hold_the_secrets_and_the_way_to_report() {
         let text = answer(profile, "preseed.cfg", &host, &release(&secret, &secrets)).unwrap();
         assert!(text.contains("\nd-i passwd/root-password-crypted password $6$salt$hash/.\n"));
         let done = "--post-data=secret=SECRET http://192.0.2.2:8080/attempt/\
-                    0000000000000000000000000000000a/done\n";
+                    0000000000000000000000000000000a/done; do ";
         assert!(text.contains(done), "{text}");
         assert!(!text.contains("{{") && !text.contains("{%"));
     }

@@ -42,19 +42,16 @@ pub(super) async fn pass(
     next: Next,
 ) -> Response {
     let proxies = &gate.app.config().console.proxies;
-    let arrival = match Arrival::of(proxies, &params, &mut request) {
-        Ok(arrival) => arrival,
-        Err(problem) => return page::error(None, &problem),
-    };
+    let arrival = Arrival::of(proxies, &params, &mut request);
     let mut visitor = None;
     let result = gate.answer(request, next, &arrival, &mut visitor).await;
     let response = result.unwrap_or_else(IntoResponse::into_response);
     // What would be JSON for a program is a page for a person.
-    let mut response = match response.extensions().get::<Problem>() {
+    let response = match response.extensions().get::<Problem>() {
         Some(problem) => page::error(visitor.as_ref(), problem),
         None => response,
     };
-    arrival.leave(gate.route, &mut response);
+    arrival.leave(gate.route, &response);
     response
 }
 

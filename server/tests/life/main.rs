@@ -2,6 +2,8 @@
 //! to a real listener on loopback.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod asset;
 #[cfg(test)]
 mod client;
@@ -11,6 +13,8 @@ mod console;
 mod guard;
 #[cfg(test)]
 mod install;
+#[cfg(test)]
+mod limits;
 #[cfg(test)]
 mod menus;
 #[cfg(test)]
@@ -58,7 +62,7 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
         assert_eq!(preseed.status, 200);
         assert!(preseed.body.contains("password-crypted password $6$s$h\n"));
         let report = format!("{}/attempt/{}", site.url, install.attempt);
-        assert!(preseed.body.contains(&format!("{report}/done\n")), "{}", preseed.body);
+        assert!(preseed.body.contains(&format!("{report}/done; do ")), "{}", preseed.body);
         assert_eq!(site.report(&install, "heartbeat").await.status, 200);
         assert_eq!(site.report(&install, "done").await.status, 200);
         assert_eq!(site.report(&install, "done").await.status, 200, "its answer may be lost");
@@ -68,15 +72,19 @@ async fn an_armed_host_installs_once_and_again_only_when_armed_again() {
         assert!(is_local(&site.boot("web-01").await));
     }
     let rows = site.app.store().audit(0, 100).await.unwrap();
+    let of_machine: Vec<_> = rows.iter().filter(|row| row.actor == "machine").collect();
+    assert!(of_machine.iter().all(|row| row.source == "127.0.0.1" && row.request.len() == 16));
+    let again = site.boot("web-01").await;
+    assert!(again.head.contains("\r\nx-request-id: "), "{}", again.head);
     let events: Vec<&str> = rows.iter().map(|row| row.event.as_str()).collect();
     let round = ["arm", "boot", "answer", "heartbeat", "done"];
     assert_eq!(events, [&["import", "boot"][..], &round, &round].concat());
     assert_eq!(site.app.store().verify_audit().await.unwrap(), Ok(12));
-    let boots = site.boots("web-01", 9).await;
+    let boots = site.boots("web-01", 10).await;
     // Of one second, those that changed nothing are written after the others.
     let mut actions: Vec<&str> = boots.iter().map(|boot| boot.1.as_str()).collect();
     actions.sort_unstable();
-    assert_eq!(actions, [&["install"; 2][..], &["local"; 7]].concat());
+    assert_eq!(actions, [&["install"; 2][..], &["local"; 8]].concat());
     assert!(boots[0].3.contains("\"mac\":\"52:54:00:00:00:01\""), "{}", boots[0].3);
 }
 

@@ -6,7 +6,7 @@ use crate::{
     site::{self, Site},
 };
 use bootmint_server::{
-    app::Order,
+    app::{AppError, Order, Text},
     db::Actor,
     machine::State,
     time::{Seconds, Timestamp},
@@ -144,5 +144,36 @@ async fn a_choice_begins_nothing_that_a_boot_would_begin() {
         assert!(!answer.body.contains("\nkernel "), "{choice}: {}", answer.body);
         assert!(matches!(site.state("web-01").await, State::Stalled { .. }), "{choice}");
     }
+    Install::read(&site.boot("web-01").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_menu_leads_to_is_rendered_before_anybody_chooses_it() {
+    let site = start("", "").await;
+    let host = site.app.stored(&"web-01".parse().unwrap()).await.unwrap().host;
+    let titles = |texts: Vec<Text>| texts.into_iter().map(|text| text.title).collect::<Vec<_>>();
+    let own = ["ordinary boot", "held", "install of kali", "answer file preseed.cfg of kali"];
+    let refused = "menu entry other, as long as the host is not armed";
+    let shown = [&own[..], &["menu entry more", "menu entry disk", refused]].concat();
+    assert_eq!(titles(site.app.preview(&host).await.unwrap()), shown);
+    let site = start("menu-install = \"allowed\"", "").await;
+    let shown = titles(site.app.preview(&host).await.unwrap());
+    assert_eq!(shown.last().unwrap(), "menu entry other", "{shown:?}");
+    assert_eq!(site.app.lint(&host, None).await.map_err(|error| error.to_string()), Ok(()));
+
+    // Two menus away, and missing what it needs.
+    let broken = "title = \"Broken\"\n[chain]\nurl = \"http://{{ host.vars.where }}/\"\n";
+    let more = "title = \"More\"\n[menu]\nentries = [\"broken\"]\ndefault = \"broken\"\n";
+    let mut files = MENUS.to_vec();
+    files[1].1 = more;
+    files.push(("profiles/broken/profile.toml", broken));
+    let site = Site::start_full(&["web-01"], "", "", &files).await;
+    let mut host = site::host(&site.url, "web-01", 1);
+    host.vars.insert("boot".parse().unwrap(), "start".parse().unwrap());
+    site.app.import(&[host.clone()], &Actor::person("root"), Timestamp::now()).await.unwrap();
+    let error = site.app.lint(&host, None).await.unwrap_err();
+    assert!(matches!(&error, AppError::Script(error) if error.profile() == "broken"), "{error}");
+    assert!(site.app.preview(&host).await.is_err());
+    site.arm("web-01").await;
     Install::read(&site.boot("web-01").await);
 }

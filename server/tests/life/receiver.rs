@@ -103,7 +103,12 @@ impl Receiver {
             .route("/hook", post(hear))
             .route("/elsewhere", post(hear))
             .with_state(Arc::clone(&ear));
-        let limits = Limits { clients: 100, head: Seconds::new(60), head_bytes: boot::HEAD };
+        let limits = Limits {
+            clients: 100,
+            head: Seconds::new(60),
+            write: Seconds::new(60),
+            head_bytes: boot::HEAD,
+        };
         let stop = std::future::pending();
         tokio::spawn(boot::serve(listener, transport, router, limits, stop));
         let folder = tempfile::tempdir().unwrap();

@@ -20,7 +20,12 @@ use tokio::net::TcpListener;
 pub(crate) async fn console(site: &Site) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let limits = Limits { clients: 100, head: Seconds::new(5), head_bytes: boot::HEAD };
+    let limits = Limits {
+        clients: 100,
+        head: Seconds::new(5),
+        write: Seconds::new(5),
+        head_bytes: boot::HEAD,
+    };
     let router = api::router(&Arc::clone(&site.app));
     tokio::spawn(boot::serve(listener, Transport::Plain, router, limits, std::future::pending()));
     url

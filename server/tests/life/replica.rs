@@ -56,6 +56,11 @@ impl Site {
         Self { app, config: file, _folder: folder }
     }
 
+    /// Puts a file where machines fetch it from.
+    pub(crate) fn put(&self, name: &str, content: &[u8]) {
+        fs::write(self.config.with_file_name("files").join(name), content).unwrap();
+    }
+
     /// Starts a process, and waits until it answers.
     pub(crate) fn replica(&self) -> Replica {
         let address = free();
@@ -110,11 +115,32 @@ impl Replica {
     }
 
     /// Tells the process to read its files again.
-    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
     pub(crate) fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Tells the process to come to its end.
+    pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "signals are sent as an administrator does")]
+    fn signal(&self, name: &str) {
         // The shell's own: small systems have no program of that name.
-        let kill = format!("kill -HUP {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits until the process has ended, and says whether it ended well.
+    pub(crate) fn ended_well(&mut self) -> bool {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            assert!(start.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whether the process runs.

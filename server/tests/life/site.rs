@@ -88,7 +88,12 @@ impl Site {
         let hosts: Vec<_> =
             hosts.iter().enumerate().map(|(i, name)| host(&url, name, i + 1)).collect();
         app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();
-        let limits = Limits { clients: 100, head: Seconds::new(5), head_bytes: boot::HEAD };
+        let limits = Limits {
+            clients: 100,
+            head: Seconds::new(5),
+            write: Seconds::new(5),
+            head_bytes: boot::HEAD,
+        };
         let router = boot::router(Arc::clone(&app));
         let stop = std::future::pending();
         tokio::spawn(boot::serve(listener, Transport::Plain, router, limits, stop));

@@ -3,7 +3,7 @@
 use super::desk::{Answer, Desk};
 use crate::{
     app::{App, AppError, Facts, Proof, Report},
-    db::Actor,
+    db::{Actor, Trace},
     machine::State,
     script::Script,
     secret::Digest,
@@ -203,7 +203,7 @@ async fn boot(desk: &Desk, host: &str) -> Result<Script, AppError> {
     let stored = desk.app.stored(&host.parse().unwrap()).await.unwrap();
     let token = Digest::of_token(&desk.app.token_of(&stored.host).unwrap());
     let facts = Facts::from_form([("platform", "pcbios")]);
-    desk.app.boot(&Proof::Token(token), &facts, "192.0.2.9", Timestamp::now()).await
+    desk.app.boot(&Proof::Token(token), &facts, &Trace::default(), Timestamp::now()).await
 }
 
 #[tokio::test]
@@ -222,8 +222,9 @@ async fn an_installation_under_way_goes_on_with_the_version_it_began_with() {
         };
         (after("/attempt/").parse().unwrap(), after("/answer/"))
     };
-    let text =
-        async |secret: &str, file: &str| desk.app.answer(secret, file, Timestamp::now()).await;
+    let text = async |secret: &str, file: &str| {
+        desk.app.answer(secret, file, &Trace::default(), Timestamp::now()).await
+    };
     let (_, of_folder) = begin("web-01").await;
     let first = edited(&folder, "preseed.cfg", "# ", "# FIRST ");
     assert_eq!(publish(&desk, &ed, "kali", "\"g0\"", &first).await.status, S::OK);
@@ -257,7 +258,7 @@ async fn an_installation_under_way_goes_on_with_the_version_it_began_with() {
     let (_, of_second) = begin("db-01").await;
     assert!(text(&of_second, "other.cfg").await.unwrap().contains("# FIRST "));
     let now = Timestamp::now();
-    desk.app.report(attempt, &of_first, Report::Done, "", now).await.unwrap();
+    desk.app.report(attempt, &of_first, Report::Done, "", &Trace::default(), now).await.unwrap();
     let stored = desk.app.stored(&"web-02".parse().unwrap()).await.unwrap();
     assert_eq!(stored.state, State::Installed);
 }

@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use crate::{
     app::{Facts, Order, Proof},
-    db::Actor,
+    db::{Actor, Trace},
     secret::Digest,
     time::Timestamp,
 };
@@ -16,7 +16,7 @@ async fn install(desk: &Desk) -> String {
     desk.app.order(&name, &arm, None, &root, now).await.unwrap();
     let host = desk.app.stored(&name).await.unwrap().host;
     let proof = Proof::Token(Digest::of_token(&desk.app.token_of(&host).unwrap()));
-    let script = desk.app.boot(&proof, &Facts::default(), "192.0.2.9", now).await.unwrap();
+    let script = desk.app.boot(&proof, &Facts::default(), &Trace::default(), now).await.unwrap();
     let (_, rest) = script.as_str().split_once("/answer/").unwrap();
     rest.split('/').next().unwrap().to_owned()
 }
@@ -50,7 +50,8 @@ async fn what_is_set_reaches_the_installer_and_nobody_else() {
         }
     }
     let secret = install(&desk).await;
-    let answer = desk.app.answer(&secret, "preseed.cfg", Timestamp::now()).await.unwrap();
+    let answer =
+        desk.app.answer(&secret, "preseed.cfg", &Trace::default(), Timestamp::now()).await.unwrap();
     assert!(answer.contains("$6$narrowest"), "{answer}");
     let rows = desk.app.store().audit(0, 100).await.unwrap();
     let released: Vec<_> = rows.iter().filter(|row| row.event == "answer").collect();
@@ -99,10 +100,14 @@ async fn a_lost_key_is_said_and_nothing_else_is_released() {
     desk.ask(line, &editor, &[], r#"{"value":"$6$everywhere"}"#).await;
     let secret = install(&desk).await;
     let other = desk.replica("", &"ab".repeat(32)).await;
-    let error = other.answer(&secret, "preseed.cfg", Timestamp::now()).await.unwrap_err();
+    let error = other
+        .answer(&secret, "preseed.cfg", &Trace::default(), Timestamp::now())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("not in the key file"), "{error}");
     assert!(other.reseal_secrets(&Actor::person("root"), Timestamp::now()).await.is_err());
-    let answer = desk.app.answer(&secret, "preseed.cfg", Timestamp::now()).await.unwrap();
+    let answer =
+        desk.app.answer(&secret, "preseed.cfg", &Trace::default(), Timestamp::now()).await.unwrap();
     assert!(answer.contains("$6$everywhere"), "the failed try did not use it up");
     let key = std::fs::read_to_string(desk.site().join("secrets.key")).unwrap();
     let both = desk.replica("", &format!("{}\n{key}", "ab".repeat(32))).await;

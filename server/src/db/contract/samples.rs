@@ -22,7 +22,7 @@ pub(crate) fn change(host: &StoredHost, becomes: State) -> Change<'_> {
         was: host.state,
         becomes,
         event: "test",
-        actor: Actor::machine(),
+        actor: Actor::machine(&Trace::default()),
         at: NOW,
         begins: None,
         ends: None,
@@ -35,7 +35,7 @@ pub(crate) fn change(host: &StoredHost, becomes: State) -> Change<'_> {
 pub(crate) async fn release(store: &Store, id: AttemptId, file: &str, most: i64) -> bool {
     let note = Note {
         at: NOW,
-        actor: &Actor::machine(),
+        actor: &Actor::machine(&Trace::default()),
         host: "web-01",
         event: "answer",
         detail: file,

@@ -4,7 +4,7 @@ use super::browser::{Browser, PASSWORD, cookie_of};
 use crate::{
     api::{Method, tests::desk::Desk},
     app::{Facts, Proof},
-    db::Actor,
+    db::{Actor, Trace},
     secret::Digest,
     time::Timestamp,
     web::TABLE,
@@ -167,8 +167,8 @@ async fn what_others_say_is_text_and_never_markup() {
     let (facts, now) = (Facts::from_form(form), Timestamp::now());
     let host = desk.app.stored(&"web-01".parse().unwrap()).await.unwrap().host;
     let token = Digest::of_token(&desk.app.token_of(&host).unwrap());
-    desk.app.boot(&Proof::Token(token), &facts, "192.0.2.9", now).await.unwrap();
-    desk.app.boot(&Proof::Nothing, &facts, "192.0.2.9", now).await.unwrap();
+    desk.app.boot(&Proof::Token(token), &facts, &Trace::default(), now).await.unwrap();
+    desk.app.boot(&Proof::Nothing, &facts, &Trace::default(), now).await.unwrap();
     // What a person gives as a reason, or as a name.
     root.post("/hosts/web-01/hold", &[("reason", evil)]).await;
     let signed = root.post("/sign-in", &[("user", evil), ("password", "x")]).await;
