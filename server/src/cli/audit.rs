@@ -3,6 +3,7 @@
 use super::{actor, ui::Ui};
 use crate::{
     app::{App, verify_archives},
+    db::AuditRow,
     secret::Digest,
     time::Timestamp,
 };
@@ -101,6 +102,23 @@ async fn verify(
     Ok(())
 }
 
+/// How a request ended and what is known of it, for people.
+fn request_of(row: &AuditRow) -> String {
+    let known = [
+        (" as ", &row.role),
+        (" with token ", &row.token),
+        (" from ", &row.source),
+        (" by request ", &row.request),
+        (": ", &row.reason),
+    ];
+    let mut text = row.result.clone();
+    for (before, value) in known.into_iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(before);
+        text.push_str(value);
+    }
+    text
+}
+
 async fn show(app: &App, ui: &Ui) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
@@ -112,12 +130,25 @@ async fn show(app: &App, ui: &Ui) -> anyhow::Result<()> {
                 row.seq, row.at, row.actor, row.host, row.event, row.was, row.became, row.detail
             ));
             if !row.result.is_empty() {
-                ui.line(format_args!(
-                    "       {} as {} with token {} from {} by request {} {}",
-                    row.result, row.role, row.token, row.source, row.request, row.reason
-                ));
+                ui.line(format_args!("       {}", request_of(row)));
             }
         }
         after = last.seq;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_of_a_request_is_left_out() {
+        let text = r#"{"seq":1,"at":0,"actor":"machine","host":"web-01","event":"boot","was":"new",
+            "became":"installing","detail":"","role":"","token":"","source":"192.0.2.9",
+            "request":"00ff","reason":"","result":"done","previous":"","hash":""}"#;
+        let mut row: AuditRow = serde_json::from_str(text).unwrap();
+        assert_eq!(request_of(&row), "done from 192.0.2.9 by request 00ff");
+        (row.role, row.reason) = ("reimager".into(), "new disk".into());
+        assert_eq!(request_of(&row), "done as reimager from 192.0.2.9 by request 00ff: new disk");
     }
 }

@@ -114,7 +114,8 @@ impl Life {
         let verified = self.site.command(&["audit", "verify"])?;
         let log = self.site.command(&["audit"])?;
         let mut changes = Vec::new();
-        for line in log.lines() {
+        // What is known of a request stands below its row.
+        for line in log.lines().filter(|line| !line.starts_with("       ")) {
             // Number, time and actor; host, event and state before; state after and details.
             let (before, after) = line.split_once(" -> ").context("an audit row")?;
             let words = before.split_whitespace().skip(3).chain(["->"]);
