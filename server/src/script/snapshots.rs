@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::{config::Secrets, machine::AttemptId, secret::Secret, testing};
+use bootmint_image_factory::host::Addressing;
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
 const BLESS: &str = "BOOTMINT_BLESS";
@@ -66,15 +67,42 @@ fn sent(profiles: &Profiles, profile: &Profile, host: &Host) -> Result<String, a
     Ok(text)
 }
 
-#[test]
-fn what_is_sent_is_what_was_read_by_a_person() {
+fn shipped_profiles() -> Profiles {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in shipped::FILES {
         let path = folder.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let profiles = Profiles::load(folder.path()).unwrap();
+    Profiles::load(folder.path()).unwrap()
+}
+
+#[test]
+fn ubuntu_sets_up_interfaces_in_vlans_as_it_does_others() {
+    let profiles = shipped_profiles();
+    let mut host = hosts().remove(0);
+    let mut tagged = host.nics[0].clone();
+    (tagged.mac, tagged.vlan) =
+        (Some("52:54:00:00:00:77".parse().unwrap()), Some("7".parse().unwrap()));
+    let mut leased = tagged.clone();
+    (leased.mac, leased.vlan) =
+        (Some("52:54:00:00:00:78".parse().unwrap()), Some("8".parse().unwrap()));
+    leased.addressing = Addressing::Dhcp;
+    host.nics.extend([tagged, leased]);
+    let text = sent(&profiles, profiles.get("ubuntu").unwrap(), &host).unwrap();
+    let vlans = &text[text.find("    vlans:").unwrap()..text.find("  packages:").unwrap()];
+    let (static_one, leased) = vlans.split_once("      vlan8:").unwrap();
+    assert!(
+        static_one.contains("link: nic1\n        dhcp4: false\n        addresses:\n"),
+        "{vlans}"
+    );
+    assert!(static_one.contains("to: default") && static_one.contains("nameservers:"), "{vlans}");
+    assert_eq!(leased, "\n        id: 8\n        link: nic2\n        dhcp4: true\n", "{vlans}");
+}
+
+#[test]
+fn what_is_sent_is_what_was_read_by_a_person() {
+    let profiles = shipped_profiles();
     let snapshots = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/script/snapshots");
     let bless = std::env::var_os(BLESS).is_some_and(|value| value == "1");
     let mut expected = BTreeMap::new();
