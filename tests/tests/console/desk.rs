@@ -87,6 +87,20 @@ impl Desk {
         browser.reads("header", name)
     }
 
+    /// Signs in with a name and a password.
+    pub(crate) fn sign_in(&self, name: &str, password: &str) -> anyhow::Result<()> {
+        self.go("/sign-in")?;
+        self.browser.fill("#user", name)?;
+        self.browser.fill("#password", password)?;
+        self.browser.click("main .primary")
+    }
+
+    /// Signs in as somebody of a domain, by the name and password that they have there.
+    pub(crate) fn sign_in_from(&self, domain: &str, name: &str, word: &str) -> anyhow::Result<()> {
+        self.sign_in(&format!("{domain}\\{name}"), word)?;
+        self.browser.reads("header", &format!("{name}@"))
+    }
+
     /// As [`Desk::sign_in_first`], as the administrator whose password `init` printed.
     pub(crate) fn sign_in_as_admin(&self) -> anyhow::Result<()> {
         self.sign_in_first("admin", self.site.one_time_password()?)

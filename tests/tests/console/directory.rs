@@ -15,15 +15,18 @@ pub(crate) fn dn(name: &str) -> String {
     format!("CN={name},CN=Users,{BASE}")
 }
 
-/// Puts nora into a group that is in the group of those who reimage.
+/// Puts nora into a group that is in the group of those who reimage, and audrey among the
+/// auditors.
 pub(crate) async fn fill(samba: &Samba) {
     let mut admin = samba.admin().await;
-    for group in ["Reimagers", "Night shift"] {
+    for group in ["Reimagers", "Night shift", "Auditors"] {
         let account = [("objectClass", &["group"][..]), ("sAMAccountName", &[group][..])];
         admin.add(&dn(group), &account).await;
     }
-    admin.add_user(&dn("nora"), "nora", SECRET).await;
-    admin.put_into(&dn("Night shift"), &dn("nora")).await;
+    for (name, group) in [("nora", "Night shift"), ("audrey", "Auditors")] {
+        admin.add_user(&dn(name), name, SECRET).await;
+        admin.put_into(&dn(group), &dn(name)).await;
+    }
     admin.put_into(&dn("Reimagers"), &dn("Night shift")).await;
 }
 
@@ -38,11 +41,13 @@ pub(crate) fn join(site: &Site, samba: &Samba) -> anyhow::Result<()> {
          base = \"{BASE}\"\ndomain = \"ad.test\"\nnetbios-domain = \"ADTEST\"\n\
          service-user = \"{}\"\nservice-password-file = \"directory-password\"\n\
          recheck-seconds = 1\nconnect-seconds = 60\nanswer-seconds = 60\n\
-         groups = [{{ group = \"{}\", grants = [\"editor\", \"reimager\"] }}]\n",
+         groups = [{{ group = \"{}\", grants = [\"editor\", \"reimager\"] }},
+                   {{ group = \"{}\", grants = [\"auditor\"] }}]\n",
         samba.ip,
         samba.ca.display(),
         samba::ADMIN,
         dn("Reimagers"),
+        dn("Auditors"),
     );
     site.put("bootmint.toml", format!("{config}\n{section}"))
 }

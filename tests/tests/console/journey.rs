@@ -1,9 +1,12 @@
-//! From the first sign-in to an installed machine, all in the browser: a feed with faults and one
-//! without, an image, an order, the machine's boot seen live, and what the auditor sees of it.
+//! From the first sign-in to an installed machine, all in the browser: somebody of a real Active
+//! Directory domain imports a feed, with faults and without, fetches an image, orders an install,
+//! and sees the machine's boot live; and what the domain's auditor sees of it.
 
 use crate::{
     desk::{Desk, PASSWORD},
+    directory::{SECRET, fill, join},
     pages::Inspector,
+    samba::Samba,
 };
 use anyhow::Context;
 use bootmint_image_factory::{firmware::Firmware, format::Platform};
@@ -127,11 +130,13 @@ fn feed(port: u16) -> String {
 
 #[test]
 fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
+    let Some(samba) = Samba::start(true) else { return Ok(()) };
+    tokio::runtime::Runtime::new()?.block_on(fill(&samba));
     let (chosen, firmware) = choose_firmware()?;
     let mut installer = None;
     let prepare = |site: &Site| {
         installer = Some(put_installer(site, &firmware)?);
-        Ok(())
+        join(site, &samba)
     };
     let Some(desk) = Desk::open("console", &MACHINES, prepare)? else { return Ok(()) };
     let installer = installer.context("the installer was put")?;
@@ -143,9 +148,12 @@ fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
     desk.sign_in_as_admin()?;
     desk.browser.reads("main", "No hosts yet")?;
     inspector.inspect("/fleet, empty")?;
-    let once = make_auditor(&desk, &inspector)?;
+    make_account(&desk, &inspector)?;
     let token = make_token(&desk, &inspector)?;
+    sign_out(&desk)?;
 
+    inspector.picture("sign-in", (Scheme::Light, Width::Desk))?;
+    desk.sign_in_from("ADTEST", "nora", SECRET)?;
     let feed = feed(desk.server.port());
     import(&desk, &inspector, &feed)?;
     let path = desk.lab.folder().join("hosts.csv");
@@ -162,9 +170,12 @@ fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
     let iso = download(&desk, &token, &out)?;
     install(&desk, &inspector, installer, &iso)?;
     give_orders(&desk, &inspector)?;
+    sign_out(&desk)?;
+    desk.sign_in("admin", PASSWORD)?;
     look_around(&desk, &inspector)?;
     sign_out(&desk)?;
-    audit(&desk, &inspector, &once)?;
+    desk.sign_in_from("ADTEST", "audrey", SECRET)?;
+    audit(&desk, &inspector)?;
     assert_eq!(desk.browser.complaints()?, [""; 0]);
     desk.go("/roles")?;
     inspector.finds_what_is_wrong()?;
@@ -172,15 +183,14 @@ fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An account for the auditor; its one-time password.
-fn make_auditor(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<String> {
+/// An account for somebody who is in no domain.
+fn make_account(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     desk.go("/accounts")?;
-    desk.browser.fill("#name", "audrey")?;
-    desk.browser.fill("#roles", "auditor")?;
+    desk.browser.fill("#name", "paula")?;
+    desk.browser.fill("#roles", "approver")?;
     desk.browser.click("main .primary")?;
-    let once = desk.browser.text("[aria-label='One-time password']")?;
-    inspector.inspect("/accounts")?;
-    Ok(once)
+    assert!(!desk.browser.text("[aria-label='One-time password']")?.is_empty());
+    inspector.inspect("/accounts")
 }
 
 /// A token for the command line, in a file.
@@ -353,7 +363,7 @@ fn look_around(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
 
 /// Signs out, in all tabs.
 fn sign_out(desk: &Desk) -> anyhow::Result<()> {
-    desk.go("/fleet")?;
+    desk.go("/me")?;
     desk.browser.click(".out button")?;
     desk.browser.reads("h1", "Sign in")?;
     desk.go("/hosts/web-01")?;
@@ -361,18 +371,18 @@ fn sign_out(desk: &Desk) -> anyhow::Result<()> {
 }
 
 /// The auditor reads what happened, and can do nothing.
-fn audit(desk: &Desk, inspector: &Inspector<'_>, once: &str) -> anyhow::Result<()> {
+fn audit(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     let browser = &desk.browser;
-    desk.sign_in_first("audrey", once)?;
     browser.arrives("/audit")?;
     inspector.inspect("/audit")?;
     let log = browser.rows("[aria-label='Audit log']")?;
     let tells = |words: &[&str]| log.iter().any(|row| words.iter().all(|word| row.contains(word)));
     for words in [
-        &["user:admin", "arm", HOST, "a new release"][..],
-        &["user:admin", "image", HOST],
+        &["user:nora@ad.test", "arm", HOST, "a new release"][..],
+        &["user:nora@ad.test", "image", HOST],
         &["boot", HOST, "armed → installing"],
-        &["user:audrey", "sign-in", "done"],
+        &["user:nora@ad.test", "sign-in", "done", "by the directory"],
+        &["user:audrey@ad.test", "sign-in", "done", "by the directory"],
     ] {
         assert!(tells(words), "{words:?}: {log:#?}");
     }
