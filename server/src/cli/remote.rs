@@ -1,8 +1,13 @@
 //! `bootmint remote`: the commands of a person or program that works with a server elsewhere.
 
+mod people;
 mod profiles;
+mod secrets;
 
-use super::ui::Ui;
+use super::{
+    accounts::{Tokens, Users},
+    ui::Ui,
+};
 use crate::remote::{Hear, Place, Remote};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
@@ -57,6 +62,15 @@ enum Command {
     /// Shows, exports and publishes OS profiles
     #[command(subcommand)]
     Profiles(profiles::Profiles),
+    /// Sets and removes values that answer files may hold
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
+    /// Makes, changes and removes accounts
+    #[command(subcommand)]
+    Users(Users),
+    /// Makes and ends API tokens
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// Shows or verifies the audit log
     Audit {
         /// Check that no row was changed or removed
@@ -152,6 +166,9 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Release(args) => desk.order(args, "release", None),
         Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
         Command::Profiles(command) => desk.profiles(command),
+        Command::Secrets(command) => desk.secrets(command),
+        Command::Users(command) => desk.users(command),
+        Command::Tokens(command) => desk.tokens(command),
         Command::Audit { verify: true } => desk.verify(),
         Command::Audit { verify: false } => desk.audit(),
         Command::Watch => desk.watch(),
@@ -173,6 +190,24 @@ impl Desk<'_> {
         } else {
             lines(answer);
         }
+    }
+
+    /// Says what an order was answered, if anything: that nothing is said is success.
+    fn done(&self, answer: Value) -> anyhow::Result<()> {
+        if self.json && !answer.is_null() {
+            self.ui.line(answer);
+        }
+        Ok(())
+    }
+
+    /// Says each item of `path` by `line`.
+    fn items(&self, path: &str, line: &dyn Fn(&Value) -> String) -> anyhow::Result<()> {
+        let answer = self.remote.get(path)?;
+        let items = answer.get("items").and_then(Value::as_array);
+        for item in items.context("the answer has no items")? {
+            self.say(item, |item| self.ui.line(line(item)));
+        }
+        Ok(())
     }
 
     /// Reads all pages of `path`, which has a query already, and says each item by `line`.

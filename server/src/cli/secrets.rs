@@ -28,7 +28,7 @@ pub(super) struct Where {
 }
 
 impl Where {
-    fn place(self) -> Place {
+    pub(super) fn place(self) -> Place {
         match (self.host, self.site) {
             (Some(host), _) => Place::Host(host),
             (None, Some(site)) => Place::Site(site),
@@ -103,7 +103,7 @@ async fn on_database(command: Command, app: &App, ui: &Ui) -> anyhow::Result<()>
 }
 
 /// What standard input holds, without the end of its last line.
-fn value() -> anyhow::Result<String> {
+pub(super) fn value() -> anyhow::Result<String> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         bail!("write the value to standard input: bootmint secrets set NAME < FILE");

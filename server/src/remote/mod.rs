@@ -175,8 +175,21 @@ impl Remote {
 
     /// Sends `body` to `path`.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, RemoteError> {
-        let request = self.request(Method::POST, path).header(CONTENT_TYPE, "application/json");
-        self.value(self.send(request.body(body.to_string()), "")?)
+        self.call(Method::POST, path, Some(body))
+    }
+
+    /// Asks for `method` of `path`, with `body` if there is one; null where the answer is empty.
+    pub fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, RemoteError> {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        self.value(self.send(request, "")?)
     }
 
     /// The same, if what it changes still has the entity tag `tag`.
@@ -232,6 +245,9 @@ impl Remote {
     }
 
     fn value(&self, answer: Response) -> Result<Value, RemoteError> {
+        if answer.status() == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         let mut bytes = Vec::new();
         let read = io::Read::read_to_end(&mut io::Read::take(answer, MAX_ANSWER), &mut bytes);
         read.map_err(|source| RemoteError::Answer { server: self.server.clone(), source })?;

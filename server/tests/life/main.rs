@@ -24,6 +24,8 @@ mod receiver;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod remote_people;
+#[cfg(test)]
 mod replica;
 #[cfg(test)]
 #[path = "../servers/mod.rs"]

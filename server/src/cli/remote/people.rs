@@ -1,0 +1,89 @@
+//! `bootmint remote users` and `tokens`: the accounts of a server elsewhere.
+
+use super::{Desk, text};
+use crate::{
+    auth::{Grant, UserName},
+    cli::accounts::{Tokens, Users},
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+impl Desk<'_> {
+    pub(super) fn users(&self, command: Users) -> anyhow::Result<()> {
+        let change = |name: &UserName, body: &Value| {
+            self.done(self.remote.call(Method::PATCH, &format!("/users/{name}"), Some(body))?)
+        };
+        let remove = |path: String| self.done(self.remote.call(Method::DELETE, &path, None)?);
+        match command {
+            Users::List => self.list_users(),
+            Users::Add { name, roles, program } => {
+                let body =
+                    json!({ "name": name.to_string(), "roles": words(&roles), "program": program });
+                let made = self.remote.post("/users", &body)?;
+                self.one_time(&name, &made)
+            }
+            Users::Grant { name, roles } => change(&name, &json!({ "roles": words(&roles) })),
+            Users::Lock { name } => change(&name, &json!({ "locked": true })),
+            Users::Unlock { name } => change(&name, &json!({ "locked": false })),
+            Users::ResetPassword { name } => {
+                let path = format!("/users/{name}/reset-password");
+                let made = self.remote.call(Method::POST, &path, None)?;
+                self.one_time(&name, &made)
+            }
+            Users::RemoveFactor { name } => remove(format!("/users/{name}/factor")),
+            Users::Remove { name } => remove(format!("/users/{name}")),
+        }
+    }
+
+    fn list_users(&self) -> anyhow::Result<()> {
+        self.items("/users", &|user| {
+            let is = |key: &str| user[key] == true;
+            let kind = match () {
+                () if is("locked") => "locked",
+                () if is("openid") => "openid",
+                () if is("directory") => "directory",
+                () if is("program") => "program",
+                () if is("one_time") => "one-time",
+                () => "person",
+            };
+            format!("{:<24} {kind:<9} {}", text(user, "name"), roles(user))
+        })
+    }
+
+    fn one_time(&self, name: &UserName, made: &Value) -> anyhow::Result<()> {
+        self.say(made, |made| {
+            if let Some(password) = made.get("one-time-password").and_then(Value::as_str) {
+                self.ui.line(format_args!("one-time password of {name}: {password}"));
+            }
+        });
+        Ok(())
+    }
+
+    pub(super) fn tokens(&self, command: Tokens) -> anyhow::Result<()> {
+        match command {
+            Tokens::List => self.items("/tokens", &|token| {
+                let [id, owner, expires, label] =
+                    ["id", "owner", "expires", "label"].map(|key| text(token, key));
+                format!("{id} {owner:<24} until {expires} {} ({label})", roles(token))
+            }),
+            Tokens::Add { owner, label, roles, days } => {
+                let body = json!({ "owner": owner.to_string(), "label": label, "roles": words(&roles), "days": days });
+                let made = self.remote.post("/tokens", &body)?;
+                self.say(&made, |made| self.ui.line(text(made, "token")));
+                Ok(())
+            }
+            Tokens::Revoke { id } => {
+                self.done(self.remote.call(Method::DELETE, &format!("/tokens/{id}"), None)?)
+            }
+        }
+    }
+}
+
+fn words(roles: &[Grant]) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
+
+fn roles(of: &Value) -> String {
+    let roles = of.get("roles").and_then(Value::as_array).into_iter().flatten();
+    roles.filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+}
