@@ -4,4 +4,5 @@ mod debian;
 mod https;
 mod machine;
 mod network_disk;
+mod userland;
 mod world;
