@@ -28,6 +28,8 @@ mod remote_people;
 #[cfg(test)]
 mod replica;
 #[cfg(test)]
+mod secrecy;
+#[cfg(test)]
 #[path = "../servers/mod.rs"]
 mod servers;
 #[cfg(test)]
