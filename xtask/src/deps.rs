@@ -190,6 +190,8 @@ const TOOLS: &[Tool] = &[
         "fonts-dejavu-core",
         "dejavu-sans-fonts",
     ),
+    program("strace", Task::Tests, "strace", "strace"),
+    program("systemd-analyze", Task::Tests, "systemd", "systemd"),
     program("tgtd", Task::Tests, "tgt", "scsi-target-utils"),
     program("valgrind", Task::Tests, "valgrind", "valgrind"),
     program("xorriso", Task::Tests, "xorriso", "xorriso"),

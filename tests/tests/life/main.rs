@@ -4,5 +4,6 @@ mod debian;
 mod https;
 mod machine;
 mod network_disk;
+mod unit;
 mod userland;
 mod world;
