@@ -28,7 +28,7 @@ use std::{
 /// How many machines ask for one armed host.
 const RACERS: usize = 200;
 /// How often the server is killed, on each engine.
-const KILLS: u32 = 100;
+const KILLS: u32 = 200;
 /// How many machines live while it is.
 const MACHINES: usize = 8;
 
