@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     db::{Actor, AuditResult, Note},
-    images::{Image, ImageError, Pieces, Range, StampFault, Tar, parse_name},
+    images::{Image, ImageError, Pieces, Range, StampFault, Tar, Zip, parse_name},
     secret::Digest,
     time::{Seconds, Timestamp},
 };
@@ -22,10 +22,13 @@ use axum::{
 };
 use bootmint_image_factory::{
     format::Format,
-    host::{Host, HostName},
+    host::{Host, HostName, Name},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 use utoipa::ToSchema;
 
 /// The longest life of a link, in minutes.
@@ -33,19 +36,35 @@ const MAX_MINUTES: u32 = 7 * 24 * 60;
 /// The most images of an archive.
 const MAX_MEMBERS: usize = 1000;
 
+/// On which firmware profile an image is wanted, if not on its host's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Chosen {
+    firmware: Option<String>,
+}
+
+/// The firmware profile that somebody chose; an empty name chooses none.
+pub(crate) fn firmware(name: Option<&str>) -> Result<Option<Name>, Problem> {
+    let name = name.filter(|name| !name.is_empty()).map(str::parse).transpose();
+    name.map_err(|error| Problem::bad(format!("firmware: {error}")))
+}
+
 /// `GET|HEAD /images/{image}`: `<host>.<extension>`.
 pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(image): Path<String>,
+    Params(chosen): Params<Chosen>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (name, format) = parse_name(&image).ok_or_else(no_image)?;
     let stored = app.stored(&name).await?;
     let actor = caller.on(&stored.host)?;
-    let made = app.mint(&stored.host, format).await?;
-    let asked = Asked { image: &image, host: &stored.host, actor: &actor, method, headers };
+    let firmware = firmware(chosen.firmware.as_deref())?;
+    let made = app.mint(&stored.host, firmware.as_ref(), format).await?;
+    let on = firmware.map(|name| format!(" on {name}")).unwrap_or_default();
+    let asked = Asked { image: &image, on, host: &stored.host, actor: &actor, method, headers };
     asked.answer(&app, &made).await
 }
 
@@ -76,15 +95,18 @@ pub(crate) async fn by_link(
     if expires <= now {
         return Err(Problem::new(StatusCode::GONE, "this link has ended: make a new one"));
     }
-    let made = app.mint(&stored.host, format).await?;
+    let made = app.mint(&stored.host, None, format).await?;
     let actor = source.link();
-    let asked = Asked { image: &image, host: &stored.host, actor: &actor, method, headers };
+    let on = String::new();
+    let asked = Asked { image: &image, on, host: &stored.host, actor: &actor, method, headers };
     asked.answer(&app, &made).await
 }
 
 /// A request for an image that may be had.
 struct Asked<'a> {
     image: &'a str,
+    /// The firmware, where somebody chose another than the host's.
+    on: String,
     host: &'a Host,
     actor: &'a Actor,
     method: Method,
@@ -138,7 +160,8 @@ impl Asked<'_> {
         let id = format!("{}\n{source}\n{}\n{}", self.actor.as_str(), self.image, image.etag());
         let begins = app.shelf().begins(Digest::of(id.as_bytes()), Timestamp::now());
         if begins || status == StatusCode::OK {
-            audit(app, self.actor, &self.host.name, self.image).await?;
+            let detail = format!("{}{}", self.image, self.on);
+            audit(app, self.actor, &self.host.name, &detail).await?;
         }
         Ok(())
     }
@@ -183,41 +206,104 @@ fn put(response: &mut Response, name: header::HeaderName, value: &str) {
 }
 
 /// Which images an archive holds.
-#[derive(Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Selection {
+    /// Formats, separated by commas.
     pub(crate) format: String,
     /// Names, separated by commas.
     pub(crate) hosts: Option<String>,
     pub(crate) site: Option<String>,
+    /// The firmware profile for all of them, instead of each host's own.
+    pub(crate) firmware: Option<String>,
+}
+
+impl Selection {
+    /// The formats, each once.
+    pub(crate) fn formats(&self) -> Result<Vec<Format>, Problem> {
+        let names = self.format.split(',').map(str::trim);
+        let formats: Result<BTreeSet<Format>, _> = names.map(str::parse).collect();
+        let formats = formats.map_err(|error| Problem::bad(format!("format: {error}")))?;
+        Ok(formats.into_iter().collect())
+    }
 }
 
 /// `GET /images.tar`.
-pub(crate) async fn archive(
+pub(crate) async fn tar(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Params(wanted): Params<Selection>,
     method: Method,
 ) -> Result<Response, Problem> {
-    let format: Format =
-        wanted.format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
-    let hosts = select(&app, &caller, &wanted).await?;
-    let mut tar = Tar::default();
-    for host in &hosts {
-        let image = app.mint(host, format).await?;
-        let name = format!("{}.{}", host.name, format.extension());
-        tar.add(name, image).map_err(|error| Problem::conflict(error.to_string()))?;
-    }
-    if method != Method::HEAD {
-        for host in &hosts {
-            let actor = caller.on(host)?;
-            audit(&app, &actor, &host.name, &format!("{format} in an archive")).await?;
-        }
-    }
+    let (hosts, members) = members(&app, &caller, &wanted).await?;
+    let tar = Tar::new(members).map_err(ImageError::from)?;
+    audit_all(&app, &caller, &hosts, &wanted, &method).await?;
     let mut response = stream(&app, tar.size(), tar.into_pieces());
     put(&mut response, header::CONTENT_TYPE, "application/x-tar");
     name_file(&mut response, "images.tar");
     Ok(response)
+}
+
+/// `GET /images.zip`.
+pub(crate) async fn zip(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Params(wanted): Params<Selection>,
+    method: Method,
+) -> Result<Response, Problem> {
+    let (hosts, members) = members(&app, &caller, &wanted).await?;
+    let zip = Zip::new(members).map_err(ImageError::from)?;
+    audit_all(&app, &caller, &hosts, &wanted, &method).await?;
+    let mut response = stream(&app, zip.size(), zip.into_pieces());
+    put(&mut response, header::CONTENT_TYPE, "application/zip");
+    name_file(&mut response, "images.zip");
+    Ok(response)
+}
+
+/// The hosts of a selection, and their images by the names of their files.
+async fn members(
+    app: &App,
+    caller: &Caller,
+    wanted: &Selection,
+) -> Result<(Vec<Host>, Vec<(String, Image)>), Problem> {
+    let (formats, firmware) = (wanted.formats()?, firmware(wanted.firmware.as_deref())?);
+    let hosts = select(app, caller, wanted).await?;
+    if hosts.len().saturating_mul(formats.len()) > MAX_MEMBERS {
+        return Err(too_many());
+    }
+    let mut images = Vec::new();
+    for host in &hosts {
+        for format in &formats {
+            let image = app.mint(host, firmware.as_ref(), *format).await?;
+            images.push((format!("{}.{}", host.name, format.extension()), image));
+        }
+    }
+    Ok((hosts, images))
+}
+
+/// Writes an archive down, host by host; who only looks at its head gets nothing.
+async fn audit_all(
+    app: &App,
+    caller: &Caller,
+    hosts: &[Host],
+    wanted: &Selection,
+    method: &Method,
+) -> Result<(), Problem> {
+    if *method == Method::HEAD {
+        return Ok(());
+    }
+    let formats: Vec<_> = wanted.formats()?.into_iter().map(Format::name).collect();
+    let on = wanted.firmware.as_deref().filter(|name| !name.is_empty());
+    let on = on.map(|name| format!(" on {name}")).unwrap_or_default();
+    let detail = format!("{}{on} in an archive", formats.join(", "));
+    for host in hosts {
+        audit(app, &caller.on(host)?, &host.name, &detail).await?;
+    }
+    Ok(())
+}
+
+fn too_many() -> Problem {
+    Problem::bad(format!("an archive holds {MAX_MEMBERS} images at most"))
 }
 
 /// The hosts of a selection, all of which the caller may see.
@@ -226,11 +312,12 @@ pub(crate) async fn select(
     caller: &Caller,
     wanted: &Selection,
 ) -> Result<Vec<Host>, Problem> {
-    let too_many = || Problem::bad(format!("an archive holds {MAX_MEMBERS} images at most"));
     let mut hosts = Vec::new();
     match (&wanted.hosts, &wanted.site) {
         (Some(names), None) => {
-            for name in names.split(',').filter(|name| !name.is_empty()) {
+            // Each once: two files of one name are none.
+            let mut known = HashSet::new();
+            for name in names.split(',').filter(|name| !name.is_empty() && known.insert(*name)) {
                 let name = name.parse().map_err(|error| Problem::bad(format!("hosts: {error}")))?;
                 hosts.push(seen(app, &name, caller).await?.host);
             }
@@ -327,7 +414,7 @@ pub(crate) async fn make_link(
     let now = Timestamp::now();
     let expires = now.after(Seconds::new(body.minutes.saturating_mul(60)));
     // What cannot be minted is said now, not to the machine that follows the link.
-    app.mint(&stored.host, format).await?;
+    app.mint(&stored.host, None, format).await?;
     let path = app.link_to(&stored.host, format, expires)?;
     let detail = format!("{format} until {expires}");
     let note = Note {
@@ -376,7 +463,8 @@ impl From<ImageError> for Problem {
             | ImageError::Unverified
             | ImageError::Stamp { source: StampFault::Slot(_), .. }
             | ImageError::Script(StampFault::Slot(_))
-            | ImageError::LongName(_) => StatusCode::CONFLICT,
+            | ImageError::LongName(_)
+            | ImageError::TooLarge(_) => StatusCode::CONFLICT,
             ImageError::NoScript(_) => StatusCode::BAD_REQUEST,
             ImageError::Stamp { .. }
             | ImageError::Script(_)

@@ -15,6 +15,14 @@ use Method::{Delete, Get, Patch, Post, Put};
 const LIMIT: (&str, &str) = ("limit", "how many at most, 1000 at most; 100 unless given");
 const AFTER: (&str, &str) = ("after", "the `next` of the page before");
 
+const FIRMWARE: (&str, &str) = ("firmware", "on this firmware profile, instead of the host's own");
+const SELECTION: &[(&str, &str)] = &[
+    ("format", "iso, usb, vhd, floppy, efi or lkrn; several, separated by commas"),
+    ("hosts", "names, separated by commas"),
+    ("site", "all hosts of this site, instead of names"),
+    FIRMWARE,
+];
+
 const PLACE: (&str, &str) = ("place", "site:NAME or host:NAME; everywhere without it");
 
 /// All routes.
@@ -165,20 +173,26 @@ pub static TABLE: &[Route] = &[
         "A host's image: <host>.iso, .usb.img, .vhd, .floppy.img, .efi or .lkrn; one Range",
         || routing::get(images::get),
     )
+    .query(&[FIRMWARE])
     .gives_raw("application/octet-stream"),
     route(
         Get,
         "/api/v1/images.tar",
         on_hosts(P::ImagesGet),
         "The images of several hosts as one archive",
-        || routing::get(images::archive),
+        || routing::get(images::tar),
     )
-    .query(&[
-        ("format", "iso, usb, vhd, floppy, efi or lkrn"),
-        ("hosts", "names, separated by commas"),
-        ("site", "all hosts of this site, instead of names"),
-    ])
+    .query(SELECTION)
     .gives_raw("application/x-tar"),
+    route(
+        Get,
+        "/api/v1/images.zip",
+        on_hosts(P::ImagesGet),
+        "The same as a ZIP archive, of 4 GiB at most",
+        || routing::get(images::zip),
+    )
+    .query(SELECTION)
+    .gives_raw("application/zip"),
     route(
         Get,
         "/images/{signature}/{expires}/{image}",

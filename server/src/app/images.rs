@@ -9,7 +9,7 @@ use crate::{
 };
 use bootmint_image_factory::{
     format::Format,
-    host::{Host, Name},
+    host::{Host, Name, Token},
     ticket::Ticket,
 };
 use std::sync::Arc;
@@ -20,15 +20,21 @@ impl App {
         &self.shelf
     }
 
-    /// The image of `host`, as `build-images` would write it with the site's token key.
-    pub async fn mint(&self, host: &Host, format: Format) -> Result<Image, AppError> {
-        let mut host = host.clone();
-        let token = self.token_of(&host)?;
-        let known = self.store.host_by_token(&Digest::of_token(&token)).await?;
-        if known.is_none_or(|known| known.host.name != host.name) {
-            return Err(ImageError::Token(host.name).into());
-        }
-        let profile = host.profile.clone().unwrap_or_else(|| self.config.image_profile.clone());
+    /// The firmware profile of `host`: its own, or the site's.
+    pub fn firmware_of<'h>(&'h self, host: &'h Host) -> &'h Name {
+        host.profile.as_ref().unwrap_or(&self.config.image_profile)
+    }
+
+    /// The image of `host`, as `build-images` would write it with the site's token key: on the
+    /// firmware profile `firmware`, or else on the host's.
+    pub async fn mint(
+        &self,
+        host: &Host,
+        firmware: Option<&Name>,
+        format: Format,
+    ) -> Result<Image, AppError> {
+        let (mut host, token) = (host.clone(), self.known_token(host).await?);
+        let profile = firmware.unwrap_or_else(|| self.firmware_of(&host)).clone();
         let made_of = [record_digest(&host)?.as_str(), token.as_str(), profile.as_str()].join("\n");
         let key = Digest::of(format!("{made_of}\n{format}").as_bytes());
         host.token = Some(token);
@@ -41,6 +47,16 @@ impl App {
             })
         });
         Ok(minted.await?)
+    }
+
+    /// The token of `host`, if the database knows the host by it.
+    pub(super) async fn known_token(&self, host: &Host) -> Result<Token, AppError> {
+        let token = self.token_of(host)?;
+        let known = self.store.host_by_token(&Digest::of_token(&token)).await?;
+        match known.is_some_and(|known| known.host.name == host.name) {
+            true => Ok(token),
+            false => Err(ImageError::Token(host.name.clone()).into()),
+        }
     }
 
     /// An image that is nobody's: `script` on the firmware `profile`.
@@ -58,6 +74,12 @@ impl App {
             Image::of_script(die, &script)
         });
         Ok(minted.await?)
+    }
+
+    /// What was published for a firmware profile.
+    pub(super) async fn set(&self, profile: &Name) -> Result<Arc<Set>, AppError> {
+        let (shelf, profile) = (Arc::clone(&self.shelf), profile.clone());
+        Ok(beside(move || shelf.set(&profile)).await?)
     }
 
     /// All that was published, by firmware profile.

@@ -1,19 +1,23 @@
 //! Images on demand: minted as a stream from published templates, kept nowhere.
 
 mod body;
+mod draft;
 mod link;
 mod publish;
 mod range;
 pub(crate) mod resident;
 mod shelf;
 mod tar;
+mod zip;
 
 pub use body::{Counter, Pieces};
+pub use draft::Draft;
 pub use link::{Link, LinkKey};
 pub use publish::{PublishError, Published, publish};
 pub use range::Range;
 pub use shelf::{Die, ImageError, Set, Shelf, StampFault};
 pub use tar::Tar;
+pub use zip::Zip;
 
 use axum::body::Bytes;
 use bootmint_image_factory::{

@@ -102,9 +102,12 @@ pub enum ImageError {
     /// A template cannot be laid out.
     #[error("a published template cannot be laid out")]
     Layout(#[from] LayoutError),
-    /// A name is too long for an archive.
+    /// A name is too long for a tar archive.
     #[error(transparent)]
     LongName(#[from] super::tar::LongName),
+    /// Images are more than a ZIP archive holds.
+    #[error(transparent)]
+    TooLarge(#[from] super::zip::TooLarge),
     /// Somebody else's work broke off.
     #[error("the work was broken off")]
     Broken,
@@ -276,6 +279,12 @@ impl Shelf {
             minted.insert(key, image.clone());
         }
         Ok(image)
+    }
+
+    /// How many minted images are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.minted.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Whether this is a download's first part: virtual media are read in thousands of them.

@@ -16,19 +16,18 @@ const END: usize = 1024;
 pub struct LongName(String);
 
 /// Images with their names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tar {
     members: Vec<(String, Image)>,
 }
 
 impl Tar {
-    /// Adds an image.
-    pub fn add(&mut self, name: String, image: Image) -> Result<(), LongName> {
-        if name.len() > MAX_NAME {
-            return Err(LongName(name));
+    /// The archive of `members`, whose names differ.
+    pub fn new(members: Vec<(String, Image)>) -> Result<Self, LongName> {
+        match members.iter().find(|(name, _)| name.len() > MAX_NAME) {
+            Some((name, _)) => Err(LongName(name.clone())),
+            None => Ok(Self { members }),
         }
-        self.members.push((name, image));
-        Ok(())
     }
 
     /// How many bytes the archive has.

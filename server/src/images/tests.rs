@@ -208,11 +208,34 @@ fn an_archive_is_as_long_as_it_says_and_others_can_read_it() {
     let folder = work.path().join("shelf");
     publish(&out, &[firmware], &Patience::default(), &folder).unwrap();
     let set = Shelf::new(&folder).set(&"default".parse().unwrap()).unwrap();
-    let mut archive = Tar::default();
-    for host in &hosts {
-        let image = Image::mint(set.die(Format::Iso).unwrap(), host, &set.patience).unwrap();
-        archive.add(format!("{}.iso", host.name), image).unwrap();
+    let members: Vec<_> = hosts
+        .iter()
+        .map(|host| {
+            let image = Image::mint(set.die(Format::Iso).unwrap(), host, &set.patience).unwrap();
+            (format!("{}.iso", host.name), image)
+        })
+        .collect();
+    let long = vec![("x".repeat(100), members[0].1.clone())];
+    assert!(Tar::new(long).is_err(), "a name is cut off by nobody");
+    let zip = Zip::new(members.clone()).unwrap();
+    let size = zip.size();
+    let bytes: Vec<u8> = zip.into_pieces().flatten().collect();
+    assert_eq!(bytes.len() as u64, size);
+    let mut archive = ::zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    assert_eq!(archive.len(), 2);
+    for index in 0..2 {
+        let mut file = archive.by_index(index).unwrap();
+        let path = file.enclosed_name().unwrap();
+        let mut content = Vec::new();
+        // It checks the sum at the end.
+        std::io::Read::read_to_end(&mut file, &mut content).unwrap();
+        assert!(content == fs::read(out.join(&path)).unwrap(), "{path:?}");
     }
+    let many = (4_u64 << 30) / members[0].1.size();
+    let many = std::iter::repeat_n(members[0].clone(), usize::try_from(many).unwrap());
+    assert!(Zip::new(many.collect()).is_err(), "4 GiB are too many");
+
+    let archive = Tar::new(members).unwrap();
     let size = archive.size();
     let bytes: Vec<u8> = archive.into_pieces().flatten().collect();
     assert_eq!(bytes.len() as u64, size);

@@ -164,7 +164,7 @@ async fn timeline(app: &App, name: &HostName) -> Result<Vec<Moment>, Problem> {
 
 /// The images of a host, or why there are none.
 async fn downloads(app: &App, host: &Host) -> (Vec<Download>, String) {
-    let wanted = host.profile.as_ref().unwrap_or(&app.config().image_profile);
+    let wanted = app.firmware_of(host);
     let published = match app.published().await {
         Ok(published) => published,
         Err(error) => return (Vec::new(), error.to_string()),

@@ -109,6 +109,11 @@ impl Notice {
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// The fields of a form that was sent as a query, in which one may stand several times.
+    pub(super) fn of_query(query: Option<&str>) -> Self {
+        Self(form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect())
+    }
+
     /// A field's value, without spaces around it; nothing if there is none.
     pub(super) fn get(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -77,7 +77,8 @@ pub static TABLE: &[Route] = &[
         post(host::remove)
     }),
     route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
-    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::archive)),
+    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::tar)),
+    route(Get, "/download.zip", on_hosts(P::ImagesGet), "The same as ZIP", || get(images::zip)),
     route(Get, "/workshop", on_hosts(P::ImagesGet), "Images of several hosts", || {
         get(workshop::show)
     }),

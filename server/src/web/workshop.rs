@@ -1,27 +1,29 @@
-//! The image workshop: which images there are for which hosts, what they run and what is against
-//! it; and images of a script of one's own.
+//! The image workshop: which images there are for which hosts, on which firmware, what they run
+//! and what is against it; and images of a script of one's own. To look mints nothing.
 
 use super::page::{self, Fields, Frame, Notice, Visitor, encode};
 use crate::{
     api::{
         images::{self, Selection},
-        input::Params,
         problem::Problem,
     },
     app::App,
     images::Set,
 };
 use askama::Template;
-use axum::{Extension, extract::State, response::Response};
+use axum::{
+    Extension,
+    extract::{RawQuery, State},
+    response::Response,
+};
 use bootmint_image_factory::{
     firmware::Capability,
-    format::Format,
+    format::{Format, Platform},
     host::{Host, Name},
 };
-use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
 
-/// How many hosts are looked at one by one; an archive holds more.
+/// How many images are looked at one by one; an archive holds more.
 const SHOWN: usize = 50;
 /// What the field for a script holds at first.
 const EXAMPLE: &str = "#!ipxe\ndhcp\nchain http://192.0.2.1/boot.ipxe || shell\n";
@@ -29,42 +31,74 @@ const EXAMPLE: &str = "#!ipxe\ndhcp\nchain http://192.0.2.1/boot.ipxe || shell\n
 /// What was published for a firmware profile.
 struct FirmwareView {
     name: String,
-    formats: String,
+    formats: Vec<FormatView>,
     can: String,
+    lacks: String,
+}
+
+/// One of its formats.
+struct FormatView {
+    name: &'static str,
+    boots: String,
 }
 
 impl FirmwareView {
     fn new(name: &Name, set: &Set) -> Self {
-        let formats: Vec<_> = set.formats().map(|format| format.to_string()).collect();
-        let dies = set.formats().filter_map(|format| set.die(format));
+        let dies = || set.formats().filter_map(|format| set.die(format));
+        let formats = dies().map(|die| FormatView {
+            name: die.template().format().name(),
+            boots: platforms(die.template().platforms()),
+        });
         // What one binary lacks, an image with both does not promise.
-        let can = dies
+        let can = dies()
             .flat_map(|die| die.binaries())
             .map(|about| about.capabilities.clone())
             .reduce(|all, one| all.intersection(&one).copied().collect())
             .unwrap_or_default();
-        let can = can.into_iter().map(Capability::name).collect::<Vec<_>>().join(", ");
-        Self { name: name.to_string(), formats: formats.join(", "), can }
+        let those = |wanted: bool| {
+            let all = Capability::ALL.into_iter();
+            let found = all.filter(|one| can.contains(one) == wanted).map(Capability::name);
+            found.collect::<Vec<_>>().join(", ")
+        };
+        Self {
+            name: name.to_string(),
+            formats: formats.collect(),
+            can: those(true),
+            lacks: those(false),
+        }
     }
 }
 
-/// One host's image, or why there is none.
+/// What an image boots on, for people.
+fn platforms(all: &[Platform]) -> String {
+    let names = all.iter().map(|platform| match platform {
+        Platform::Bios => "BIOS",
+        Platform::EfiX64 => "UEFI x86-64",
+        Platform::EfiArm64 => "UEFI arm64",
+    });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// One host's image in one format: what it would be, or why there is none.
 struct ImageView {
     host: String,
     firmware: String,
     file: String,
+    path: String,
     kib: u64,
+    boots: String,
     script: String,
-    fault: String,
+    warnings: Vec<String>,
+    faults: Vec<String>,
 }
 
 /// What was asked for, as the form shows it again.
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default)]
 pub(super) struct Asked {
     hosts: String,
     site: String,
-    format: String,
+    firmware: String,
+    formats: Vec<String>,
 }
 
 #[derive(Template)]
@@ -76,10 +110,21 @@ struct WorkshopPage {
     asked: Asked,
     images: Vec<ImageView>,
     more: usize,
+    /// The query of the archives; nothing where there are none.
     archive: String,
     may_script: bool,
     script: ScriptForm,
     notice: Option<Notice>,
+}
+
+impl WorkshopPage {
+    /// Whether a format is chosen: the first one, if none was asked for.
+    fn is_chosen(&self, format: &str) -> bool {
+        match self.asked.formats.is_empty() {
+            true => self.formats.first().is_some_and(|first| first == format),
+            false => self.asked.formats.iter().any(|one| one == format),
+        }
+    }
 }
 
 /// The form of a script, as it was sent.
@@ -90,39 +135,51 @@ struct ScriptForm {
 }
 
 impl Asked {
+    fn new(query: Option<&str>) -> Self {
+        let fields = Fields::of_query(query);
+        Self {
+            hosts: fields.get("hosts").to_owned(),
+            site: fields.get("site").to_owned(),
+            firmware: fields.get("firmware").to_owned(),
+            formats: fields.all("format").map(ToOwned::to_owned).collect(),
+        }
+    }
+
     /// Names may stand one under the other.
     fn selection(&self) -> Option<Selection> {
         let words = self.hosts.split([',', ' ', '\r', '\n', '\t']);
         let names: Vec<_> = words.filter(|word| !word.is_empty()).collect();
-        let hosts = (!names.is_empty()).then(|| names.join(","));
-        let site = Some(self.site.trim().to_owned()).filter(|site| !site.is_empty());
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let (hosts, site) = (some(&names.join(",")), some(&self.site));
         (hosts.is_some() || site.is_some()).then(|| Selection {
-            format: self.format.clone(),
+            format: self.formats.join(","),
             hosts,
             site,
+            firmware: some(&self.firmware),
         })
     }
 }
 
 fn archive(wanted: &Selection) -> String {
-    let mut path = format!("/download.tar?format={}", encode(&wanted.format));
-    for (key, value) in [("hosts", &wanted.hosts), ("site", &wanted.site)] {
+    let mut query = format!("?format={}", encode(&wanted.format));
+    for (key, value) in
+        [("hosts", &wanted.hosts), ("site", &wanted.site), ("firmware", &wanted.firmware)]
+    {
         if let Some(value) = value {
-            path.push_str(&format!("&{key}={}", encode(value)));
+            query.push_str(&format!("&{key}={}", encode(value)));
         }
     }
-    path
+    query
 }
 
 async fn empty(app: &App, visitor: &Visitor) -> Result<WorkshopPage, Problem> {
     let published = app.published().await?;
-    let formats: BTreeSet<_> =
-        published.iter().flat_map(|(_, set)| set.formats()).map(|one| one.to_string()).collect();
+    let formats: BTreeSet<_> = published.iter().flat_map(|(_, set)| set.formats()).collect();
     let first = published.first().map(|(name, _)| name.to_string());
     Ok(WorkshopPage {
         frame: Frame::new(visitor, "/workshop", "Images"),
         firmware: published.iter().map(|(name, set)| FirmwareView::new(name, set)).collect(),
-        formats: formats.into_iter().collect(),
+        formats: formats.into_iter().map(|format| format.to_string()).collect(),
         asked: Asked::default(),
         images: Vec::new(),
         more: 0,
@@ -137,57 +194,75 @@ async fn empty(app: &App, visitor: &Visitor) -> Result<WorkshopPage, Problem> {
     })
 }
 
-async fn look(app: &App, host: &Host, format: Format) -> Result<ImageView, Problem> {
-    let firmware = host.profile.as_ref().unwrap_or(&app.config().image_profile).to_string();
-    let (host_name, file) =
-        (host.name.to_string(), format!("{}.{}", host.name, format.extension()));
-    let view = ImageView {
-        host: host_name,
-        firmware,
+async fn look(app: &App, host: &Host, firmware: Option<&Name>, format: Format) -> ImageView {
+    let file = format!("{}.{}", host.name, format.extension());
+    let query = firmware.map(|name| format!("?firmware={name}")).unwrap_or_default();
+    let mut view = ImageView {
+        host: host.name.to_string(),
+        firmware: firmware.unwrap_or_else(|| app.firmware_of(host)).to_string(),
+        path: format!("/download/{file}{query}"),
         file,
         kib: 0,
+        boots: String::new(),
         script: String::new(),
-        fault: String::new(),
+        warnings: Vec::new(),
+        faults: Vec::new(),
     };
-    Ok(match app.mint(host, format).await {
-        Ok(image) => {
-            // The token is the machine's alone; who downloads the image has it anyway.
-            let token = app.token_of(host)?;
-            let script = image.script().replace(token.as_str(), "<token>");
-            ImageView { kib: image.size() / 1024, script, ..view }
+    match app.outlook(host, firmware, format).await {
+        Ok(outlook) => {
+            view.kib = outlook.draft.size.div_ceil(1024);
+            view.boots = platforms(&outlook.draft.platforms);
+            view.script = outlook.draft.script;
+            view.warnings = outlook.warnings;
+            let faults = outlook.draft.faults.into_iter();
+            view.faults = faults.map(|fault| Problem::from(fault).detail).collect();
         }
-        Err(error) => ImageView { fault: Problem::from(error).detail, ..view },
-    })
+        Err(error) => view.faults.push(Problem::from(error).detail),
+    }
+    view
+}
+
+/// Fills the page with what was asked for.
+async fn fill(page: &mut WorkshopPage, app: &App, visitor: &Visitor) -> Result<(), Problem> {
+    if page.asked.formats.is_empty() {
+        page.asked.formats.extend(page.formats.first().cloned());
+    }
+    let Some(wanted) = page.asked.selection() else { return Ok(()) };
+    let formats = wanted.formats()?;
+    let firmware = images::firmware(wanted.firmware.as_deref())?;
+    let hosts = images::select(app, &visitor.caller, &wanted).await?;
+    let all = hosts.len().saturating_mul(formats.len());
+    'looks: for host in &hosts {
+        for format in &formats {
+            if page.images.len() == SHOWN {
+                break 'looks;
+            }
+            page.images.push(look(app, host, firmware.as_ref(), *format).await);
+        }
+    }
+    page.more = all.saturating_sub(page.images.len());
+    if page.images.iter().all(|image| image.faults.is_empty()) {
+        page.archive = archive(&wanted);
+    }
+    Ok(())
 }
 
 /// `GET /workshop`.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
-    Params(asked): Params<Asked>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut page = empty(&app, &visitor).await?;
-    let wanted = asked.selection();
-    page.asked = asked;
-    let Some(wanted) = wanted else { return page::show(&page) };
-    let hosts = match images::select(&app, &visitor.caller, &wanted).await {
-        Ok(hosts) => hosts,
-        Err(problem) if problem.status.is_server_error() => return Err(problem),
+    page.asked = Asked::new(query.as_deref());
+    match fill(&mut page, &app, &visitor).await {
+        Ok(()) => page::show(&page),
+        Err(problem) if problem.status.is_server_error() => Err(problem),
         Err(problem) => {
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
-            return page::refuse(&page, &problem);
+            page::refuse(&page, &problem)
         }
-    };
-    let format: Format =
-        wanted.format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
-    page.more = hosts.len().saturating_sub(SHOWN);
-    for host in hosts.iter().take(SHOWN) {
-        page.images.push(look(&app, host, format).await?);
     }
-    if page.images.iter().all(|image| image.fault.is_empty()) {
-        page.archive = archive(&wanted);
-    }
-    page::show(&page)
 }
 
 /// `POST /workshop/script`: the image itself, or the page that says why not.

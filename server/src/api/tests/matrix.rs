@@ -24,7 +24,8 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         .replace("{profile}", "debian")
         .replace("{version}", "0")
         .replace("/diff", "/diff?from=0&to=0")
-        .replace("images.tar", "images.tar?format=iso&hosts=web-01");
+        .replace("images.tar", "images.tar?format=iso&hosts=web-01")
+        .replace("images.zip", "images.zip?format=iso&hosts=web-01");
     let body = match (route.method.name(), route.path.rsplit('/').next()) {
         ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
         ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),

@@ -25,6 +25,7 @@ fn path(route: &Route) -> String {
         .replace("/new-profile", "/new-profile?name=fresh")
         .replace("{file}", "console.css")
         .replace("download.tar", "download.tar?format=iso&hosts=web-01")
+        .replace("download.zip", "download.zip?format=iso&hosts=web-01")
 }
 
 /// Fields with which a handler gets as far as to look at the host, and changes nothing.

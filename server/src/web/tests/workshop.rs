@@ -20,7 +20,10 @@ async fn images_are_looked_at_before_they_are_fetched() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains(token.as_str()), "the token is the machine's");
-    assert!(text.contains("/download.tar?format=iso&#38;hosts=web-01%2Cweb-02"), "{text}");
+    for kind in ["zip", "tar"] {
+        let link = format!("/download.{kind}?format=iso&#38;hosts=web-01%2Cweb-02");
+        assert!(text.contains(&link), "{text}");
+    }
     let tar = alice.get("/download.tar?format=iso&hosts=web-01%2Cweb-02").await;
     assert_eq!(tar.status, 200);
     assert!(!text.contains("your own script"), "a reimager writes none");
@@ -28,6 +31,50 @@ async fn images_are_looked_at_before_they_are_fetched() {
     assert!(elsewhere.status.is_client_error() && !elsewhere.text().contains("/download/db-01"));
     let wrong = alice.get("/workshop?hosts=web-01&format=dvd").await;
     assert_eq!(wrong.status, 400, "{}", wrong.text());
+}
+
+#[tokio::test]
+async fn what_is_against_an_image_is_said_and_nothing_is_minted_to_show_it() {
+    let desk = Desk::open().await;
+    let (_, mut host, _work) = published(&desk).await;
+    let alice = Browser::of(&desk, "alice", "reimager").await;
+    // This firmware has neither VLANs nor menus.
+    host.token = None;
+    host.nics[0].vlan = Some("7".parse().unwrap());
+    host.vars.insert("boot".parse().unwrap(), "tools".parse().unwrap());
+    desk.app
+        .import(&[host], &crate::db::Actor::person("root"), crate::time::Timestamp::now())
+        .await
+        .unwrap();
+    let query = "hosts=web-01+web-02&format=iso&format=usb&format=floppy&firmware=default";
+    let text = alice.get(&format!("/workshop?{query}")).await.text();
+    for part in [
+        "Cannot be made: host &#34;web-01&#34;: a NIC is in a VLAN",
+        "There is no archive",
+        "was published without the format floppy",
+        "no web-02.floppy.img",
+        "/download/web-02.iso?firmware=default",
+        "Warning: its OS profile &#34;tools&#34; needs &#34;menu&#34;, which the bios firmware lacks",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(desk.app.shelf().remembered(), 0, "to look is cheap");
+    let both = "format=iso&format=usb&hosts=web-02&firmware=default";
+    let text = alice.get(&format!("/workshop?{both}")).await.text();
+    let link = "/download.zip?format=iso%2Cusb&#38;hosts=web-02&#38;firmware=default";
+    assert!(text.contains(link), "{text}");
+    let zip = alice.get(&link.replace("&#38;", "&")).await;
+    assert_eq!((zip.status.as_u16(), zip.header("content-type")), (200, "application/zip"));
+    assert_eq!(zip.header("content-length"), zip.body.len().to_string());
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&zip.body[..])).unwrap();
+    for (index, name) in ["web-02.iso", "web-02.usb.img"].into_iter().enumerate() {
+        assert_eq!(archive.by_index(index).unwrap().enclosed_name().unwrap().to_str(), Some(name));
+    }
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    let row = rows.iter().rfind(|row| row.event == "image").unwrap();
+    assert_eq!(row.detail, "iso, usb on default in an archive");
+    let other = alice.get("/download/web-02.iso?firmware=none").await;
+    assert_eq!(other.status, 404, "{}", other.text());
 }
 
 #[tokio::test]
