@@ -11,6 +11,7 @@ pub mod db;
 pub mod images;
 pub mod machine;
 pub mod metrics;
+pub mod network;
 pub mod proxies;
 pub mod record;
 pub mod remote;

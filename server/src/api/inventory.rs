@@ -2,14 +2,14 @@
 //! pillar, and cloud-init's NoCloud files.
 
 use super::{caller::Caller, hosts::seen, input::Named, problem::Problem, view::spec};
-use crate::app::App;
+use crate::{app::App, network::netplan};
 use axum::{
     Extension, Json,
     extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
-use bootmint_image_factory::host::{Addressing, Host, HostName, Nic};
+use bootmint_image_factory::host::{Addressing, Host, HostName};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -104,7 +104,7 @@ pub(super) async fn nocloud(
         }
         "user-data" => ("#cloud-config\n", user_data(&host)),
         "vendor-data" => ("#cloud-config\n", json!({})),
-        "network-config" => ("", network(&host)),
+        "network-config" => ("", network(&host)?),
         _ => {
             return Err(Problem::not_found(
                 "NoCloud has meta-data, user-data, vendor-data and network-config",
@@ -114,6 +114,16 @@ pub(super) async fn nocloud(
     let text = serde_json::to_string_pretty(&content).unwrap_or_default();
     let kind = [(header::CONTENT_TYPE, "text/yaml; charset=utf-8")];
     Ok((kind, format!("{head}{text}\n")).into_response())
+}
+
+fn network(host: &Host) -> Result<Value, Problem> {
+    netplan(host).ok_or_else(|| {
+        Problem::conflict(format!(
+            "an interface of host \"{}\" has no MAC address, by which cloud-init would find it: \
+             add it to the record",
+            host.name
+        ))
+    })
 }
 
 fn user_data(host: &Host) -> Value {
@@ -128,73 +138,10 @@ fn user_data(host: &Host) -> Value {
     data
 }
 
-/// The network in version 2 of its format.
-fn network(host: &Host) -> Value {
-    let (mut ethernets, mut vlans) = (Map::new(), Map::new());
-    for (index, nic) in host.nics.iter().enumerate() {
-        let card = format!("nic{index}");
-        let mut cable = Map::new();
-        if let Some(mac) = nic.mac {
-            cable.insert("match".to_owned(), json!({ "macaddress": mac.to_string() }));
-        } else {
-            cable.insert("match".to_owned(), json!({ "name": "e*" }));
-        }
-        match nic.vlan {
-            None => cable.extend(addresses(host, nic)),
-            Some(vlan) => {
-                let mut tagged = addresses(host, nic);
-                tagged.insert("id".to_owned(), vlan.get().into());
-                tagged.insert("link".to_owned(), card.clone().into());
-                vlans.insert(format!("{card}.{}", vlan.get()), tagged.into());
-            }
-        }
-        ethernets.insert(card, cable.into());
-    }
-    let mut network = json!({ "version": 2, "ethernets": ethernets });
-    if !vlans.is_empty() {
-        network["vlans"] = vlans.into();
-    }
-    network
-}
-
-fn addresses(host: &Host, nic: &Nic) -> Map<String, Value> {
-    let mut map = Map::new();
-    let Addressing::Static { v4, v6 } = nic.addressing else {
-        map.insert("dhcp4".to_owned(), true.into());
-        return map;
-    };
-    let own = v4.map(|v| format!("{}/{}", v.address, v.prefix));
-    let own6 = v6.map(|v| format!("{}/{}", v.address, v.prefix));
-    let all: Vec<_> = own.into_iter().chain(own6).collect();
-    map.insert("addresses".to_owned(), json!(all));
-    let way = v4.and_then(|v| v.gateway).map(|via| json!({ "to": "0.0.0.0/0", "via": via }));
-    let way6 = v6.and_then(|v| v.gateway).map(|via| json!({ "to": "::/0", "via": via }));
-    let routes: Vec<_> = way.into_iter().chain(way6).collect();
-    if !routes.is_empty() {
-        map.insert("routes".to_owned(), routes.into());
-    }
-    if !host.dns.is_empty() {
-        let search: Vec<_> = host.domain.iter().map(|domain| domain.as_str()).collect();
-        map.insert("nameservers".to_owned(), json!({ "addresses": host.dns, "search": search }));
-    }
-    map
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing;
-
-    #[test]
-    fn the_network_is_the_feeds() {
-        let network = network(&testing::full_host());
-        assert_eq!(network["ethernets"]["nic0"]["match"]["macaddress"], "52:54:00:00:00:0a");
-        let tagged = &network["vlans"]["nic0.100"];
-        assert_eq!(tagged["addresses"], json!(["192.0.2.10/24"]));
-        assert_eq!(tagged["routes"][0]["via"], "192.0.2.1");
-        assert_eq!(network["ethernets"]["nic1"]["addresses"], json!(["2001:db8::10/64"]));
-        assert_eq!(network["ethernets"]["nic2"]["dhcp4"], true);
-    }
 
     #[test]
     fn cloud_config_names_the_host() {
