@@ -1,7 +1,6 @@
 //! Images on demand: minted as a stream from published templates, kept nowhere.
 
 mod body;
-mod link;
 mod publish;
 mod range;
 pub(crate) mod resident;
@@ -9,7 +8,6 @@ mod shelf;
 mod tar;
 
 pub use body::{Counter, Pieces};
-pub use link::{Link, LinkKey};
 pub use publish::{PublishError, Published, publish};
 pub use range::Range;
 pub use shelf::{Die, ImageError, Set, Shelf, StampFault};
