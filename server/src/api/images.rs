@@ -10,6 +10,7 @@ use crate::{
     app::App,
     db::{Actor, AuditResult, Note},
     images::{Image, ImageError, Pieces, Range, StampFault, Tar, Zip, parse_name},
+    link::MAX_MINUTES,
     secret::Digest,
     time::{Seconds, Timestamp},
 };
@@ -31,8 +32,6 @@ use std::{
 };
 use utoipa::ToSchema;
 
-/// The longest life of a link, in minutes.
-const MAX_MINUTES: u32 = 7 * 24 * 60;
 /// The most images of an archive.
 const MAX_MEMBERS: usize = 1000;
 

@@ -1,17 +1,31 @@
 //! The same hosts for other tools: Ansible's dynamic inventory, Salt's `http_json` external
 //! pillar, and cloud-init's NoCloud files.
 
-use super::{caller::Caller, hosts::seen, input::Named, problem::Problem, view::spec};
-use crate::app::App;
+use super::{
+    caller::Caller,
+    hosts::seen,
+    input::{Json as Body, Named},
+    problem::Problem,
+    view::spec,
+};
+use crate::{
+    app::{App, AppError},
+    db::{AuditResult, Note},
+    link::MAX_MINUTES,
+    nocloud,
+    time::{Seconds, Timestamp},
+};
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::header,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bootmint_image_factory::host::{Addressing, Host, HostName, Nic};
+use bootmint_image_factory::host::{Addressing, Host, HostName};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use utoipa::ToSchema;
 
 /// How many hosts are read at a time.
 const BATCH: i64 = 500;
@@ -79,7 +93,7 @@ fn address(host: &Host) -> Option<IpAddr> {
     })
 }
 
-/// `GET /inventory/salt/{host}`: the minion's pillar. A minion that is no host has an empty one.
+/// `GET /inventory/salt/{host}`: the minion's pillar. A minion that is no host is not found.
 pub(super) async fn salt(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -89,8 +103,8 @@ pub(super) async fn salt(
     Ok(Json(json!({ "bootmint": spec(&stored.host) })))
 }
 
-/// `GET /inventory/nocloud/{host}/{file}`: `meta-data`, `user-data`, `vendor-data` or
-/// `network-config`. JSON is YAML, too.
+/// `GET /inventory/nocloud/{host}/{file}`: for programs, which carry a token. cloud-init can't: it
+/// follows a link to the boot listener.
 pub(super) async fn nocloud(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
@@ -98,110 +112,55 @@ pub(super) async fn nocloud(
 ) -> Result<Response, Problem> {
     let name: HostName = host.parse().map_err(|error| Problem::bad(format!("{error}")))?;
     let host = seen(&app, &name, &caller).await?.host;
-    let (head, content) = match file.as_str() {
-        "meta-data" => {
-            ("", json!({ "instance-id": name.as_str(), "local-hostname": name.as_str() }))
-        }
-        "user-data" => ("#cloud-config\n", user_data(&host)),
-        "vendor-data" => ("#cloud-config\n", json!({})),
-        "network-config" => ("", network(&host)),
-        _ => {
-            return Err(Problem::not_found(
-                "NoCloud has meta-data, user-data, vendor-data and network-config",
-            ));
-        }
-    };
-    let text = serde_json::to_string_pretty(&content).unwrap_or_default();
+    let text = nocloud::file(&host, &file).map_err(AppError::from)?;
     let kind = [(header::CONTENT_TYPE, "text/yaml; charset=utf-8")];
-    Ok((kind, format!("{head}{text}\n")).into_response())
+    Ok((kind, text).into_response())
 }
 
-fn user_data(host: &Host) -> Value {
-    let name = host.name.as_str();
-    let mut data = json!({ "hostname": name, "preserve_hostname": false });
-    if let (Some(domain), false) = (&host.domain, name.contains('.')) {
-        data["fqdn"] = format!("{name}.{domain}").into();
-    }
-    if let Some(timezone) = var(host, "timezone") {
-        data["timezone"] = timezone.into();
-    }
-    data
+/// How long a link shall live.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinkBody {
+    /// A week at most, an hour unless given.
+    #[serde(default = "an_hour")]
+    minutes: u32,
 }
 
-/// The network in version 2 of its format.
-fn network(host: &Host) -> Value {
-    let (mut ethernets, mut vlans) = (Map::new(), Map::new());
-    for (index, nic) in host.nics.iter().enumerate() {
-        let card = format!("nic{index}");
-        let mut cable = Map::new();
-        if let Some(mac) = nic.mac {
-            cable.insert("match".to_owned(), json!({ "macaddress": mac.to_string() }));
-        } else {
-            cable.insert("match".to_owned(), json!({ "name": "e*" }));
-        }
-        match nic.vlan {
-            None => cable.extend(addresses(host, nic)),
-            Some(vlan) => {
-                let mut tagged = addresses(host, nic);
-                tagged.insert("id".to_owned(), vlan.get().into());
-                tagged.insert("link".to_owned(), card.clone().into());
-                vlans.insert(format!("{card}.{}", vlan.get()), tagged.into());
-            }
-        }
-        ethernets.insert(card, cable.into());
-    }
-    let mut network = json!({ "version": 2, "ethernets": ethernets });
-    if !vlans.is_empty() {
-        network["vlans"] = vlans.into();
-    }
-    network
+fn an_hour() -> u32 {
+    60
 }
 
-fn addresses(host: &Host, nic: &Nic) -> Map<String, Value> {
-    let mut map = Map::new();
-    let Addressing::Static { v4, v6 } = nic.addressing else {
-        map.insert("dhcp4".to_owned(), true.into());
-        return map;
+/// A link to NoCloud files.
+#[derive(Serialize, ToSchema)]
+pub(super) struct LinkView {
+    /// Where the machine finds the files: `s` of `ds=nocloud`. Whoever has it gets them.
+    url: String,
+    expires: String,
+}
+
+/// `POST /hosts/{host}/nocloud-link`.
+pub(super) async fn make_link(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Named(name): Named,
+    Body(body): Body<LinkBody>,
+) -> Result<(StatusCode, Json<LinkView>), Problem> {
+    let stored = app.stored(&name).await?;
+    let actor = caller.on(&stored.host)?;
+    if !(1..=MAX_MINUTES).contains(&body.minutes) {
+        return Err(Problem::bad(format!("minutes: 1 to {MAX_MINUTES}")));
+    }
+    let now = Timestamp::now();
+    let expires = now.after(Seconds::new(body.minutes.saturating_mul(60)));
+    let url = app.nocloud_link(&stored.host, expires)?;
+    let note = Note {
+        at: now,
+        actor: &actor,
+        host: name.as_str(),
+        event: "nocloud-link",
+        detail: &format!("until {expires}"),
+        result: AuditResult::Done,
     };
-    let own = v4.map(|v| format!("{}/{}", v.address, v.prefix));
-    let own6 = v6.map(|v| format!("{}/{}", v.address, v.prefix));
-    let all: Vec<_> = own.into_iter().chain(own6).collect();
-    map.insert("addresses".to_owned(), json!(all));
-    let way = v4.and_then(|v| v.gateway).map(|via| json!({ "to": "0.0.0.0/0", "via": via }));
-    let way6 = v6.and_then(|v| v.gateway).map(|via| json!({ "to": "::/0", "via": via }));
-    let routes: Vec<_> = way.into_iter().chain(way6).collect();
-    if !routes.is_empty() {
-        map.insert("routes".to_owned(), routes.into());
-    }
-    if !host.dns.is_empty() {
-        let search: Vec<_> = host.domain.iter().map(|domain| domain.as_str()).collect();
-        map.insert("nameservers".to_owned(), json!({ "addresses": host.dns, "search": search }));
-    }
-    map
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing;
-
-    #[test]
-    fn the_network_is_the_feeds() {
-        let network = network(&testing::full_host());
-        assert_eq!(network["ethernets"]["nic0"]["match"]["macaddress"], "52:54:00:00:00:0a");
-        let tagged = &network["vlans"]["nic0.100"];
-        assert_eq!(tagged["addresses"], json!(["192.0.2.10/24"]));
-        assert_eq!(tagged["routes"][0]["via"], "192.0.2.1");
-        assert_eq!(network["ethernets"]["nic1"]["addresses"], json!(["2001:db8::10/64"]));
-        assert_eq!(network["ethernets"]["nic2"]["dhcp4"], true);
-    }
-
-    #[test]
-    fn cloud_config_names_the_host() {
-        let data = user_data(&testing::host("web-01", 1));
-        assert_eq!(
-            (&data["hostname"], &data["fqdn"]),
-            (&json!("web-01"), &json!("web-01.example.net"))
-        );
-    }
+    app.store().note(&note).await?;
+    Ok((StatusCode::CREATED, Json(LinkView { url, expires: expires.to_string() })))
 }

@@ -167,6 +167,15 @@ pub static TABLE: &[Route] = &[
     .takes(Shape::of::<images::LinkBody>())
     .gives(Shape::of::<images::LinkView>()),
     route(
+        Post,
+        "/api/v1/hosts/{host}/nocloud-link",
+        on_hosts(P::ImagesLink),
+        "A link to a host's NoCloud files that needs no sign-in",
+        || routing::post(inventory::make_link),
+    )
+    .takes(Shape::of::<inventory::LinkBody>())
+    .gives(Shape::of::<inventory::LinkView>()),
+    route(
         Get,
         "/api/v1/images/{image}",
         on_hosts(P::ImagesGet),

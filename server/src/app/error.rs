@@ -5,6 +5,7 @@ use crate::{
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
+    nocloud::NoCloudFile,
     script::{ProfileError, ScriptError},
     seal::SealError,
     secret::NoRandom,
@@ -84,6 +85,15 @@ pub enum AppError {
     /// There is no such host.
     #[error("there is no host \"{0}\": `bootmint hosts list` shows all")]
     UnknownHost(HostName),
+    /// A link leads to nothing.
+    #[error("this link leads to nothing, or the host has changed")]
+    NoLink,
+    /// A link's time is over.
+    #[error("this link has ended: make a new one")]
+    LinkEnded,
+    /// There are no such NoCloud files.
+    #[error(transparent)]
+    NoCloud(#[from] NoCloudFile),
     /// There is no such attempt, or the secret is not its own.
     #[error("there is no such attempt, or the secret is not its own")]
     UnknownAttempt,

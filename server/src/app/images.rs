@@ -1,11 +1,10 @@
-//! Images on demand: which template, which token, which link.
+//! Images on demand: which template, which token.
 
 use super::{App, AppError};
 use crate::{
-    images::{Image, ImageError, Link, Set, Shelf},
+    images::{Image, ImageError, Set, Shelf},
     record,
     secret::Digest,
-    time::Timestamp,
 };
 use bootmint_image_factory::{
     format::Format,
@@ -93,36 +92,9 @@ impl App {
         });
         Ok(all.await?)
     }
-
-    /// The path of a link to an image of `host`.
-    pub fn link_to(
-        &self,
-        host: &Host,
-        format: Format,
-        expires: Timestamp,
-    ) -> Result<String, AppError> {
-        let image = format!("{}.{}", host.name, format.extension());
-        let record = record_digest(host)?;
-        let link = Link { image: &image, expires, record: record.as_str() };
-        let signature = self.config.link_key.sign(&link);
-        Ok(format!("/images/{signature}/{}/{image}", expires.as_unix()))
-    }
-
-    /// Whether that is a link to an image of `host`, as the host is now.
-    pub fn is_link(
-        &self,
-        host: &Host,
-        image: &str,
-        expires: Timestamp,
-        signature: &str,
-    ) -> Result<bool, AppError> {
-        let record = record_digest(host)?;
-        let link = Link { image, expires, record: record.as_str() };
-        Ok(self.config.link_key.verify(&link, signature))
-    }
 }
 
-fn record_digest(host: &Host) -> Result<Digest, AppError> {
+pub(super) fn record_digest(host: &Host) -> Result<Digest, AppError> {
     let record = record::write(host).map_err(crate::db::DbError::from)?;
     Ok(Digest::of(record.as_bytes()))
 }

@@ -9,6 +9,7 @@ mod foresee;
 mod guard;
 mod images;
 mod import;
+mod links;
 mod orders;
 mod outlook;
 mod preview;

@@ -92,7 +92,7 @@ named! {
     DiscoveredRead = "discovered-read",
     /// Fetch images of hosts.
     ImagesGet = "images-get",
-    /// Make links to images that need no sign-in.
+    /// Make links to images and NoCloud files that need no sign-in.
     ImagesLink = "images-link",
     /// Make images of scripts of one's own.
     ImagesScript = "images-script",

@@ -95,6 +95,15 @@ pub(super) async fn answer(
     app.answer(&secret, &file, &from, Timestamp::now()).await.map(text)
 }
 
+/// `GET /nocloud/<signature>/<expires>/<host>/<file>`.
+pub(super) async fn nocloud(
+    State(app): State<Arc<App>>,
+    Path((signature, expires, host, file)): Path<(String, i64, String, String)>,
+) -> Result<Response, AppError> {
+    let expires = Timestamp::from_unix(expires);
+    app.nocloud((&signature, expires, &host, &file), Timestamp::now()).await.map(text)
+}
+
 /// `GET /readyz`: whether the database answers.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, AppError> {
     app.store().ping().await?;

@@ -44,6 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/boot/{token}", without_head(named, "GET, POST"))
         .route("/attempt/{id}/{report}", post(handlers::report))
         .route("/answer/{secret}/{file}", without_head(get(handlers::answer), "GET"))
+        .route("/nocloud/{signature}/{expires}/{host}/{file}", get(handlers::nocloud))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(handlers::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY))

@@ -3,6 +3,7 @@
 use crate::{
     app::AppError,
     db::{DbError, Guarded},
+    nocloud::NoCloudFile,
     script::ScriptError,
     seal::SealError,
 };
@@ -20,6 +21,8 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::ProfilesContended => StatusCode::SERVICE_UNAVAILABLE,
         AppError::UnknownHost(_)
         | AppError::UnknownAttempt
+        | AppError::NoLink
+        | AppError::NoCloud(NoCloudFile::Unknown)
         | AppError::Script(ScriptError::NoAnswer { .. }) => StatusCode::NOT_FOUND,
         AppError::AwaitsApproval { .. } => StatusCode::ACCEPTED,
         AppError::Guarded { source: Guarded::Limit { .. }, .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -27,8 +30,9 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::SecretsChanged
         | AppError::Guarded { .. }
         | AppError::NoDiskSerial(_)
-        | AppError::DiskSerialUnchecked { .. } => StatusCode::CONFLICT,
-        AppError::Closed | AppError::Released => StatusCode::GONE,
+        | AppError::DiskSerialUnchecked { .. }
+        | AppError::NoCloud(NoCloudFile::NoMac(_)) => StatusCode::CONFLICT,
+        AppError::Closed | AppError::Released | AppError::LinkEnded => StatusCode::GONE,
         AppError::Moved(_) => StatusCode::PRECONDITION_FAILED,
         AppError::Unconfirmed { .. } | AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
         AppError::Db(_)

@@ -59,6 +59,14 @@ enum Command {
     /// Fetches images that are minted on demand
     #[command(subcommand)]
     Images(Images),
+    /// Makes a URL at which cloud-init finds the NoCloud files of a host, without a token
+    Nocloud {
+        /// The host
+        host: HostName,
+        /// How long it counts
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+    },
     /// Shows, exports and publishes OS profiles
     #[command(subcommand)]
     Profiles(profiles::Profiles),
@@ -165,6 +173,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Hold(args) => desk.order(args, "hold", None),
         Command::Release(args) => desk.order(args, "release", None),
         Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
+        Command::Nocloud { host, minutes } => desk.nocloud(&host, minutes),
         Command::Profiles(command) => desk.profiles(command),
         Command::Secrets(command) => desk.secrets(command),
         Command::Users(command) => desk.users(command),
@@ -331,6 +340,13 @@ impl Desk<'_> {
         self.say(&json!({ "file": out, "bytes": size }), |_| {
             self.ui.line(format_args!("{}: {size} bytes", out.display()));
         });
+        Ok(())
+    }
+
+    fn nocloud(&self, host: &HostName, minutes: u32) -> anyhow::Result<()> {
+        let path = format!("/hosts/{host}/nocloud-link");
+        let link = self.remote.post(&path, &json!({ "minutes": minutes }))?;
+        self.say(&link, |link| self.ui.line(text(link, "url")));
         Ok(())
     }
 

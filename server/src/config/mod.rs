@@ -24,7 +24,7 @@ use crate::{
         spnego::{Entrance, KerberosConfig},
     },
     db::{Address, NoAddress},
-    images::LinkKey,
+    link::LinkKey,
     machine::Policy,
     reply::ReplyKey,
     seal::{NoKeys, SealKeys},
@@ -151,7 +151,7 @@ pub struct Config {
     pub templates: PathBuf,
     /// The firmware profile of hosts that name none.
     pub image_profile: Name,
-    /// The key that links to images are signed with.
+    /// The key that links are signed with.
     pub link_key: LinkKey,
     /// What the secrets of second factors follow from.
     pub factor_key: FactorKey,

@@ -2,7 +2,6 @@
 
 mod body;
 mod draft;
-mod link;
 mod publish;
 mod range;
 pub(crate) mod resident;
@@ -12,7 +11,6 @@ mod zip;
 
 pub use body::{Counter, Pieces};
 pub use draft::Draft;
-pub use link::{Link, LinkKey};
 pub use publish::{PublishError, Published, publish};
 pub use range::Range;
 pub use shelf::{Die, ImageError, Set, Shelf, StampFault};

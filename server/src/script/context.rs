@@ -1,8 +1,8 @@
 //! What templates see of a host.
 
-use crate::{config::Secrets, machine::AttemptId, secret::Secret};
+use crate::{config::Secrets, machine::AttemptId, network, secret::Secret};
 use bootmint_image_factory::host::{Addressing, Host, Nic};
-use minijinja::{Value, context};
+use minijinja::{Value, context, value::Serde};
 use std::collections::BTreeMap;
 
 /// An attempt, and what its installer may be given.
@@ -21,6 +21,7 @@ pub(super) fn open(host: &Host, release: &Release<'_>) -> Value {
     let server = host.server.as_str();
     context! {
         host => of_host(host),
+        network => of_network(host),
         server => server,
         files => format!("{server}/files"),
         answers => answers(host, release),
@@ -70,6 +71,21 @@ fn of_host(host: &Host) -> Value {
         }),
         vars,
     }
+}
+
+/// The network of an installed system, in formats that are more than one template should have to
+/// write. What cannot be written for the host is none.
+fn of_network(host: &Host) -> Value {
+    let links = network::links(host);
+    context! {
+        netplan => network::netplan(host).map(|network| Value::from(Serde(network))),
+        interfaces => links.is_some().then(|| network::interfaces(host)),
+        links => links.map(|links| links.into_iter().map(of_link).collect::<Vec<_>>()),
+    }
+}
+
+fn of_link(link: network::Link) -> Value {
+    context! { file => link.file, lines => link.lines }
 }
 
 /// The interface that an installer uses: the first that has a gateway, else the first.

@@ -17,6 +17,8 @@ pub mod shipped;
 mod template;
 
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod tests;

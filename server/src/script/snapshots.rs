@@ -1,15 +1,14 @@
-//! What the shipped profiles send to three hosts, compared with the files of this folder. After a
+//! What the shipped profiles send to four hosts, compared with the files of this folder. After a
 //! change of a profile, BOOTMINT_BLESS=1 writes them anew: read the difference.
 
 use super::*;
-use crate::{config::Secrets, machine::AttemptId, secret::Secret, testing};
-use bootmint_image_factory::host::Addressing;
+use crate::{config::Secrets, machine::AttemptId, network, secret::Secret, testing};
 use std::{collections::BTreeMap, fmt::Write, fs, path::PathBuf};
 
 const BLESS: &str = "BOOTMINT_BLESS";
 
 /// A plain host; one with IPv6 alone, a serial console and DHCP on a second card; one in a VLAN
-/// with both protocols.
+/// with IPv6 on another card; one with both protocols and a VLAN on its first card.
 fn hosts() -> Vec<Host> {
     let plain = testing::host("plain-01", 10);
     let mut six = testing::full_host();
@@ -19,23 +18,30 @@ fn hosts() -> Vec<Host> {
     six.dns = vec!["2001:db8::53".parse().unwrap()];
     let mut tagged = testing::full_host();
     tagged.name = "tagged-01".parse().unwrap();
-    let mut hosts = vec![plain, six, tagged];
+    tagged.nics[1].mac = Some("52:54:00:00:00:67".parse().unwrap());
+    let mut hosts = vec![plain, six, tagged, network::tests::mixed()];
     for host in &mut hosts {
-        for (name, value) in [
-            ("disk", "/dev/sda"),
-            ("packages", "vim tmux"),
-            ("mirror-host", "mirror.example.net"),
-            ("repo", "http://mirror.example.net/alma/9/BaseOS/x86_64/os"),
-            ("ssh-key", "ssh-ed25519 AAAAC3Nza kim@example.net"),
-            ("share-host", "192.0.2.5"),
-            ("share-name", "windows"),
-        ] {
-            host.vars.insert(name.parse().unwrap(), value.parse().unwrap());
-        }
+        with_variables(host);
     }
     let serial = ("disk-serial".parse().unwrap(), "S3R1AL".parse().unwrap());
     hosts[0].vars.extend([serial]);
     hosts
+}
+
+/// What the shipped profiles need of a host.
+pub(super) fn with_variables(host: &mut Host) {
+    for (name, value) in [
+        ("disk", "/dev/sda"),
+        ("packages", "vim tmux"),
+        ("mirror-host", "mirror.example.net"),
+        ("repo", "http://mirror.example.net/alma/9/BaseOS/x86_64/os"),
+        ("ssh-key", "ssh-ed25519 AAAAC3Nza kim@example.net"),
+        ("share-host", "192.0.2.5"),
+        ("share-name", "windows"),
+        ("other-interfaces", "later"),
+    ] {
+        host.vars.insert(name.parse().unwrap(), value.parse().unwrap());
+    }
 }
 
 fn secrets() -> Secrets {
@@ -49,7 +55,11 @@ fn secrets() -> Secrets {
 }
 
 /// Everything that `profile` sends to `host`, or why it does not.
-fn sent(profiles: &Profiles, profile: &Profile, host: &Host) -> Result<String, anyhow::Error> {
+pub(super) fn sent(
+    profiles: &Profiles,
+    profile: &Profile,
+    host: &Host,
+) -> Result<String, anyhow::Error> {
     let (secret, secrets) = (Secret::placeholder(), secrets());
     let release =
         Release { attempt: AttemptId::from_bits(0xa), secret: &secret, secrets: &secrets };
@@ -67,7 +77,7 @@ fn sent(profiles: &Profiles, profile: &Profile, host: &Host) -> Result<String, a
     Ok(text)
 }
 
-fn shipped_profiles() -> Profiles {
+pub(super) fn shipped_profiles() -> Profiles {
     let folder = tempfile::tempdir().unwrap();
     for (path, text) in shipped::FILES {
         let path = folder.path().join(path);
@@ -75,29 +85,6 @@ fn shipped_profiles() -> Profiles {
         fs::write(path, text).unwrap();
     }
     Profiles::load(folder.path()).unwrap()
-}
-
-#[test]
-fn ubuntu_sets_up_interfaces_in_vlans_as_it_does_others() {
-    let profiles = shipped_profiles();
-    let mut host = hosts().remove(0);
-    let mut tagged = host.nics[0].clone();
-    (tagged.mac, tagged.vlan) =
-        (Some("52:54:00:00:00:77".parse().unwrap()), Some("7".parse().unwrap()));
-    let mut leased = tagged.clone();
-    (leased.mac, leased.vlan) =
-        (Some("52:54:00:00:00:78".parse().unwrap()), Some("8".parse().unwrap()));
-    leased.addressing = Addressing::Dhcp;
-    host.nics.extend([tagged, leased]);
-    let text = sent(&profiles, profiles.get("ubuntu").unwrap(), &host).unwrap();
-    let vlans = &text[text.find("    vlans:").unwrap()..text.find("  packages:").unwrap()];
-    let (static_one, leased) = vlans.split_once("      vlan8:").unwrap();
-    assert!(
-        static_one.contains("link: nic1\n        dhcp4: false\n        addresses:\n"),
-        "{vlans}"
-    );
-    assert!(static_one.contains("to: default") && static_one.contains("nameservers:"), "{vlans}");
-    assert_eq!(leased, "\n        id: 8\n        link: nic2\n        dhcp4: true\n", "{vlans}");
 }
 
 #[test]

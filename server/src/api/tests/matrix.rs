@@ -29,6 +29,7 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
     let body = match (route.method.name(), route.path.rsplit('/').next()) {
         ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
         ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),
+        ("POST", Some("nocloud-link")) => "{}".to_owned(),
         ("PUT", Some("{secret}")) => r#"{"value":"x"}"#.to_owned(),
         ("POST", Some("check")) => r#"{"files":{}}"#.to_owned(),
         ("POST", Some("preview")) => r#"{"files":{},"host":"web-01"}"#.to_owned(),

@@ -4,6 +4,7 @@ pub(crate) mod desk;
 mod events;
 pub(crate) mod images;
 mod matrix;
+mod nocloud;
 mod once;
 mod profiles;
 mod proxies;

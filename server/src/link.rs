@@ -1,4 +1,4 @@
-//! Links to images for who cannot sign in, such as a BMC that mounts virtual media: they carry
+//! Links for who cannot sign in, such as a BMC that mounts virtual media, or cloud-init: they carry
 //! their own proof, and end.
 
 use crate::{
@@ -9,19 +9,40 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// What separates the key, and each signature, from whatever else the secret is used for.
+/// What separates the key from whatever else the secret is used for.
 const KEY: &[u8] = b"bootmint link key 1";
-const SIGNATURE: &[u8] = b"bootmint image link 1\0";
+
+/// The longest life of a link, in minutes.
+pub const MAX_MINUTES: u32 = 7 * 24 * 60;
 
 /// The key that links are signed with. Its `Debug` hides it.
 #[derive(Clone)]
 pub struct LinkKey(Hmac<Sha256>);
 
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// To an image: `<host>.<extension>`.
+    Image(&'a str),
+    /// To the NoCloud files of a host.
+    NoCloud(&'a str),
+}
+
+impl<'a> Target<'a> {
+    /// What separates signatures of one kind from those of another, and what is signed.
+    fn parts(self) -> (&'static [u8], &'a str) {
+        match self {
+            Self::Image(image) => (b"bootmint image link 1\0", image),
+            Self::NoCloud(host) => (b"bootmint nocloud link 1\0", host),
+        }
+    }
+}
+
 /// What a link says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link<'a> {
-    /// The image: `<host>.<extension>`.
-    pub image: &'a str,
+    /// Where it leads.
+    pub target: Target<'a>,
     /// Until when it counts.
     pub expires: Timestamp,
     /// The digest of the host's record, so that it ends when the host becomes another.
@@ -47,8 +68,9 @@ impl LinkKey {
 
     fn mac(&self, link: &Link<'_>) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
-        mac.update(SIGNATURE);
-        for part in [link.image, &link.expires.as_unix().to_string(), link.record] {
+        let (kind, name) = link.target.parts();
+        mac.update(kind);
+        for part in [name, &link.expires.as_unix().to_string(), link.record] {
             mac.update(part.as_bytes());
             mac.update(b"\0");
         }
@@ -70,11 +92,12 @@ mod tests {
     fn a_signature_fits_its_link_alone() {
         let key = LinkKey::derive(b"0123456789abcdef\n").unwrap();
         let at = Timestamp::from_unix(100);
-        let link = Link { image: "web-01.iso", expires: at, record: "r" };
+        let link = Link { target: Target::Image("web-01.iso"), expires: at, record: "r" };
         let signature = key.sign(&link);
         assert!(key.verify(&link, &signature));
         for other in [
-            Link { image: "web-02.iso", ..link.clone() },
+            Link { target: Target::Image("web-02.iso"), ..link.clone() },
+            Link { target: Target::NoCloud("web-01.iso"), ..link.clone() },
             Link { expires: Timestamp::from_unix(101), ..link.clone() },
             Link { record: "s", ..link.clone() },
         ] {

@@ -1,0 +1,85 @@
+//! `/etc/network/interfaces` of Debian and what descends from it, and the files by which udev
+//! gives cards their names.
+
+use super::{Port, Tagged, ports};
+use bootmint_image_factory::host::{Addressing, Host};
+use std::fmt::Display;
+
+/// A file of `/etc/systemd/network`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub file: String,
+    /// Its lines.
+    pub lines: Vec<String>,
+}
+
+/// How udev finds the cards of `host` and what it calls them, a file each. None if a card can be
+/// found by nothing.
+pub fn links(host: &Host) -> Option<Vec<Link>> {
+    let link = |port: Port<'_>| {
+        let nic = port.nics.first()?.nic;
+        let found = match (nic.mac, nic.bus) {
+            (Some(mac), _) => format!("MACAddress={mac}"),
+            // What hangs below a device, as with virtio, has a longer path.
+            (None, Some(bus)) => format!("Path=pci-{bus} pci-{bus}-*"),
+            (None, None) => return None,
+        };
+        let lines = [
+            "[Match]".to_owned(),
+            found,
+            // A VLAN has the MAC address of its card, but is of another type.
+            "Type=ether".to_owned(),
+            "[Link]".to_owned(),
+            format!("Name={}", port.name),
+        ];
+        Some(Link { file: format!("10-{}.link", port.name), lines: lines.into() })
+    };
+    ports(host).into_iter().map(link).collect()
+}
+
+/// The lines of `/etc/network/interfaces` for all interfaces of `host`, by the names of [`links`].
+pub fn interfaces(host: &Host) -> Vec<String> {
+    let mut lines = vec!["auto lo".to_owned(), "iface lo inet loopback".to_owned()];
+    for port in ports(host) {
+        if port.nics.iter().all(|tagged| tagged.nic.vlan.is_some()) {
+            lines.push(format!("auto {}", port.name));
+            lines.push(format!("iface {} inet manual", port.name));
+        }
+        for tagged in &port.nics {
+            stanzas(host, tagged, &mut lines);
+        }
+    }
+    lines
+}
+
+fn stanzas(host: &Host, tagged: &Tagged<'_>, lines: &mut Vec<String>) {
+    let Tagged { name, nic, routes } = tagged;
+    // Of a name with a dot, ifup makes the VLAN itself.
+    lines.push(format!("auto {name}"));
+    let Addressing::Static { v4, v6 } = nic.addressing else {
+        lines.push(format!("iface {name} inet dhcp"));
+        return;
+    };
+    let v4 = v4.map(|v| ("inet", format!("{}/{}", v.address, v.prefix)));
+    let v6 = v6.map(|v| ("inet6", format!("{}/{}", v.address, v.prefix)));
+    for (family, address) in v4.into_iter().chain(v6) {
+        lines.push(format!("iface {name} {family} static"));
+        let mut option = |key: &str, value: &dyn Display| lines.push(format!("    {key} {value}"));
+        option("address", &address);
+        for route in routes.iter().filter(|route| route.via.is_ipv4() == (family == "inet")) {
+            option("gateway", &route.via);
+            if let Some(metric) = route.metric {
+                option("metric", &metric);
+            }
+        }
+        let of_family = |server: &&std::net::IpAddr| server.is_ipv4() == (family == "inet");
+        let servers: Vec<_> = host.dns.iter().filter(of_family).map(ToString::to_string).collect();
+        if !servers.is_empty() {
+            option("dns-nameservers", &servers.join(" "));
+        }
+        if let Some(domain) = &host.domain {
+            option("dns-search", domain);
+        }
+    }
+}
