@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     app::App,
-    db::{Actor, AuditResult, Note},
-    images::{Image, ImageError, Pieces, Range, StampFault, Tar, Zip, parse_name},
+    db::{Actor, AuditResult, DbError, Note},
+    images::{Gate, Image, ImageError, Pieces, Range, StampFault, Tar, Withheld, Zip, parse_name},
     link::MAX_MINUTES,
     secret::Digest,
     time::{Seconds, Timestamp},
@@ -30,6 +30,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
 };
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 /// The most images of an archive.
@@ -117,7 +118,7 @@ impl Asked<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    async fn answer(&self, app: &App, image: &Image) -> Result<Response, Problem> {
+    async fn answer(&self, app: &Arc<App>, image: &Image) -> Result<Response, Problem> {
         let tag = image.etag();
         let known = self.header(header::IF_NONE_MATCH);
         if known.is_some_and(|known| known.split(',').any(|one| one.trim() == tag)) {
@@ -137,11 +138,14 @@ impl Asked<'_> {
                 return Ok(response);
             }
         };
-        if self.method != Method::HEAD {
-            self.audit(app, image, status).await?;
+        let wanted = image.slice(start, end).into_iter();
+        let mut body = pieces(app, end.saturating_sub(start), wanted);
+        if self.method == Method::GET && status == StatusCode::OK {
+            body = body.behind(self.recorded(app), image.common());
+        } else if self.method != Method::HEAD {
+            self.record_part(app, image).await?;
         }
-        let pieces = image.slice(start, end);
-        let mut response = stream(app, end.saturating_sub(start), pieces.into_iter());
+        let mut response = stream(body);
         *response.status_mut() = status;
         if status == StatusCode::PARTIAL_CONTENT {
             let last = end.saturating_sub(1);
@@ -153,20 +157,40 @@ impl Asked<'_> {
         Ok(response)
     }
 
-    /// Writes a download down: each, but a download in many parts once.
-    async fn audit(&self, app: &App, image: &Image, status: StatusCode) -> Result<(), Problem> {
+    fn detail(&self) -> String {
+        format!("{}{}", self.image, self.on)
+    }
+
+    /// Writes a whole download down, while the bytes that all hosts have in common leave.
+    fn recorded(&self, app: &Arc<App>) -> Gate {
+        let (app, actor) = (Arc::clone(app), self.actor.clone());
+        let (host, detail) = (self.host.name.clone(), self.detail());
+        let record = async move {
+            audit(&app, &actor, &host, &detail).await.map_err(|error| {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(%host, image = detail, error, "a download was cut off");
+                Withheld
+            })
+        };
+        // Of its own, so that it is written down also if the client goes away.
+        let task = tokio::spawn(record.in_current_span());
+        Box::pin(async move { task.await.unwrap_or(Err(Withheld)) })
+    }
+
+    /// Writes a download in many parts down, once.
+    async fn record_part(&self, app: &App, image: &Image) -> Result<(), Problem> {
         let source = &self.actor.trace().source;
         let id = format!("{}\n{source}\n{}\n{}", self.actor.as_str(), self.image, image.etag());
-        let begins = app.shelf().begins(Digest::of(id.as_bytes()), Timestamp::now());
-        if begins || status == StatusCode::OK {
-            let detail = format!("{}{}", self.image, self.on);
-            audit(app, self.actor, &self.host.name, &detail).await?;
+        let id = Digest::of(id.as_bytes());
+        if app.shelf().begins(id.clone(), Timestamp::now()) {
+            let done = audit(app, self.actor, &self.host.name, &self.detail()).await;
+            done.inspect_err(|_| app.shelf().never_began(&id))?;
         }
         Ok(())
     }
 }
 
-async fn audit(app: &App, actor: &Actor, host: &HostName, detail: &str) -> Result<(), Problem> {
+async fn audit(app: &App, actor: &Actor, host: &HostName, detail: &str) -> Result<(), DbError> {
     let note = Note {
         at: Timestamp::now(),
         actor,
@@ -175,15 +199,15 @@ async fn audit(app: &App, actor: &Actor, host: &HostName, detail: &str) -> Resul
         detail,
         result: AuditResult::Done,
     };
-    Ok(app.store().note(&note).await?)
+    app.store().note(&note).await
 }
 
-fn stream(
-    app: &App,
-    size: u64,
-    pieces: impl Iterator<Item = Bytes> + Send + Unpin + 'static,
-) -> Response {
-    let body = Pieces::new(size, pieces, app.shelf().sent().clone());
+fn pieces<I: Iterator<Item = Bytes>>(app: &App, size: u64, pieces: I) -> Pieces<I> {
+    Pieces::new(size, pieces, app.shelf().sent().clone())
+}
+
+fn stream(body: Pieces<impl Iterator<Item = Bytes> + Send + Unpin + 'static>) -> Response {
+    let size = body.size();
     let mut response = HttpBody::new(body).into_response();
     put(&mut response, header::CONTENT_LENGTH, &size.to_string());
     put(&mut response, header::CONTENT_TYPE, "application/octet-stream");
@@ -237,7 +261,7 @@ pub(crate) async fn tar(
     let (hosts, members) = members(&app, &caller, &wanted).await?;
     let tar = Tar::new(members).map_err(ImageError::from)?;
     audit_all(&app, &caller, &hosts, &wanted, &method).await?;
-    let mut response = stream(&app, tar.size(), tar.into_pieces());
+    let mut response = stream(pieces(&app, tar.size(), tar.into_pieces()));
     put(&mut response, header::CONTENT_TYPE, "application/x-tar");
     name_file(&mut response, "images.tar");
     Ok(response)
@@ -253,7 +277,7 @@ pub(crate) async fn zip(
     let (hosts, members) = members(&app, &caller, &wanted).await?;
     let zip = Zip::new(members).map_err(ImageError::from)?;
     audit_all(&app, &caller, &hosts, &wanted, &method).await?;
-    let mut response = stream(&app, zip.size(), zip.into_pieces());
+    let mut response = stream(pieces(&app, zip.size(), zip.into_pieces()));
     put(&mut response, header::CONTENT_TYPE, "application/zip");
     name_file(&mut response, "images.zip");
     Ok(response)
@@ -368,7 +392,7 @@ pub(crate) async fn of_script(
         result: AuditResult::Done,
     };
     app.store().note(&note).await?;
-    let mut response = stream(app, image.size(), image.whole().into_iter());
+    let mut response = stream(pieces(app, image.size(), image.whole().into_iter()));
     name_file(&mut response, &format!("script.{}", format.extension()));
     Ok(response)
 }

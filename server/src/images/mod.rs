@@ -9,7 +9,7 @@ mod shelf;
 mod tar;
 mod zip;
 
-pub use body::{Counter, Pieces};
+pub use body::{Counter, Gate, Pieces, Withheld};
 pub use draft::Draft;
 pub use publish::{PublishError, Published, publish};
 pub use range::Range;
@@ -97,6 +97,11 @@ impl Image {
     /// How many bytes it has.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How many bytes it begins with that are those of all hosts.
+    pub fn common(&self) -> u64 {
+        self.pieces.first().map_or(0, |piece| piece.len() as u64)
     }
 
     /// What changes whenever a byte of it does.

@@ -298,4 +298,9 @@ impl Shelf {
         }
         known.insert(download, now.after(ONE_DOWNLOAD)).is_none_or(|until| until <= now)
     }
+
+    /// Takes back that this download began: its next part is a first one.
+    pub fn never_began(&self, download: &Digest) {
+        self.downloads.lock().unwrap_or_else(PoisonError::into_inner).remove(download);
+    }
 }
