@@ -87,6 +87,9 @@ impl Desk {
             vec![testing::host("web-01", 1), testing::host("web-02", 2), testing::host("db-01", 3)];
         for (host, site) in hosts.iter_mut().zip(["berlin", "berlin", "paris"]) {
             host.site = Some(site.parse().unwrap());
+            if host.name.as_str() == "web-01" {
+                host.vars.insert("group".parse().unwrap(), "web".parse().unwrap());
+            }
             host.token = None;
         }
         app.import(&hosts, &Actor::person("root"), Timestamp::now()).await.unwrap();

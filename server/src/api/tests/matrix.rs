@@ -1,15 +1,20 @@
-//! Every route against every role: with it, without it, with it elsewhere, and with no token.
+//! Every route against every role: with it, without it, with it for the host alone and for others
+//! alone (by site and by group), and with no token.
 
 use super::desk::{Answer, Desk};
 use crate::{
     api::{Access, Reach, Route, TABLE},
-    auth::Role,
+    auth::{Permission, Role},
 };
 use axum::http::StatusCode;
 use std::path::Path;
 
 const SPEC: &str = r#"{"name":"web-01","server":"http://192.0.2.2:8080","site":"berlin",
-    "nics":[{"mac":"52:54:00:00:00:01","address":"192.0.2.1/24"}]}"#;
+    "vars":{"group":"web"},"nics":[{"mac":"52:54:00:00:00:01","address":"192.0.2.1/24"}]}"#;
+
+/// Scopes, and whether the host is in them.
+const SCOPES: [(&str, bool); 4] =
+    [("site:paris", false), ("group:db", false), ("site:berlin", true), ("group:web", true)];
 
 /// A path, headers and body with which a handler gets as far as to look at the host.
 async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
@@ -18,7 +23,7 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         .replace("{host}", "web-01")
         .replace("{token}", "0000000000000000")
         .replace("{user}", "nobody")
-        .replace("{secret}", "root-password-hash")
+        .replace("{secret}", "root-password-hash?place=host:web-01")
         .replace("{file}", "meta-data")
         .replace("{image}", "web-01.iso")
         .replace("{profile}", "debian")
@@ -26,6 +31,10 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         .replace("/diff", "/diff?from=0&to=0")
         .replace("images.tar", "images.tar?format=iso&hosts=web-01")
         .replace("images.zip", "images.zip?format=iso&hosts=web-01");
+    let path = match path.as_str() {
+        "/api/v1/secrets" => format!("{path}?place=host:web-01"),
+        _ => path,
+    };
     let body = match (route.method.name(), route.path.rsplit('/').next()) {
         ("POST", Some("arm" | "approve")) => r#"{"confirm":"somebody-else"}"#.to_owned(),
         ("POST", Some("image-link")) => r#"{"format":"iso"}"#.to_owned(),
@@ -49,14 +58,18 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
     let desk = Desk::open().await;
     for &role in Role::ALL {
         let everywhere = desk.token(&format!("{role}-all"), role.name()).await;
-        let elsewhere = desk.token(&format!("{role}-paris"), &format!("{role}@site:paris")).await;
+        let mut scoped = Vec::new();
+        for (scope, here) in SCOPES {
+            let name = format!("{role}-{}", scope.replace(':', "-"));
+            scoped.push((scope, here, desk.token(&name, &format!("{role}@{scope}")).await));
+        }
         for route in TABLE {
             let name = format!("{role}: {} {}", route.method.name(), route.path);
-            let (may, may_elsewhere) = match route.access {
+            let (may, may_scoped) = match route.access {
                 Access::Anybody => continue,
                 // Signing out would end the token that the rest needs.
                 Access::Known if route.path.ends_with("sign-out") => continue,
-                Access::Known => (true, true),
+                Access::Known => (true, [true; 2]),
                 Access::Needs(permission, reach) => {
                     let own = route.path.starts_with("/api/v1/tokens");
                     let list = ["/api/v1/hosts", "/api/v1/events", "/api/v1/inventory/ansible"]
@@ -64,7 +77,10 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
                         && route.method.name() == "GET";
                     let look = route.path.starts_with("/api/v1/profiles");
                     let may = role.may(permission);
-                    (may, may && reach == Reach::Hosts && (own || list || look))
+                    let scoped = may && reach == Reach::Hosts;
+                    // A profile is for the hosts of all sites.
+                    let everywhere = look && permission == Permission::ProfilesWrite;
+                    (may, [scoped && (own || list || look), scoped && !everywhere])
                 }
             };
             // It goes on and on for who may follow it; another test reads it.
@@ -75,14 +91,16 @@ async fn every_route_lets_in_who_may_and_nobody_else() {
             assert_eq!(here.status != StatusCode::FORBIDDEN, may, "{name}: {}", here.text());
             assert_ne!(here.status, StatusCode::UNAUTHORIZED, "{name}");
             assert!(!here.status.is_server_error(), "{name}: {}", here.text());
-            let there = ask(&desk, route, &elsewhere).await;
-            assert_eq!(
-                there.status != StatusCode::FORBIDDEN,
-                may_elsewhere,
-                "{name}, elsewhere: {} {}",
-                there.status,
-                there.text()
-            );
+            for (scope, here, token) in &scoped {
+                let answer = ask(&desk, route, token).await;
+                let may = may_scoped[usize::from(*here)];
+                let (status, text) = (answer.status, answer.text());
+                assert_eq!(
+                    status != StatusCode::FORBIDDEN,
+                    may,
+                    "{name} @{scope}: {status} {text}"
+                );
+            }
         }
     }
 }

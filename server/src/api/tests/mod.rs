@@ -71,9 +71,9 @@ async fn a_feed_is_told_all_its_faults_and_what_it_would_change() {
         "{faults:?}"
     );
 
-    let good = "name,mac,address,gateway,dns,domain,server,site,serial\n\
-        web-01,52:54:00:00:00:01,192.0.2.1/24,192.0.2.1,192.0.2.53,example.net,http://192.0.2.2:8080,berlin,SN1\n\
-        web-09,52:54:00:00:00:09,192.0.2.9/24,,,,http://192.0.2.2:8080,berlin,\n";
+    let good = "name,mac,address,gateway,dns,domain,server,site,serial,group\n\
+        web-01,52:54:00:00:00:01,192.0.2.1/24,192.0.2.1,192.0.2.53,example.net,http://192.0.2.2:8080,berlin,SN1,web\n\
+        web-09,52:54:00:00:00:09,192.0.2.9/24,,,,http://192.0.2.2:8080,berlin,,\n";
     let good = good.replace("192.0.2.1/24,192.0.2.1,", "192.0.2.1/24,192.0.2.254,");
     let dry = desk.ask("POST /api/v1/import?dry-run=true", &token, &csv, good.as_str()).await;
     assert_eq!(dry.status, S::OK, "{}", dry.text());
@@ -94,8 +94,8 @@ async fn a_feed_is_told_all_its_faults_and_what_it_would_change() {
 
     // A token that a feed brings is told, but not what it is; a feed without one leaves it.
     let own =
-        good.replace("serial\n", "serial,token\n").replace(",SN1\n", ",SN1,own-token-0123456789\n");
-    let own = own.replace("berlin,\n", "berlin,,\n");
+        good.replace("group\n", "group,token\n").replace(",web\n", ",web,own-token-0123456789\n");
+    let own = own.replace("berlin,,\n", "berlin,,,\n");
     let dry = desk.ask("POST /api/v1/import?dry-run=true", &token, &csv, own.as_str()).await;
     assert!(!dry.text().contains("own-token"), "{}", dry.text());
     assert_eq!(dry.json()["updated"][0]["changes"][0]["field"], json!("token"));
