@@ -7,12 +7,15 @@ use crate::{
     samba::{self, BASE, PASSWORD, Samba, loopback},
     sign_in, trouble,
 };
-use bootmint_server::auth::ldap::{Directory, DirectoryError, Refusal};
+use bootmint_server::{
+    auth::ldap::{Directory, DirectoryError, Refusal, Standing},
+    time::Timestamp,
+};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 const GROUPS: &str =
     "groups = [{ group = 'CN=Domain Admins,CN=Users,DC=ad,DC=test', grants = [\"admin\"] }]";
@@ -52,6 +55,55 @@ async fn the_next_controller_is_asked_when_one_is_down_or_silent() {
     // The one that answered is asked first from now on, and a wrong password is asked once.
     assert_eq!(refusal(&directory, "Administrator", "wrong").await, Refusal::WrongPassword);
     assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+/// A second way to the controller `samba`, by another port of its address: how many took it, and
+/// who ends it, with all connections.
+async fn detour(samba: &Samba) -> (u16, Arc<AtomicUsize>, tokio::task::JoinHandle<()>) {
+    let (ip, count) = (samba.ip, Arc::<AtomicUsize>::default());
+    let listener = TcpListener::bind((ip, 0)).await.unwrap();
+    let (port, counted) = (listener.local_addr().unwrap().port(), Arc::clone(&count));
+    let way = tokio::spawn(async move {
+        let mut open = tokio::task::JoinSet::new();
+        while let Ok((mut from, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            open.spawn(async move {
+                let mut to = TcpStream::connect((ip, 636)).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+            });
+        }
+    });
+    (port, count, way)
+}
+
+#[tokio::test]
+async fn who_is_signed_in_is_looked_up_at_the_next_controller_when_theirs_goes_down() {
+    let Some(samba) = samba::shared().await else { return };
+    let (port, count, way) = detour(samba).await;
+    let (ip, group) = (samba.ip, format!("CN=Late shift,CN=Users,{BASE}"));
+    let nina = format!("CN=nina,CN=Users,{BASE}");
+    let mut admin = samba.admin().await;
+    admin
+        .add(&group, &[("objectClass", &["group"][..]), ("sAMAccountName", &["Late shift"][..])])
+        .await;
+    admin.add_user(&nina, "nina", "S3cret-pass-phrase").await;
+    admin.put_into(&group, &nina).await;
+    let controllers = format!("\"{ip}:{port}\", \"{ip}\"");
+    let grants = format!("groups = [{{ group = '{group}', grants = [\"reimager\"] }}]\n");
+    let raw = section(&controllers, &samba.ca.display().to_string(), &grants);
+    let directory = directory(&raw, PASSWORD);
+    let person = sign_in(&directory, "nina", "S3cret-pass-phrase").await.unwrap();
+    let before = count.load(Ordering::SeqCst);
+    assert!(before > 0, "the first controller is asked first");
+    way.abort();
+    let _ = way.await;
+
+    let look = async || directory.recheck(&person.id, Timestamp::now()).await.unwrap();
+    assert_eq!(look().await, Standing::Good(person.clone()));
+    // That one tells that she may no longer, too.
+    admin.take_out(&group, &nina).await;
+    assert_eq!(look().await, Standing::Ended(Refusal::NoGroup));
+    assert_eq!(count.load(Ordering::SeqCst), before, "nobody took the way that is gone");
 }
 
 #[tokio::test]
