@@ -72,7 +72,7 @@ fn no_image() -> Problem {
     Problem::not_found("an image is called <host>.iso, .usb.img, .vhd, .floppy.img, .efi or .lkrn")
 }
 
-/// `GET|HEAD /images/{signature}/{expires}/{image}`: what a link leads to.
+/// `GET|HEAD /images/{signature}/{expires}/{image}`: what a link leads to, on both listeners.
 pub(crate) async fn by_link(
     State(app): State<Arc<App>>,
     Extension(source): Extension<Source>,
@@ -415,8 +415,10 @@ fn an_hour() -> u32 {
 /// A link to an image.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LinkView {
-    /// The path on this listener. Whoever has it gets the image.
+    /// The path on this listener and on the boot listener. Whoever has it gets the image.
     path: String,
+    /// The same on the boot listener, where machines and BMCs reach it.
+    url: String,
     expires: String,
 }
 
@@ -449,7 +451,8 @@ pub(crate) async fn make_link(
         result: AuditResult::Done,
     };
     app.store().note(&note).await?;
-    Ok((StatusCode::CREATED, Json(LinkView { path, expires: expires.to_string() })))
+    let (url, expires) = (format!("{}{path}", stored.host.server), expires.to_string());
+    Ok((StatusCode::CREATED, Json(LinkView { path, url, expires })))
 }
 
 /// What was published for a firmware profile.

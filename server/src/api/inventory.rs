@@ -120,7 +120,7 @@ pub(super) async fn nocloud(
 /// How long a link shall live.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkBody {
+pub(super) struct NoCloudLinkBody {
     /// A week at most, an hour unless given.
     #[serde(default = "an_hour")]
     minutes: u32,
@@ -132,7 +132,7 @@ fn an_hour() -> u32 {
 
 /// A link to NoCloud files.
 #[derive(Serialize, ToSchema)]
-pub(super) struct LinkView {
+pub(super) struct NoCloudLink {
     /// Where the machine finds the files: `s` of `ds=nocloud`. Whoever has it gets them.
     url: String,
     expires: String,
@@ -143,8 +143,8 @@ pub(super) async fn make_link(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Named(name): Named,
-    Body(body): Body<LinkBody>,
-) -> Result<(StatusCode, Json<LinkView>), Problem> {
+    Body(body): Body<NoCloudLinkBody>,
+) -> Result<(StatusCode, Json<NoCloudLink>), Problem> {
     let stored = app.stored(&name).await?;
     let actor = caller.on(&stored.host)?;
     if !(1..=MAX_MINUTES).contains(&body.minutes) {
@@ -162,5 +162,5 @@ pub(super) async fn make_link(
         result: AuditResult::Done,
     };
     app.store().note(&note).await?;
-    Ok((StatusCode::CREATED, Json(LinkView { url, expires: expires.to_string() })))
+    Ok((StatusCode::CREATED, Json(NoCloudLink { url, expires: expires.to_string() })))
 }

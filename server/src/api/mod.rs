@@ -30,6 +30,7 @@ pub(crate) mod view;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use caller::Source;
 pub use openapi::document;
 pub use route::{Access, Method, Reach, Route};
 pub use routes::TABLE;

@@ -163,6 +163,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_two_shapes_have_one_name() {
+        let mut schemas = Vec::new();
+        for content in TABLE.iter().flat_map(|route| [route.takes, route.gives]).flatten() {
+            if let Content::Json(shape) = content {
+                (shape.collect)(&mut schemas);
+            }
+        }
+        let mut known = std::collections::BTreeMap::new();
+        for (name, schema) in schemas {
+            let text = serde_json::to_string(&schema).unwrap();
+            let before = known.entry(name.clone()).or_insert_with(|| text.clone());
+            assert_eq!(*before, text, "{name}");
+        }
+    }
+
+    #[test]
     fn every_route_is_in_the_document_with_schemas_that_are_there() {
         let text = document().to_json().unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();

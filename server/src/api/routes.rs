@@ -173,8 +173,8 @@ pub static TABLE: &[Route] = &[
         "A link to a host's NoCloud files that needs no sign-in",
         || routing::post(inventory::make_link),
     )
-    .takes(Shape::of::<inventory::LinkBody>())
-    .gives(Shape::of::<inventory::LinkView>()),
+    .takes(Shape::of::<inventory::NoCloudLinkBody>())
+    .gives(Shape::of::<inventory::NoCloudLink>()),
     route(
         Get,
         "/api/v1/images/{image}",

@@ -16,13 +16,17 @@ pub(crate) use status::{chain, status};
 pub use tftp::{Tftp, TftpError};
 pub(crate) use watch::watch;
 
-use crate::app::App;
+use crate::{
+    api::{Source, images},
+    app::App,
+    db::Trace,
+};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::{self, Next},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
 };
 use std::sync::Arc;
@@ -37,6 +41,7 @@ pub fn router(app: Arc<App>) -> Router {
     let nameless = get(handlers::boot_without_token).post(handlers::boot_without_token);
     let nameless = without_head(nameless, "GET, POST");
     let named = get(handlers::boot).post(handlers::boot);
+    let image = get(images::by_link).layer(middleware::from_fn(follow_link));
     Router::new()
         .route("/boot", nameless.clone())
         // What firmware from elsewhere may have been told to ask for.
@@ -45,12 +50,20 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/attempt/{id}/{report}", post(handlers::report))
         .route("/answer/{secret}/{file}", without_head(get(handlers::answer), "GET"))
         .route("/nocloud/{signature}/{expires}/{host}/{file}", get(handlers::nocloud))
+        .route("/images/{signature}/{expires}/{image}", image)
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(handlers::ready))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .nest_service("/files", files)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), watch))
         .with_state(app)
+}
+
+/// Tells the handler of a link where its follower comes from. No proxy stands before machines.
+async fn follow_link(mut request: Request, next: Next) -> Response {
+    let trace = request.extensions().get::<Trace>().cloned().unwrap_or_default();
+    request.extensions_mut().insert(Source(trace));
+    next.run(request).await
 }
 
 /// Refuses HEAD, which would do what GET does: begin an install, or use up an answer file. `allow`

@@ -131,6 +131,18 @@ enum Images {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Makes a link to the image of a host, for who can't sign in, such as a BMC; whoever has it
+    /// gets the image
+    Link {
+        /// The host
+        host: HostName,
+        /// The image's format
+        #[arg(long, default_value = "iso")]
+        format: Format,
+        /// How many minutes it lives, a week at most
+        #[arg(long, default_value_t = 60)]
+        minutes: u32,
+    },
 }
 
 #[derive(clap::Args)]
@@ -174,6 +186,9 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Release(args) => desk.order(args, "release", None),
         Command::Images(Images::Get { host, format, out }) => desk.image(&host, format, out),
         Command::Nocloud { host, minutes } => desk.nocloud(&host, minutes),
+        Command::Images(Images::Link { host, format, minutes }) => {
+            desk.link(&host, format, minutes)
+        }
         Command::Profiles(command) => desk.profiles(command),
         Command::Secrets(command) => desk.secrets(command),
         Command::Users(command) => desk.users(command),
@@ -347,6 +362,13 @@ impl Desk<'_> {
         let path = format!("/hosts/{host}/nocloud-link");
         let link = self.remote.post(&path, &json!({ "minutes": minutes }))?;
         self.say(&link, |link| self.ui.line(text(link, "url")));
+        Ok(())
+    }
+
+    fn link(&self, host: &HostName, format: Format, minutes: u32) -> anyhow::Result<()> {
+        let body = json!({ "format": format.name(), "minutes": minutes });
+        let made = self.remote.post(&format!("/hosts/{host}/image-link"), &body)?;
+        self.say(&made, |made| self.ui.line(text(made, "url")));
         Ok(())
     }
 

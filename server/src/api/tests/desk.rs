@@ -144,10 +144,20 @@ impl Desk {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        Self::send_to(&self.router, request).await
+    }
+
+    /// What a machine finds on the boot listener.
+    pub(crate) async fn machine(&self, path: &str) -> Answer {
+        let router = crate::boot::router(Arc::clone(&self.app));
+        Self::send_to(&router, Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn send_to(router: &Router, request: Request<Body>) -> Answer {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Peer::of([192, 0, 2, 200].into()));
         let request = Request::from_parts(parts, body);
-        let service = TowerToHyperService::new(self.router.clone());
+        let service = TowerToHyperService::new(router.clone());
         let response = service.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();

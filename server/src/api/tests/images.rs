@@ -83,6 +83,11 @@ async fn a_link_leads_to_its_image_and_ends() {
     let path = made.json()["path"].as_str().unwrap().to_owned();
     let got = desk.get(&path, "").await;
     assert!(got.status == S::OK && got.body[..] == file[..]);
+    let url = made.json()["url"].as_str().unwrap().to_owned();
+    assert_eq!(url, format!("{}{path}", host.server));
+    let got = desk.machine(&path).await;
+    assert!(got.status == S::OK && got.body[..] == file[..], "a BMC gets it where it boots");
+    assert_eq!(desk.machine(&path.replace("/images/", "/images/0")).await.status, S::NOT_FOUND);
     desk.ask("POST /api/v1/hosts/web-01/arm", &token, &[], r#"{"confirm": "web-01"}"#).await;
     assert_eq!(desk.get(&path, "").await.status, S::OK, "arming does not end it");
     for wrong in [
@@ -99,8 +104,11 @@ async fn a_link_leads_to_its_image_and_ends() {
     let week = json!({"format": "iso", "minutes": 7 * 24 * 60 + 1}).to_string();
     assert_eq!(desk.ask(ask, &token, &[], week).await.status, S::BAD_REQUEST);
     let rows = desk.app.store().audit(0, 1000).await.unwrap();
-    let row = rows.iter().find(|row| row.event == "image").unwrap();
-    assert_eq!((row.actor.as_str(), row.host.as_str()), ("link", "web-01"));
+    for row in rows.iter().filter(|row| row.event == "image") {
+        assert_eq!((row.actor.as_str(), row.host.as_str()), ("link", "web-01"));
+        assert_eq!(row.source, "192.0.2.200");
+    }
+    assert_eq!(downloads(&desk).await, 3);
 
     let mut changed = host;
     changed.serial = Some("SN9".parse().unwrap());
