@@ -1,5 +1,6 @@
 //! `bootmint remote`: the commands of a person or program that works with a server elsewhere.
 
+mod hosts;
 mod people;
 mod profiles;
 mod secrets;
@@ -10,13 +11,9 @@ use super::{
 };
 use crate::remote::{Hear, Place, Remote};
 use anyhow::{Context, bail};
-use bootmint_image_factory::{
-    feed::{self, FeedFormat},
-    format::Format,
-    host::{HostName, Name},
-};
+use bootmint_image_factory::{format::Format, host::HostName};
 use serde_json::{Value, json};
-use std::{fs, io::Read, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 /// How many rows are asked for at a time.
 const PAGE: usize = 500;
@@ -45,7 +42,7 @@ pub(super) struct Args {
 enum Command {
     /// Shows and imports hosts
     #[command(subcommand)]
-    Hosts(Hosts),
+    Hosts(hosts::Hosts),
     /// Allows one install of a host: its disk will be wiped
     Arm(Confirmed),
     /// Agrees to an arming that another person asked for
@@ -87,35 +84,6 @@ enum Command {
     },
     /// Tells of each host's changes as they happen
     Watch,
-}
-
-#[derive(clap::Subcommand)]
-enum Hosts {
-    /// Lists hosts with their states
-    List {
-        /// Those of one site
-        #[arg(long)]
-        site: Option<Name>,
-        /// Those in one state
-        #[arg(long)]
-        state: Option<String>,
-    },
-    /// Shows a host and its last boots
-    Show {
-        /// The host
-        host: HostName,
-    },
-    /// Adds the hosts of a feed, and updates those that are there
-    Import {
-        /// The feed: a file, or - for standard input
-        feed: PathBuf,
-        /// The feed's format: csv, json, ndjson or toml [default: by the file's extension]
-        #[arg(long)]
-        format: Option<FeedFormat>,
-        /// Change nothing; show what would be changed
-        #[arg(long)]
-        dry_run: bool,
-    },
 }
 
 #[derive(clap::Subcommand)]
@@ -174,11 +142,7 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
     let remote = Remote::new(&Place { server: args.server, token, ca: args.ca })?;
     let desk = Desk { remote, json: args.json, ui };
     match args.command {
-        Command::Hosts(Hosts::List { site, state }) => desk.list(site, state),
-        Command::Hosts(Hosts::Show { host }) => desk.show(&host),
-        Command::Hosts(Hosts::Import { feed, format, dry_run }) => {
-            desk.import(&feed, format, dry_run)
-        }
+        Command::Hosts(command) => desk.hosts(command),
         Command::Arm(args) => desk.order(args.order, "arm", Some(args.confirm)),
         Command::Approve(args) => desk.order(args.order, "approve", Some(args.confirm)),
         Command::Disarm(args) => desk.order(args, "disarm", None),
@@ -248,86 +212,6 @@ impl Desk<'_> {
                 None => return Ok(()),
             }
         }
-    }
-
-    fn list(&self, site: Option<Name>, state: Option<String>) -> anyhow::Result<()> {
-        let mut path = "/hosts?".to_owned();
-        if let Some(site) = site {
-            path.push_str(&format!("&site={site}"));
-        }
-        if let Some(state) = state {
-            if !state.chars().all(|c| c.is_ascii_lowercase()) {
-                bail!(
-                    "\"{state}\" is no state: new, armed, installing, installed, failed, stalled or held"
-                );
-            }
-            path.push_str(&format!("&state={state}"));
-        }
-        self.pages(&path, &|host| {
-            let (name, changed) = (text(host, "name"), text(host, "changed"));
-            format!("{name:<32} {:<11} {changed}", state_of(host))
-        })
-    }
-
-    fn show(&self, name: &HostName) -> anyhow::Result<()> {
-        let host = self.remote.get(&format!("/hosts/{name}"))?;
-        self.say(&host, |host| {
-            self.ui.line(format_args!("host        {name}"));
-            self.ui.line(format_args!("state       {}", state_of(host)));
-            if let Some(until) = host.pointer("/state/until").and_then(Value::as_str) {
-                self.ui.line(format_args!("until       {until}"));
-            }
-            self.ui.line(format_args!("imported    {}", text(host, "created")));
-            self.ui.line(format_args!("changed     {}", text(host, "changed")));
-            self.ui.line(format_args!("record      {}", &host["spec"]));
-        });
-        self.pages(&format!("/hosts/{name}/boots?"), &|boot| {
-            let (at, action, peer) = (text(boot, "at"), text(boot, "action"), text(boot, "peer"));
-            format!("boot        {at} {action:<8} {peer} {}", &boot["facts"])
-        })
-    }
-
-    fn import(
-        &self,
-        file: &PathBuf,
-        format: Option<FeedFormat>,
-        dry_run: bool,
-    ) -> anyhow::Result<()> {
-        let name = file.display().to_string();
-        let Some(format) = format.or_else(|| FeedFormat::of_path(file)) else {
-            bail!("{name}: its extension tells no format: add --format csv, json, ndjson or toml");
-        };
-        let input: Box<dyn Read> = match name.as_str() {
-            "-" => Box::new(std::io::stdin().lock()),
-            _ => Box::new(fs::File::open(file).with_context(|| format!("opening {name}"))?),
-        };
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
-        input.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
-        let path = format!("/import?format={format}&dry-run={dry_run}");
-        let done = self.remote.feed(&path, &name, bytes)?;
-        self.say(&done, |done| self.imported(done));
-        Ok(())
-    }
-
-    fn imported(&self, done: &Value) {
-        let list = |key: &str| done.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-        let (added, updated) = (list("added"), list("updated"));
-        for name in added.iter().filter_map(Value::as_str) {
-            self.ui.line(format_args!("added    {name}"));
-        }
-        for host in &updated {
-            self.ui.line(format_args!("updated  {}", text(host, "name")));
-            for change in host.get("changes").and_then(Value::as_array).into_iter().flatten() {
-                let (field, before) = (text(change, "field"), &change["before"]);
-                self.ui.line(format_args!("         {field}: {before} -> {}", &change["after"]));
-            }
-        }
-        if done["applied"] == false {
-            self.ui.line("nothing was changed; an import would report:");
-        }
-        let (added, updated, unchanged) = (added.len(), updated.len(), &done["unchanged"]);
-        self.ui.line(format_args!("{added} added, {updated} updated, {unchanged} unchanged"));
     }
 
     fn order(&self, args: Ordered, order: &str, confirm: Option<String>) -> anyhow::Result<()> {

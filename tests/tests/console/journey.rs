@@ -251,21 +251,16 @@ fn download(desk: &Desk, token: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let iso = desk.browser.downloaded("web-01.iso")?;
     let got = desk.lab.folder().join("got.iso");
     let (token, to) = (token.to_str().context("UTF-8")?, got.to_str().context("UTF-8")?);
-    desk.site.command(&[
-        "remote",
-        "--server",
-        &desk.url(""),
-        "--token-file",
-        token,
-        "images",
-        "get",
-        HOST,
-        "--out",
-        to,
-    ])?;
+    let server = desk.url("");
+    let remote = ["remote", "--server", &server, "--token-file", token, "images"];
+    desk.site.command(&[&remote[..], &["get", HOST, "--out", to]].concat())?;
+    let link = desk.site.command(&[&remote[..], &["link", HOST]].concat())?;
     let bytes = fs::read(&iso)?;
     assert!(bytes == fs::read(&got)?, "the command line gets other bytes");
     assert!(bytes == fs::read(out.join("berlin/web-01.iso"))?, "a batch makes other bytes");
+    // Where the machine's BMC would follow it.
+    let linked = reqwest::blocking::get(link.trim().replacen(HERE, "127.0.0.1", 1))?;
+    assert!(linked.error_for_status()?.bytes()? == bytes, "a link leads to other bytes");
     Ok(iso)
 }
 
