@@ -19,6 +19,10 @@ use std::{
 
 /// What marks a column as a variable whatever its name resembles.
 const VARIABLE: &str = "var.";
+/// What a value begins with that a spreadsheet takes for a formula.
+pub(super) const FORMULA: [char; 4] = ['=', '+', '-', '@'];
+/// What stands before such a value, so that a spreadsheet does not.
+pub(super) const MARK: char = '\'';
 
 /// What a column holds.
 #[derive(Debug, PartialEq)]
@@ -246,7 +250,9 @@ fn row(
             continue;
         }
         blank = false;
-        let cell = Cell { text: Cow::Borrowed(text), spot: spot(start, index, 0) };
+        let plain = text.strip_prefix(MARK).filter(|text| text.starts_with(FORMULA));
+        let (text, skip) = plain.map_or((text, 0), |plain| (plain, MARK.len_utf8()));
+        let cell = Cell { text: Cow::Borrowed(text), spot: spot(start, index, skip) };
         match column {
             Column::Field(field) => host.set(*field, cell),
             Column::List(field) => host.set_list(*field, list(value, start, index)),

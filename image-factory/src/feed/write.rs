@@ -1,6 +1,9 @@
 //! Writes hosts as a feed that reads back as the same hosts.
 
-use super::FeedFormat;
+use super::{
+    FeedFormat,
+    csv::{FORMULA, MARK},
+};
 use crate::host::{Addressing, Host, Nic};
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Display};
@@ -164,6 +167,15 @@ fn cells(host: &Written) -> Vec<(String, String)> {
     cells
 }
 
+/// A value that no spreadsheet takes for a formula. Reading takes the mark away again: no value of
+/// a host begins with one.
+fn inert(value: String) -> String {
+    match value.starts_with(FORMULA) {
+        true => format!("{MARK}{value}"),
+        false => value,
+    }
+}
+
 /// The columns are those that any host has a value for, in the order in which hosts have them.
 fn csv(hosts: &[Written]) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let mut columns: Vec<String> = Vec::new();
@@ -181,7 +193,7 @@ fn csv(hosts: &[Written]) -> Result<String, Box<dyn std::error::Error + Send + S
         let mut record = vec![String::new(); columns.len()];
         for (name, value) in row {
             if let Some(&at) = places.get(&name) {
-                record[at] = value;
+                record[at] = inert(value);
             }
         }
         out.write_record(&record)?;
@@ -204,7 +216,8 @@ mod tests {
     fn any_host() -> impl Strategy<Value = serde_json::Value> {
         let address =
             (any::<bool>(), any::<bool>(), any::<bool>(), proptest::option::of(1..4095_u16));
-        let texts = proptest::collection::vec("[A-Za-z0-9][A-Za-z0-9._:/@+,=()%!?*~^-]{0,20}", 3);
+        let texts =
+            proptest::collection::vec("[A-Za-z0-9=+@][A-Za-z0-9._:/@+,=()%!?*~^-]{0,20}", 3);
         let vars = proptest::collection::btree_map(
             "[a-z][a-z0-9_-]{0,12}",
             "[A-Z][A-Z ,=]{0,9}[A-Z]",
@@ -253,6 +266,26 @@ mod tests {
                 host
             },
         )
+    }
+
+    #[test]
+    fn a_cell_is_no_formula() {
+        let feed = r#"[{"name": "a", "address": "10.0.0.5/24", "server": "http://10.0.0.1",
+            "asset": "@SUM(A1)", "vars": {"rack": "=1+1", "row": "+7", "seat": "7=7"}}]"#;
+        let read = |feed: &[u8], format| parse(feed, format, "f", &Defaults::default()).unwrap();
+        let hosts = read(feed.as_bytes(), FeedFormat::Json);
+        let written = write(&hosts, FeedFormat::Csv).unwrap();
+        for cell in [",'@SUM(A1),", ",'=1+1,", ",'+7,", ",7=7\n"] {
+            assert!(written.contains(cell), "{cell}: {written}");
+        }
+        let back = read(written.as_bytes(), FeedFormat::Csv);
+        assert_eq!(
+            write(&back, FeedFormat::Json).unwrap(),
+            write(&hosts, FeedFormat::Json).unwrap()
+        );
+        let marked = written.replace("'=1+1", "'1");
+        let refused = parse(marked.as_bytes(), FeedFormat::Csv, "f", &Defaults::default());
+        assert!(refused.is_err(), "the mark is for formulas alone");
     }
 
     proptest! {

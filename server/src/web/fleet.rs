@@ -56,11 +56,16 @@ impl FleetQuery {
         is(&self.state, row.state)
             && is(&self.site, &row.site)
             && is(&self.os, &row.os)
-            && self.finds(&stored.host)
+            && self.matches(&stored.host)
+    }
+
+    /// Whether a host is among those that are wanted.
+    pub(super) fn finds(&self, app: &App, stored: &StoredHost) -> bool {
+        self.wants(stored, &Row::new(app, stored))
     }
 
     /// Whether what was typed stands in the name, an address or another identifier.
-    fn finds(&self, host: &Host) -> bool {
+    fn matches(&self, host: &Host) -> bool {
         let wanted = self.q.trim().to_ascii_lowercase();
         if wanted.is_empty() {
             return true;
