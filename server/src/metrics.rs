@@ -26,6 +26,8 @@ pub struct Metrics {
     boots: Mutex<BTreeMap<&'static str, u64>>,
     /// By webhook: how many messages were delivered, and how many tries failed.
     webhooks: Mutex<BTreeMap<String, [u64; 2]>>,
+    /// By limit: how many requests it refused.
+    limited: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 impl Metrics {
@@ -57,6 +59,11 @@ impl Metrics {
         *(if delivered { good } else { bad }) += 1;
     }
 
+    /// Counts a request that a limit refused.
+    pub fn limited(&self, limit: &'static str) {
+        *self.limited.lock().unwrap_or_else(PoisonError::into_inner).entry(limit).or_default() += 1;
+    }
+
     /// Writes all of it in Prometheus' text format.
     pub(crate) fn write(&self, to: &mut String) -> std::fmt::Result {
         writeln!(to, "# TYPE bootmint_boots_total counter")?;
@@ -70,6 +77,10 @@ impl Metrics {
                 let count = counts.get(at).copied().unwrap_or_default();
                 writeln!(to, "bootmint_webhook_{what}_total{{webhook=\"{name}\"}} {count}")?;
             }
+        }
+        writeln!(to, "# TYPE bootmint_limited_total counter")?;
+        for (limit, count) in &*self.limited.lock().unwrap_or_else(PoisonError::into_inner) {
+            writeln!(to, "bootmint_limited_total{{limit=\"{limit}\"}} {count}")?;
         }
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         writeln!(to, "# TYPE bootmint_requests_total counter")?;

@@ -4,7 +4,7 @@
 //! The audit log is the source, so that every replica tells what happened at any of them, and a
 //! watcher that was cut off goes on behind the last event that it saw.
 
-use super::{caller::Caller, problem::Problem};
+use super::{caller::Caller, limit, problem::Problem};
 use crate::{
     app::App,
     auth::Place,
@@ -14,7 +14,7 @@ use axum::{
     Extension,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use hyper::body::Frame;
@@ -26,7 +26,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 /// How often it is looked for changes.
 const LOOK: Duration = Duration::from_secs(1);
@@ -34,8 +34,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 60;
 /// After how many looks without an event a sign of life is sent.
 const QUIET: u32 = 15;
-/// How many may watch at a time.
-static PLACES: Semaphore = Semaphore::const_new(200);
 
 /// `GET /events`.
 pub(crate) async fn follow(
@@ -43,10 +41,7 @@ pub(crate) async fn follow(
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let Ok(place) = PLACES.try_acquire() else {
-        let detail = "too many watch already: try again";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
-    };
+    let place = limit::watcher(&app, &caller.principal.name())?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let after = match last.and_then(|id| id.parse().ok()) {
         Some(after) => after,

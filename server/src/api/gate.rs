@@ -3,7 +3,7 @@
 use super::{
     arrival::{Arrival, asked},
     caller::Caller,
-    once,
+    limit, once,
     problem::Problem,
     route::Route,
 };
@@ -45,13 +45,23 @@ pub(super) async fn pass(
 
 impl Gate {
     async fn answer(&self, mut request: Request, next: Next, arrival: &Arrival) -> Response {
-        let Some((permission, place)) = asked(self.route) else { return next.run(request).await };
         let (trace, host) = (arrival.trace.clone(), arrival.host.as_ref());
+        let stranger = || limit::stranger(&self.app, self.route, &arrival.trace.source);
+        let Some((permission, place)) = asked(self.route) else {
+            return match stranger() {
+                Ok(()) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            };
+        };
         let mut caller = match self.recognise(request.headers()).await {
             Ok(principal) => {
                 let token = principal.token().map(ToString::to_string).unwrap_or_default();
                 Caller { principal, permission, trace: Trace { token, ..trace } }
             }
+            Err(problem) => return stranger().err().unwrap_or(problem).into_response(),
+        };
+        let held = match limit::known(&self.app, self.route, &caller.principal.name()) {
+            Ok(held) => held,
             Err(problem) => return problem.into_response(),
         };
         if let Some(place) = place {
@@ -66,7 +76,7 @@ impl Gate {
         if response.status() == StatusCode::FORBIDDEN {
             return self.denied(response, &caller, host).await;
         }
-        response
+        limit::hold(response, held)
     }
 
     async fn recognise(&self, headers: &HeaderMap) -> Result<Principal, Problem> {

@@ -15,6 +15,7 @@ pub(crate) mod images;
 pub(crate) mod import;
 pub(crate) mod input;
 mod inventory;
+pub(crate) mod limit;
 mod metrics;
 mod once;
 mod openapi;

@@ -29,6 +29,9 @@ pub(crate) struct Problem {
     /// Everything that is wrong with a feed, or with a profile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) faults: Vec<FaultView>,
+    /// After how many seconds it may be asked again, where that is known: for the header.
+    #[serde(skip)]
+    pub(crate) retry: Option<u32>,
 }
 
 /// Something that is wrong with a feed, or with a profile.
@@ -58,7 +61,7 @@ fn code<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Er
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error").to_owned();
-        Self { status, title, detail: detail.into(), faults: Vec::new() }
+        Self { status, title, detail: detail.into(), faults: Vec::new(), retry: None }
     }
 
     pub(crate) fn bad(detail: impl Into<String>) -> Self {
@@ -71,6 +74,16 @@ impl Problem {
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// After how many seconds the sender may come again.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        let usual = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            StatusCode::TOO_MANY_REQUESTS => Some(60),
+            _ => None,
+        };
+        self.retry.or(usual)
     }
 
     pub(crate) fn nothing_there() -> Self {
@@ -192,13 +205,13 @@ impl IntoResponse for Problem {
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let (name, value) = match self.status {
-            StatusCode::UNAUTHORIZED => (header::WWW_AUTHENTICATE, "Bearer realm=\"bootmint\""),
-            StatusCode::SERVICE_UNAVAILABLE => (header::RETRY_AFTER, "2"),
-            StatusCode::TOO_MANY_REQUESTS => (header::RETRY_AFTER, "60"),
-            _ => return told(response, self),
-        };
-        headers.insert(name, HeaderValue::from_static(value));
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"bootmint\"");
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         told(response, self)
     }
 }

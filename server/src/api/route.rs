@@ -84,6 +84,8 @@ pub struct Route {
     pub(in crate::api) gives: Option<Content>,
     /// Whether it is asked so often that its requests are no news.
     pub(in crate::api) quiet: bool,
+    /// Whether it makes much work, so that it has limits of its own.
+    pub(in crate::api) heavy: bool,
     handler: fn() -> MethodRouter<Arc<App>>,
 }
 
@@ -100,6 +102,11 @@ impl Route {
 
     pub(super) const fn quiet(mut self) -> Self {
         self.quiet = true;
+        self
+    }
+
+    pub(crate) const fn heavy(mut self) -> Self {
+        self.heavy = true;
         self
     }
 
@@ -140,6 +147,7 @@ pub(crate) const fn route(
         takes: None,
         gives: None,
         quiet: false,
+        heavy: false,
         handler,
     }
 }

@@ -192,7 +192,8 @@ pub static TABLE: &[Route] = &[
         || routing::get(images::tar),
     )
     .query(SELECTION)
-    .gives_raw("application/x-tar"),
+    .gives_raw("application/x-tar")
+    .heavy(),
     route(
         Get,
         "/api/v1/images.zip",
@@ -201,7 +202,8 @@ pub static TABLE: &[Route] = &[
         || routing::get(images::zip),
     )
     .query(SELECTION)
-    .gives_raw("application/zip"),
+    .gives_raw("application/zip")
+    .heavy(),
     route(
         Get,
         "/images/{signature}/{expires}/{image}",
@@ -260,7 +262,8 @@ pub static TABLE: &[Route] = &[
         || routing::post(publish::check),
     )
     .takes(Shape::of::<publish::CheckBody>())
-    .gives(Shape::of::<publish::CheckView>()),
+    .gives(Shape::of::<publish::CheckView>())
+    .heavy(),
     route(
         Post,
         "/api/v1/profiles/{profile}/preview",
@@ -269,7 +272,8 @@ pub static TABLE: &[Route] = &[
         || routing::post(publish::preview),
     )
     .takes(Shape::of::<publish::PreviewBody>())
-    .gives(Shape::of::<super::hosts::Texts>()),
+    .gives(Shape::of::<super::hosts::Texts>())
+    .heavy(),
     route(
         Post,
         "/api/v1/profiles/{profile}/publish",
@@ -278,7 +282,8 @@ pub static TABLE: &[Route] = &[
         || routing::post(publish::publish),
     )
     .takes(Shape::of::<publish::PublishBody>())
-    .gives(Shape::of::<publish::PublishedView>()),
+    .gives(Shape::of::<publish::PublishedView>())
+    .heavy(),
     route(
         Post,
         "/api/v1/profiles/{profile}/revert",
@@ -287,7 +292,8 @@ pub static TABLE: &[Route] = &[
         || routing::post(publish::revert),
     )
     .takes(Shape::of::<publish::RevertBody>())
-    .gives(Shape::of::<publish::PublishedView>()),
+    .gives(Shape::of::<publish::PublishedView>())
+    .heavy(),
     route(
         Get,
         "/api/v1/inventory/ansible",
@@ -329,7 +335,8 @@ pub static TABLE: &[Route] = &[
         ("server", "the server of hosts that name none"),
     ])
     .takes_raw("text/csv")
-    .gives(Shape::of::<import::ImportView>()),
+    .gives(Shape::of::<import::ImportView>())
+    .heavy(),
     route(
         Get,
         "/api/v1/discovered",
@@ -342,7 +349,16 @@ pub static TABLE: &[Route] = &[
     route(Get, "/api/v1/audit", on_all(P::AuditRead), "The audit log, the oldest first", || {
         routing::get(audit::list)
     })
-    .query(&[LIMIT, AFTER])
+    .query(&[
+        LIMIT,
+        AFTER,
+        ("actor", "only of this actor, such as user:alice"),
+        ("host", "only of this host"),
+        ("event", "only of this event"),
+        ("result", "only done, denied or failed"),
+        ("from", "not before this time in UTC: 2026-01-31T12:00:00Z or 2026-01-31"),
+        ("until", "before this time, likewise"),
+    ])
     .gives(Shape::of::<audit::AuditPage>()),
     route(
         Get,
@@ -351,7 +367,8 @@ pub static TABLE: &[Route] = &[
         "Whether the audit chain holds",
         || routing::get(audit::verify),
     )
-    .gives(Shape::of::<audit::Verified>()),
+    .gives(Shape::of::<audit::Verified>())
+    .heavy(),
     route(
         Get,
         "/api/v1/secrets",

@@ -40,6 +40,7 @@ use crate::{
     config::Config,
     db::Store,
     images::Shelf,
+    limits::Limits,
     machine::Policy,
     metrics::Metrics,
     script::{Profile, Profiles},
@@ -70,6 +71,7 @@ pub struct App {
     store: Store,
     shelf: Arc<Shelf>,
     metrics: Metrics,
+    limits: Limits,
     directory: Option<Directory>,
     kerberos: Option<Acceptor>,
     openid: Option<Provider>,
@@ -87,6 +89,7 @@ impl App {
         let openid = config.oidc.clone().map(Provider::new).transpose()?;
         let (metrics, closing) = (Metrics::default(), watch::Sender::new(false));
         let (profiles, checks) = (RwLock::new(Arc::new(base.clone())), Mutex::new(()));
+        let limits = Limits::new(&config.request_limits);
         let app = Self {
             config,
             base,
@@ -95,6 +98,7 @@ impl App {
             store,
             shelf,
             metrics,
+            limits,
             directory,
             kerberos,
             openid,
@@ -117,6 +121,11 @@ impl App {
     /// What is counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// How much one may ask for.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The directory by which people sign in, if there is one.

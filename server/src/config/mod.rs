@@ -24,6 +24,7 @@ use crate::{
         spnego::{Entrance, KerberosConfig},
     },
     db::{Address, NoAddress},
+    limits::LimitConfig,
     link::LinkKey,
     machine::Policy,
     reply::ReplyKey,
@@ -181,6 +182,8 @@ pub struct Config {
     pub reply_key: ReplyKey,
     /// How many machines may be connected at a time.
     pub max_clients: usize,
+    /// How much one may ask of the console listener.
+    pub request_limits: LimitConfig,
     /// How long a request may take until its answer begins.
     pub request_time: Seconds,
     /// How long a client may take nothing of what it is sent.
@@ -294,6 +297,12 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         guard: raw.guard,
         directory: raw.directory.map(|raw| directory(raw, folder, file)).transpose()?,
         max_clients: raw.limits.clients,
+        request_limits: LimitConfig {
+            requests: raw.limits.requests_per_minute,
+            strangers: raw.limits.unknown_per_minute,
+            heavy: raw.limits.heavy_per_minute,
+            heavy_at_once: raw.limits.heavy_at_once,
+        },
         request_time: raw.limits.request_seconds,
         write_time: raw.limits.write_seconds,
         keep_boots: Seconds::new(days.saturating_mul(86_400)),

@@ -13,7 +13,7 @@ use crate::{
 use serde::Deserialize;
 use std::{
     net::SocketAddr,
-    num::{NonZeroU8, NonZeroU16},
+    num::{NonZeroU8, NonZeroU16, NonZeroU32},
 };
 
 #[derive(Deserialize)]
@@ -202,6 +202,10 @@ impl RawPolicy {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct RawLimits {
     pub(super) clients: usize,
+    pub(super) requests_per_minute: NonZeroU32,
+    pub(super) unknown_per_minute: NonZeroU32,
+    pub(super) heavy_per_minute: NonZeroU32,
+    pub(super) heavy_at_once: NonZeroU32,
     pub(super) request_seconds: Seconds,
     pub(super) write_seconds: Seconds,
     pub(super) keep_boots_days: NonZeroU16,
@@ -211,6 +215,10 @@ impl Default for RawLimits {
     fn default() -> Self {
         Self {
             clients: 2048,
+            requests_per_minute: NonZeroU32::MIN.saturating_add(59_999),
+            unknown_per_minute: NonZeroU32::MIN.saturating_add(11_999),
+            heavy_per_minute: NonZeroU32::MIN.saturating_add(299),
+            heavy_at_once: NonZeroU32::MIN.saturating_add(3),
             request_seconds: Seconds::new(15),
             write_seconds: Seconds::new(60),
             keep_boots_days: NonZeroU16::MIN.saturating_add(89),

@@ -7,6 +7,7 @@ use crate::{
         arrival::{Arrival, asked},
         caller::Caller,
         gate::write_denial,
+        limit,
         problem::Problem,
     },
     app::App,
@@ -69,19 +70,23 @@ impl Gate {
         request.extensions_mut().insert(Cookie(key.clone()));
         let changes = self.route.method != Method::Get;
         if changes && !from_here(request.headers(), console.origin.as_deref()) {
+            self.count_stranger(&trace)?;
             let actor = self.sender(key.as_ref(), trace).await?;
             self.note_forgery("a form of another site", &actor).await?;
             return Err(foreign());
         }
         let Some((permission, place)) = asked(self.route) else {
+            self.count_stranger(&trace)?;
             return Ok(next.run(request).await);
         };
         let Some((key, session)) = self.session(key.as_ref()).await? else {
             let (uri, site) = (request.uri().clone(), header(request.headers(), "sec-fetch-site"));
             let elsewhere = site == Some("cross-site");
             drop(request);
+            self.count_stranger(&trace)?;
             return self.strangers(&uri, elsewhere, key.as_ref()).await;
         };
+        let held = limit::known(&self.app, self.route, &session.principal.name())?;
         let trace = Trace { token: session.id.to_string(), ..trace };
         let mut caller = Caller { principal: session.principal, permission, trace };
         let form = key.form_token();
@@ -112,7 +117,11 @@ impl Gate {
         if response.status() == StatusCode::FORBIDDEN {
             write_denial(&self.app, self.route, &caller, host).await?;
         }
-        Ok(response)
+        Ok(limit::hold(response, held))
+    }
+
+    fn count_stranger(&self, trace: &Trace) -> Result<(), Problem> {
+        limit::stranger(&self.app, self.route, &trace.source)
     }
 
     /// Whose browser sent a form, as far as it is known.

@@ -174,8 +174,8 @@ pub(super) fn error(visitor: Option<&Visitor>, problem: &Problem) -> Response {
     let text = ErrorPage { frame, problem }.render();
     let text = text.unwrap_or_else(|_| "the server's log says what is wrong".to_owned());
     let mut response = (problem.status, Html(text)).into_response();
-    if problem.status == StatusCode::TOO_MANY_REQUESTS {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+    if let Some(seconds) = problem.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
 }

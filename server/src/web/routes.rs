@@ -77,8 +77,10 @@ pub static TABLE: &[Route] = &[
         post(host::remove)
     }),
     route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
-    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::tar)),
-    route(Get, "/download.zip", on_hosts(P::ImagesGet), "The same as ZIP", || get(images::zip)),
+    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::tar))
+        .heavy(),
+    route(Get, "/download.zip", on_hosts(P::ImagesGet), "The same as ZIP", || get(images::zip))
+        .heavy(),
     route(Get, "/workshop", on_hosts(P::ImagesGet), "Images of several hosts", || {
         get(workshop::show)
     }),
@@ -88,7 +90,8 @@ pub static TABLE: &[Route] = &[
         on_all(P::ImagesScript),
         "An image of one's own script",
         || post(workshop::script),
-    ),
+    )
+    .heavy(),
     route(Get, "/profiles", on_hosts(P::ProfilesRead), "OS profiles", || get(profiles::all)),
     route(Get, "/new-profile", on_all(P::ProfilesWrite), "A new one is begun", || get(editor::new)),
     route(Get, "/profiles/{profile}", on_hosts(P::ProfilesRead), "An OS profile", || {
@@ -107,7 +110,8 @@ pub static TABLE: &[Route] = &[
         on_all(P::ProfilesWrite),
         "Check, preview or publish them",
         || post(editor::run),
-    ),
+    )
+    .heavy(),
     route(Get, "/profiles/{profile}/versions", on_hosts(P::ProfilesRead), "Its versions", || {
         get(profiles::versions)
     }),
@@ -123,7 +127,8 @@ pub static TABLE: &[Route] = &[
     }),
     route(Post, "/profiles/{profile}/revert", on_all(P::ProfilesWrite), "Go back to one", || {
         post(profiles::revert)
-    }),
+    })
+    .heavy(),
     route(Get, "/import", on_hosts(P::HostsWrite), "A feed is pasted or read", || get(feed::show)),
     route(
         Post,
@@ -131,20 +136,24 @@ pub static TABLE: &[Route] = &[
         on_hosts(P::HostsWrite),
         "What a feed would change; then, do it",
         || post(feed::run),
-    ),
+    )
+    .heavy(),
     route(Get, "/discovered", on_all(P::DiscoveredRead), "Machines that are no hosts", || {
         get(settings::discovered)
     }),
     route(Get, "/audit", on_all(P::AuditRead), "The audit log", || get(audit::show)),
     route(Get, "/audit/verify", on_all(P::AuditRead), "Whether its chain holds", || {
         get(audit::verify)
-    }),
+    })
+    .heavy(),
     route(Get, "/audit/export.csv", on_all(P::AuditRead), "The audit log as CSV", || {
         get(audit::csv)
-    }),
+    })
+    .heavy(),
     route(Get, "/audit/export.ndjson", on_all(P::AuditRead), "As JSON lines", || {
         get(audit::ndjson)
-    }),
+    })
+    .heavy(),
     route(Get, "/secrets", on_hosts(P::SecretsWrite), "Secrets, without their values", || {
         get(secrets::show)
     }),
