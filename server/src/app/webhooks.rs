@@ -7,7 +7,7 @@ use crate::{
     db::WebhookPlace,
     secret::{hex, random_bytes},
     time::{Seconds, Timestamp},
-    webhook::{Message, SendError, Sender},
+    webhook::{Kind, Message, SendError, Sender},
 };
 
 /// How long one replica alone may take for one event: longer than sending lasts.
@@ -82,16 +82,15 @@ impl App {
         let mut last = after;
         for row in self.store.audit(after, PAGE).await? {
             last = row.seq;
-            if !to.config().wants(&row) {
-                continue;
-            }
+            let kind = Kind::of(&row).filter(|kind| to.config().wants(*kind));
+            let Some(kind) = kind else { continue };
             let host = match row.host.parse() {
                 Ok(name) => self.store.host(&name).await?,
                 Err(_) => None,
             };
             let site = host.as_ref().and_then(|stored| stored.host.site.as_ref());
             if to.config().wants_site(site) {
-                return Ok((last, Some(Message::of(&row, site))));
+                return Ok((last, Some(Message::of(&row, kind, site))));
             }
         }
         Ok((last, None))

@@ -29,5 +29,6 @@ pub use password::Password;
 pub use principal::Principal;
 pub use roles::{Permission, Role};
 pub use sessions::{Session, SessionKey};
+pub(crate) use sign_in::BREAK_GLASS;
 pub use sign_in::{Credentials, SignedIn};
 pub use user::UserName;

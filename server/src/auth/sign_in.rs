@@ -14,6 +14,12 @@ use crate::{
 /// How long somebody who signed in stays so.
 const SESSION: Seconds = Seconds::new(8 * 3600);
 
+/// How somebody came in who did not come the way that people come here, for the audit log.
+pub(crate) const BREAK_GLASS: [&str; 2] = [
+    "by a local password, beside the directory",
+    "by a local password, beside the identity provider",
+];
+
 /// What somebody shows at the sign-in.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
@@ -123,8 +129,8 @@ impl App {
     fn way_in(&self, account: &Account) -> &'static str {
         match (&account.directory, self.directory(), self.openid()) {
             (Some(_), ..) => "by the directory",
-            (None, Some(_), _) => "by a local password, beside the directory",
-            (None, None, Some(_)) => "by a local password, beside the identity provider",
+            (None, Some(_), _) => BREAK_GLASS[0],
+            (None, None, Some(_)) => BREAK_GLASS[1],
             (None, None, None) => "",
         }
     }
@@ -154,24 +160,52 @@ impl App {
             // Weak against one who comes from everywhere, or anybody could lock anybody out.
             (format!("user:{who}"), 50, 60),
         ];
+        let mut locked_out = None;
         for (subject, free, most) in &subjects {
-            let pause = |tries| pause(tries, *free, *most);
+            let mut tries = 0;
+            let pause = |count| {
+                tries = count;
+                pause(count, *free, *most)
+            };
             if let Some(until) = self.store().count_try(subject, now, pause).await? {
                 return Err(AuthError::Throttled(until));
             }
+            locked_out = Some(subject).filter(|_| tries == free.saturating_add(1)).or(locked_out);
         }
         let account = match directory {
-            Some(directory) => self.try_directory(directory, name, password, actor, now).await?,
-            None => Self::try_local(account, password).await?,
+            Some(directory) => self.try_directory(directory, name, password, actor, now).await,
+            None => Self::try_local(account, password).await,
         };
-        Self::check_renewal(&account, shown.new_password)?;
-        // A code counts once, so that it comes after all that may be wrong.
-        self.check_code(&account, shown.code, now).await?;
-        let account = self.renew_password(account, shown.new_password, actor, now).await?;
+        let result = match account {
+            Ok(account) => self.try_factor(account, shown, actor, now).await,
+            Err(error) => Err(error),
+        };
+        if let (Err(_), Some(subject)) = (&result, locked_out) {
+            // Once, when it begins: what comes after it is in the server's log alone.
+            let detail = format!("further sign-ins of {subject} must wait");
+            let note =
+                Note { result: AuditResult::Denied, ..note("lock-out", &detail, actor, now) };
+            self.store().note(&note).await?;
+        }
+        let account = result?;
         for (subject, ..) in &subjects {
             self.store().forget_tries(subject).await?;
         }
         Ok(account)
+    }
+
+    /// The rest that is asked of somebody who knows the password.
+    async fn try_factor(
+        &self,
+        account: Account,
+        shown: &Credentials<'_>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Account, AuthError> {
+        Self::check_renewal(&account, shown.new_password)?;
+        // A code counts once, so that it comes after all that may be wrong.
+        self.check_code(&account, shown.code, now).await?;
+        self.renew_password(account, shown.new_password, actor, now).await
     }
 
     async fn try_local(

@@ -248,7 +248,7 @@ impl Store {
         &self,
         subject: &str,
         now: Timestamp,
-        pause: impl Fn(i64) -> Option<Seconds> + Send,
+        mut pause: impl FnMut(i64) -> Option<Seconds> + Send,
     ) -> Result<Option<Timestamp>, DbError> {
         let mut tx = self.engine.begin().await?;
         // Serialises tries on engines that would let two of them read the same count.

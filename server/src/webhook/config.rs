@@ -2,9 +2,9 @@
 
 use super::{
     address::{Networks, Reach, reach},
+    kind::Kind,
     sign::Keys,
 };
-use crate::db::AuditRow;
 use bootmint_image_factory::host::Name;
 use reqwest::Url;
 use serde::Deserialize;
@@ -15,27 +15,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What can be told: the events of hosts, as the audit log names them.
-const EVENTS: [&str; 15] = [
-    "import",
-    "update",
-    "remove",
-    "boot",
-    "choose",
-    "arm-request",
-    "arm-withdraw",
-    "arm",
-    "disarm",
-    "heartbeat",
-    "done",
-    "fail",
-    "deadline",
-    "hold",
-    "release",
-];
-/// What is told only where it is asked for: it comes again and again.
-const QUIET: &str = "heartbeat";
-
 /// A program that is told of changes. `Debug` shows its name alone: URLs hold secrets.
 #[derive(Clone)]
 pub struct WebhookConfig {
@@ -45,7 +24,7 @@ pub struct WebhookConfig {
     pub(super) keys: Keys,
     pub(super) networks: Networks,
     pub(super) ca: Option<PathBuf>,
-    events: BTreeSet<&'static str>,
+    events: BTreeSet<Kind>,
     sites: Vec<Name>,
 }
 
@@ -62,8 +41,8 @@ impl WebhookConfig {
     }
 
     /// Whether it is told of this, if the site is right.
-    pub(crate) fn wants(&self, row: &AuditRow) -> bool {
-        row.is_of_host() && self.events.contains(row.event.as_str())
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.events.contains(&kind)
     }
 
     /// Whether it is told of hosts at `site`.
@@ -96,14 +75,21 @@ impl RawWebhook {
     pub fn check(self, secret: &str, folder: &Path) -> Result<WebhookConfig, String> {
         let name: Name = self.name.parse().map_err(|error| format!("webhook.name: {error}"))?;
         let wrong = |what: String| format!("webhook \"{name}\": {what}");
+        let (events, sites) =
+            (events(self.events).map_err(wrong)?, sites(self.sites).map_err(wrong)?);
+        if let Some(kind) = events.iter().find(|kind| !kind.is_of_host() && !sites.is_empty()) {
+            let what = "is of no site, so that this webhook would not be told of it: take it out, \
+                        or make a webhook without sites for it";
+            return Err(wrong(format!("events: \"{}\" {what}", kind.name())));
+        }
         let networks = if self.allow_private { Networks::Private } else { Networks::Public };
         Ok(WebhookConfig {
             url: url(&self.url).map_err(|what| wrong(format!("url {what}")))?,
             keys: Keys::parse(secret).map_err(wrong)?,
             networks,
             ca: self.ca_file.map(|file| folder.join(file)),
-            events: events(self.events).map_err(wrong)?,
-            sites: sites(self.sites).map_err(wrong)?,
+            events,
+            sites,
             name,
         })
     }
@@ -128,18 +114,14 @@ fn url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn events(wanted: Option<Vec<String>>) -> Result<BTreeSet<&'static str>, String> {
-    let Some(wanted) = wanted else {
-        return Ok(EVENTS.into_iter().filter(|event| *event != QUIET).collect());
-    };
+fn events(wanted: Option<Vec<String>>) -> Result<BTreeSet<Kind>, String> {
+    let Some(wanted) = wanted else { return Ok(Kind::usual().collect()) };
     if wanted.is_empty() {
         return Err("events is empty, so that nothing would be told".to_owned());
     }
-    let find = |name: String| EVENTS.into_iter().find(|event| *event == name).ok_or(name);
-    let found: Result<_, _> = wanted.into_iter().map(find).collect();
-    found.map_err(|name| {
-        format!("there is no event \"{name}\": write some of {}", EVENTS.join(", "))
-    })
+    let found: Result<_, _> =
+        wanted.into_iter().map(|name| Kind::find(&name).ok_or(name)).collect();
+    found.map_err(|name| format!("there is no event \"{name}\": write some of {}", Kind::names()))
 }
 
 fn sites(wanted: Option<Vec<String>>) -> Result<Vec<Name>, String> {
@@ -201,11 +183,19 @@ mod tests {
     fn what_is_told_is_a_closed_list() {
         let url = "https://example.net/";
         let all = checked(url, "").unwrap();
-        assert!(all.events.contains("fail") && !all.events.contains(QUIET));
+        let has = |config: &WebhookConfig, name| config.wants(Kind::find(name).unwrap());
+        assert!(has(&all, "fail"));
+        for quiet in ["heartbeat", "answer", "sign-in", "make-token"] {
+            assert!(!has(&all, quiet), "{quiet} is told where it is asked for");
+        }
+        let people = checked(url, "events = [\"break-glass\", \"lock-out\"]").unwrap();
+        assert!(has(&people, "lock-out") && !has(&people, "sign-in") && people.wants_site(None));
         let some = checked(url, "events = [\"heartbeat\"]\nsites = [\"berlin\"]").unwrap();
         assert_eq!(some.events.len(), 1);
         assert!(some.wants_site(Some(&"berlin".parse().unwrap())) && !some.wants_site(None));
-        for bad in ["events = []", "sites = []", "events = [\"installed\"]", "colour = 1"] {
+        let nowhere = "events = [\"done\", \"lock-out\"]\nsites = [\"berlin\"]";
+        for bad in [nowhere, "events = []", "sites = []", "events = [\"installed\"]", "colour = 1"]
+        {
             assert!(checked(url, bad).is_err(), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! What a webhook tells.
 
+use super::kind::Kind;
 use crate::{db::AuditRow, time::Timestamp};
 use bootmint_image_factory::host::Name;
 use serde_json::json;
@@ -14,16 +15,30 @@ pub struct Message {
 }
 
 impl Message {
-    /// Tells of a change of a host, which stands at `site`.
-    pub fn of(row: &AuditRow, site: Option<&Name>) -> Self {
+    /// Tells what a row of that kind says: of a host, which stands at `site`, or of an account.
+    pub fn of(row: &AuditRow, kind: Kind, site: Option<&Name>) -> Self {
+        let mut data = json!({
+            "number": row.seq, "event": kind.name(), "actor": row.actor, "detail": row.detail,
+            "reason": row.reason,
+        });
+        let about = match kind.is_of_host() {
+            true => {
+                data["host"] = row.host.as_str().into();
+                data["site"] = site.map(Name::as_str).into();
+                data["was"] = row.was.as_str().into();
+                data["became"] = row.became.as_str().into();
+                "host"
+            }
+            false => {
+                data["result"] = row.result.as_str().into();
+                data["source"] = row.source.as_str().into();
+                data["request"] = row.request.as_str().into();
+                "account"
+            }
+        };
         let body = json!({
-            "type": format!("host.{}", row.event),
-            "timestamp": row.at.to_string(),
-            "data": {
-                "number": row.seq, "host": row.host, "site": site.map(Name::as_str),
-                "event": row.event, "was": row.was, "became": row.became,
-                "actor": row.actor, "detail": row.detail, "reason": row.reason,
-            },
+            "type": format!("{about}.{}", kind.name()), "timestamp": row.at.to_string(),
+            "data": data,
         });
         // The digest of a row follows from all before it, so no other site has the same.
         let id: String = row.hash.chars().take(32).collect();

@@ -4,11 +4,13 @@
 
 mod address;
 mod config;
+mod kind;
 mod message;
 mod sender;
 mod sign;
 
 pub use config::{RawWebhook, WebhookConfig};
+pub use kind::Kind;
 pub use message::Message;
 pub use sender::{SendError, Sender, WebhookError};
 pub use sign::new_key;

@@ -10,8 +10,9 @@ use crate::{
 };
 use bootmint_server::{
     app::{App, Delivery, Order},
+    auth::{Credentials, Password},
     boot::Transport,
-    db::Actor,
+    db::{Actor, Trace},
     time::{Seconds, Timestamp},
     tls::{self, Certificates, KeyKind, TlsFiles},
     webhook::{Message, Sender},
@@ -142,6 +143,57 @@ async fn each_webhook_is_told_what_it_asks_for_and_a_dead_one_stops_no_other() {
     let error = senders[3].send(&Message::ping("1", now), now).await;
     let error = format!("{:#}", anyhow::Error::from(error.unwrap_err()));
     assert!(error.contains("allow-private"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_accounts_are_told_to_who_asks_for_them_without_secrets() {
+    let receiver = Receiver::start().await;
+    let wanted = "events = [\"add-account\", \"change-account\", \"make-token\", \
+                  \"sign-in-refused\", \"lock-out\", \"secret-set\"]";
+    let more = [
+        receiver.section("people", &receiver.hook(), wanted),
+        receiver.section("hosts", &receiver.hook(), ""),
+    ];
+    let site = Site::start_with(&["web-01"], "", &more.concat()).await;
+    let (people, hosts) = (sender(&site.app, 0), sender(&site.app, 1));
+    let (now, root) = (Timestamp::now(), Actor::person("root"));
+    for to in [&people, &hosts] {
+        tell(&site.app, to, now).await;
+    }
+    let kim = "kim".parse().unwrap();
+    let viewer = "viewer".parse().unwrap();
+    let once = site.app.add_account(&kim, &viewer, true, &root, now).await.unwrap().unwrap();
+    let wrong = Password::new("a guess of mine");
+    let trace = Trace { source: "192.0.2.66".into(), ..Trace::default() };
+    for _ in 0..6 {
+        let (shown, from) =
+            (Credentials::new("kim", &wrong), Actor::by_request("user:kim", &trace));
+        site.app.sign_in(&shown, &from, now).await.unwrap_err();
+    }
+    let admin = "admin".parse().unwrap();
+    site.app.change_account(&kim, Some(&admin), None, &root, now).await.unwrap();
+    let token = remote::token(&site, "mo", "viewer").await;
+    tell(&site.app, &people, now).await;
+    let told: Vec<_> = receiver.heard().iter().map(Heard::json).collect();
+    let kinds: Vec<_> = told.iter().map(|one| one["type"].as_str().unwrap()).collect();
+    let refused = ["account.sign-in-refused"; 5];
+    let expected = [
+        &["account.add-account"][..],
+        &refused,
+        &["account.lock-out", "account.sign-in-refused", "account.change-account"],
+        &["account.add-account", "account.make-token"],
+    ];
+    assert_eq!(kinds, expected.concat());
+    let changed = told.iter().find(|one| one["type"] == "account.change-account").unwrap();
+    assert_eq!(changed["data"]["detail"], "account kim: viewer -> admin");
+    assert!(changed["data"].get("host").is_none(), "{changed}");
+    let all = serde_json::to_string(&told).unwrap();
+    for secret in [once.reveal(), "a guess of mine", token.as_str()] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
+    receiver.forget();
+    tell(&site.app, &hosts, now).await;
+    assert!(receiver.heard().is_empty(), "who does not ask is not told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -105,6 +105,13 @@ async fn tries_are_throttled_by_source_and_freed_by_time() {
     let unknown =
         site.app.sign_in(&Credentials::new("nobody", &wrong), &good, NOW).await.unwrap_err();
     assert!(matches!(unknown, AuthError::Wrong), "unknown names are told nothing else");
+    let rows = site.app.store().audit(0, 1000).await.unwrap();
+    let locked: Vec<_> = rows.iter().filter(|row| row.event == "lock-out").collect();
+    let [row] = locked[..] else { panic!("it is told once, when it begins: {locked:?}") };
+    assert_eq!(
+        (row.detail.as_str(), row.result.as_str()),
+        ("further sign-ins of user:alice source:192.0.2.66 must wait", "denied")
+    );
 }
 
 #[tokio::test]
