@@ -1,6 +1,7 @@
 //! Points in time, as the state machine and the database hold them.
 
-use std::fmt;
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime};
+use std::{fmt, str::FromStr};
 
 /// Seconds since 1970-01-01 00:00:00 UTC.
 #[derive(
@@ -40,6 +41,9 @@ impl Seconds {
 }
 
 impl Timestamp {
+    /// The end of time.
+    pub const END: Self = Self(i64::MAX);
+
     /// That many seconds after 1970 began.
     pub const fn from_unix(seconds: i64) -> Self {
         Self(seconds)
@@ -83,6 +87,35 @@ impl Timestamp {
     }
 }
 
+/// A text that is no time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no time in UTC: write 2026-01-31T12:00:00Z, 2026-01-31T12:00 or 2026-01-31")]
+pub struct NoTime(String);
+
+impl FromStr for Timestamp {
+    type Err = NoTime;
+
+    /// A day's beginning, or a time of it, in UTC.
+    fn from_str(text: &str) -> Result<Self, NoTime> {
+        let wrong = || NoTime(text.chars().take(40).collect());
+        let plain = text.strip_suffix('Z').unwrap_or(text);
+        let midnight = || {
+            let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
+            Some(day.and_time(NaiveTime::MIN))
+        };
+        let found = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"]
+            .into_iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(plain, form).ok())
+            .or_else(midnight);
+        let found = found.ok_or_else(wrong)?.and_utc();
+        // What has no four digits is not written as it was read.
+        if !(0..=9999).contains(&found.year()) {
+            return Err(wrong());
+        }
+        Ok(Self(found.timestamp()))
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC: `2026-01-31T12:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -123,6 +156,22 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_unix(seconds).to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_time_reads_back_and_what_is_none_is_refused() {
+        for seconds in [0, 951_782_400, 1_709_251_199] {
+            let time = Timestamp::from_unix(seconds);
+            assert_eq!(time.to_string().parse(), Ok(time));
+        }
+        let day = Timestamp::from_unix(1_769_817_600);
+        for text in ["2026-01-31", "2026-01-31T00:00", "2026-01-31T00:00:00"] {
+            assert_eq!(text.parse(), Ok(day), "{text}");
+        }
+        for bad in ["", "today", "2026-02-30", "2026-01-31Z", "2026-01-31T25:00", "31.1.2026"] {
+            assert!(bad.parse::<Timestamp>().is_err(), "{bad}");
+        }
+        assert!("-2026-01-31".parse::<Timestamp>().is_err());
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! The audit log: read and verified.
 
 use super::{
-    input::{Page, Params},
+    input::{MAX_PAGE, Params},
     problem::Problem,
 };
-use crate::{app::App, db::AuditRow};
+use crate::{
+    app::App,
+    db::{AuditFilter, AuditRow},
+    time::Timestamp,
+};
 use axum::{Json, extract::State};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -68,15 +72,55 @@ pub(crate) struct AuditPage {
     next: Option<String>,
 }
 
+/// Which rows are wanted.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct AuditQuery {
+    pub(crate) actor: String,
+    pub(crate) host: String,
+    pub(crate) event: String,
+    pub(crate) result: String,
+    pub(crate) from: String,
+    pub(crate) until: String,
+    /// Only rows with smaller numbers: of the console's page, the newest first.
+    pub(crate) before: Option<i64>,
+    /// Only rows with larger numbers: of the interface's page, the oldest first.
+    after: Option<i64>,
+    limit: Option<i64>,
+}
+
+impl AuditQuery {
+    /// The filter that it asks for.
+    pub(crate) fn filter(&self) -> Result<AuditFilter, Problem> {
+        let time = |name: &str, text: &str| match text.trim() {
+            "" => Ok(None),
+            text => match text.parse::<Timestamp>() {
+                Ok(time) => Ok(Some(time)),
+                Err(error) => Err(Problem::bad(format!("{name}: {error}"))),
+            },
+        };
+        Ok(AuditFilter {
+            actor: self.actor.trim().to_owned(),
+            host: self.host.trim().to_ascii_lowercase(),
+            event: self.event.trim().to_owned(),
+            result: self.result.trim().to_owned(),
+            from: time("from", &self.from)?,
+            until: time("until", &self.until)?,
+        })
+    }
+}
+
 /// `GET /audit`.
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    Params(page): Params<Page>,
+    Params(query): Params<AuditQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
-    let after = page.after.as_deref().map_or(Ok(0), str::parse::<i64>);
-    let after = after.map_err(|_| Problem::bad("after: a row's number"))?;
-    let rows = app.store().audit(after, page.limit()).await?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) == page.limit();
+    if query.before.is_some() {
+        return Err(Problem::bad("before: rows come the oldest first here, so send after"));
+    }
+    let limit = query.limit.unwrap_or(100).clamp(1, MAX_PAGE);
+    let rows = app.store().audit_on(&query.filter()?, query.after.unwrap_or(0), limit).await?;
+    let full = i64::try_from(rows.len()).unwrap_or(0) == limit;
     let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
     Ok(Json(AuditPage { items: rows.into_iter().map(AuditView::new).collect(), next }))
 }

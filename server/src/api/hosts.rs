@@ -178,7 +178,7 @@ pub(crate) async fn boots(
     Params(page): Params<Page>,
 ) -> Result<Json<BootPage>, Problem> {
     seen(&app, &name, &caller).await?;
-    let boots = app.store().boots(&name, page.limit()).await?;
+    let boots = app.store().boots(&name, Timestamp::END, page.limit()).await?;
     Ok(Json(BootPage { items: boots.into_iter().map(BootLine::new).collect() }))
 }
 

@@ -10,7 +10,7 @@ use bootmint_image_factory::host::HostName;
 use serde::{Deserialize, de::DeserializeOwned};
 
 /// The most that a page holds.
-const MAX_PAGE: i64 = 1000;
+pub(super) const MAX_PAGE: i64 = 1000;
 
 /// A JSON body; none at all counts as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);

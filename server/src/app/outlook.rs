@@ -2,7 +2,10 @@
 //! is against it, and what may surprise them. Nothing is minted.
 
 use super::{App, AppError, BOOT, variable};
-use crate::images::{Die, Draft, ImageError};
+use crate::{
+    images::{Die, Draft, ImageError},
+    time::Timestamp,
+};
 use bootmint_image_factory::{
     format::{Format, Platform},
     host::{Host, Name},
@@ -39,7 +42,7 @@ impl App {
         let mut draft = Draft::new(die, &named, &set.patience);
         draft.script = draft.script.replace(token.as_str(), HIDDEN);
         let mut warnings: Vec<_> = self.unmet(host, die).collect();
-        let seen = self.store.boots(&host.name, 1).await?;
+        let seen = self.store.boots(&host.name, Timestamp::END, 1).await?;
         let seen = seen.first().and_then(|(.., facts)| platform(facts));
         warnings.extend(unbootable(&draft.platforms, seen));
         Ok(Outlook { draft, warnings })

@@ -17,10 +17,18 @@ pub(super) struct GroupGrants {
     pub(super) grants: Vec<Grant>,
 }
 
+impl GroupGrants {
+    /// The group, and what it grants, for people.
+    pub(super) fn told(&self) -> (String, String) {
+        let grants: Vec<_> = self.grants.iter().map(ToString::to_string).collect();
+        (self.group.clone(), grants.join(", "))
+    }
+}
+
 impl fmt::Display for GroupGrants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let grants: Vec<_> = self.grants.iter().map(ToString::to_string).collect();
-        write!(f, "{}: {}", self.group, grants.join(", "))
+        let (group, grants) = self.told();
+        write!(f, "{group}: {grants}")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{actor, ui::Ui};
 use crate::{
     app::{App, verify_archives},
-    db::AuditRow,
+    db::{AuditFilter, AuditRow},
     secret::Digest,
     time::Timestamp,
 };
@@ -15,9 +15,16 @@ const PAGE: i64 = 500;
 
 /// Arguments of `bootmint audit`.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Only rows that are not older, in UTC: 2026-01-31T12:00:00Z or 2026-01-31
+    #[arg(long, value_name = "TIME")]
+    from: Option<Timestamp>,
+    /// Only rows from before that time, likewise
+    #[arg(long, value_name = "TIME")]
+    until: Option<Timestamp>,
 }
 
 #[derive(clap::Subcommand)]
@@ -58,7 +65,10 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
             ));
             Ok(())
         }
-        None => show(app, ui).await,
+        None => {
+            let (from, until) = (args.from, args.until);
+            show(&AuditFilter { from, until, ..AuditFilter::default() }, app, ui).await
+        }
     }
 }
 
@@ -119,10 +129,10 @@ fn request_of(row: &AuditRow) -> String {
     text
 }
 
-async fn show(app: &App, ui: &Ui) -> anyhow::Result<()> {
+async fn show(filter: &AuditFilter, app: &App, ui: &Ui) -> anyhow::Result<()> {
     let mut after = 0;
     loop {
-        let rows = app.store().audit(after, PAGE).await?;
+        let rows = app.store().audit_on(filter, after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         for row in &rows {
             ui.line(format_args!(

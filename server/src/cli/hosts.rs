@@ -145,7 +145,7 @@ async fn show(name: &HostName, app: &App, ui: &Ui) -> anyhow::Result<()> {
     ui.line(format_args!("imported    {created}"));
     ui.line(format_args!("changed     {changed} (generation {generation})"));
     ui.line(format_args!("record      {}", crate::record::write(&host)?));
-    for (at, action, peer, facts) in app.store().boots(name, SHOWN).await? {
+    for (at, action, peer, facts) in app.store().boots(name, Timestamp::END, SHOWN).await? {
         ui.line(format_args!("boot        {at} {action:<8} {peer} {facts}"));
     }
     Ok(())

@@ -9,7 +9,10 @@ use super::{
     accounts::{Tokens, Users},
     ui::Ui,
 };
-use crate::remote::{Hear, Place, Remote};
+use crate::{
+    remote::{Hear, Place, Remote},
+    time::Timestamp,
+};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{format::Format, host::HostName};
 use serde_json::{Value, json};
@@ -79,8 +82,14 @@ enum Command {
     /// Shows or verifies the audit log
     Audit {
         /// Check that no row was changed or removed
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["from", "until"])]
         verify: bool,
+        /// Only rows that are not older, in UTC: 2026-01-31T12:00:00Z or 2026-01-31
+        #[arg(long, value_name = "TIME")]
+        from: Option<Timestamp>,
+        /// Only rows from before that time, likewise
+        #[arg(long, value_name = "TIME")]
+        until: Option<Timestamp>,
     },
     /// Tells of each host's changes as they happen
     Watch,
@@ -157,8 +166,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         Command::Secrets(command) => desk.secrets(command),
         Command::Users(command) => desk.users(command),
         Command::Tokens(command) => desk.tokens(command),
-        Command::Audit { verify: true } => desk.verify(),
-        Command::Audit { verify: false } => desk.audit(),
+        Command::Audit { verify: true, .. } => desk.verify(),
+        Command::Audit { verify: false, from, until } => desk.audit(from, until),
         Command::Watch => desk.watch(),
     }
 }
@@ -256,8 +265,12 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn audit(&self) -> anyhow::Result<()> {
-        self.pages("/audit?", &|row| {
+    fn audit(&self, from: Option<Timestamp>, until: Option<Timestamp>) -> anyhow::Result<()> {
+        let mut path = "/audit?".to_owned();
+        for (name, time) in [("from", from), ("until", until)] {
+            path.extend(time.map(|time| format!("{name}={time}&")));
+        }
+        self.pages(&path, &|row| {
             let [at, actor, host, event, was, became] =
                 ["at", "actor", "host", "event", "was", "became"].map(|key| text(row, key));
             let (seq, detail) = (&row["seq"], text(row, "detail"));

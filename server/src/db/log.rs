@@ -53,11 +53,18 @@ impl Store {
         self.boots.lost()
     }
 
-    /// The last `limit` boots of a host, the newest first: time, action, address, facts.
-    pub async fn boots(&self, host: &HostName, limit: i64) -> Result<Vec<BootView>, DbError> {
-        let sql = "SELECT at, action, peer, facts FROM boots WHERE host = $1 \
-                   ORDER BY at DESC, id DESC LIMIT $2";
-        let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;
+    /// The last `limit` boots of a host up to the time `until`, the newest first: time, action,
+    /// address, facts.
+    pub async fn boots(
+        &self,
+        host: &HostName,
+        until: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<BootView>, DbError> {
+        let sql = "SELECT at, action, peer, facts FROM boots WHERE host = $1 AND at <= $2 \
+                   ORDER BY at DESC, id DESC LIMIT $3";
+        let binds = [host.as_str().into(), until.as_unix().into(), limit.into()];
+        let rows = self.engine.query(sql, binds).await?;
         rows.into_iter()
             .map(|mut row| {
                 Ok((Timestamp::from_unix(row.int()?), row.text()?, row.text()?, row.text()?))

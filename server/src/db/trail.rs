@@ -34,6 +34,26 @@ pub struct AuditFilter {
     pub event: String,
     /// With this result.
     pub result: String,
+    /// Not before this time.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// The rows that a filter wants, of those that the condition `$1` is about, in that order.
+macro_rules! filtered {
+    ($seq:literal, $order:literal) => {
+        concat!(
+            "SELECT ",
+            audit::columns!(),
+            " FROM audit WHERE seq ",
+            $seq,
+            " $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR host = $3) AND ($4 = '' OR event = $4) \
+             AND ($5 = '' OR result = $5) AND at >= $6 AND at < $7 ORDER BY seq",
+            $order,
+            " LIMIT $8"
+        )
+    };
 }
 
 impl Store {
@@ -43,15 +63,17 @@ impl Store {
         at_most_one(rows).ok_or(DbError::Shape)?.int()
     }
 
-    /// What a host went through, the newest first, `limit` at most.
+    /// What a host went through up to the time `until`, the newest first, `limit` at most.
     pub async fn transitions(
         &self,
         host: &HostName,
+        until: Timestamp,
         limit: i64,
     ) -> Result<Vec<Transition>, DbError> {
         let sql = "SELECT at, actor, event, was, became, detail, reason FROM audit \
-                   WHERE host = $1 AND became <> '' ORDER BY seq DESC LIMIT $2";
-        let rows = self.engine.query(sql, [host.as_str().into(), limit.into()]).await?;
+                   WHERE host = $1 AND became <> '' AND at <= $2 ORDER BY seq DESC LIMIT $3";
+        let binds = [host.as_str().into(), until.as_unix().into(), limit.into()];
+        let rows = self.engine.query(sql, binds).await?;
         let read = |mut row: Row| {
             Ok(Transition {
                 at: Timestamp::from_unix(row.int()?),
@@ -73,18 +95,34 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<Vec<AuditRow>, DbError> {
-        let sql = concat!(
-            "SELECT ",
-            audit::columns!(),
-            " FROM audit WHERE seq < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR host = $3) \
-             AND ($4 = '' OR event = $4) AND ($5 = '' OR result = $5) ORDER BY seq DESC LIMIT $6"
-        );
+        self.filtered(filtered!("<", " DESC"), filter, before, limit).await
+    }
+
+    /// The rows after number `after` that `filter` wants, the oldest first, `limit` at most.
+    pub async fn audit_on(
+        &self,
+        filter: &AuditFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, DbError> {
+        self.filtered(filtered!(">", ""), filter, after, limit).await
+    }
+
+    async fn filtered(
+        &self,
+        sql: &'static str,
+        filter: &AuditFilter,
+        row: i64,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, DbError> {
         let binds = [
-            before.into(),
+            row.into(),
             filter.actor.as_str().into(),
             filter.host.as_str().into(),
             filter.event.as_str().into(),
             filter.result.as_str().into(),
+            filter.from.unwrap_or_default().as_unix().into(),
+            filter.until.unwrap_or(Timestamp::END).as_unix().into(),
             limit.into(),
         ];
         self.engine.query(sql, binds).await?.into_iter().map(audit::read).collect()

@@ -11,7 +11,8 @@ use crate::{
         problem::Problem,
     },
     app::App,
-    auth::Role,
+    auth::{Role, ldap::DirectoryConfig, oidc::OidcConfig},
+    config::Config,
 };
 use askama::Template;
 use axum::{
@@ -27,12 +28,32 @@ struct Once {
     password: String,
 }
 
+/// A group that others keep, and what its members may here.
+struct GroupView {
+    /// Whose: the directory's, or the identity provider's.
+    whose: &'static str,
+    /// Where the configuration says so.
+    key: &'static str,
+    group: String,
+    grants: String,
+}
+
+/// All groups that grant something. They are the configuration's: no request changes them.
+fn groups(config: &Config) -> Vec<GroupView> {
+    let view = |whose, key| move |(group, grants)| GroupView { whose, key, group, grants };
+    let directory = config.directory.iter().flat_map(DirectoryConfig::groups);
+    let provider = config.oidc.iter().flat_map(OidcConfig::groups);
+    let directory = directory.map(view("the directory", "groups in [directory]"));
+    directory.chain(provider.map(view("the identity provider", "groups in [oidc]"))).collect()
+}
+
 #[derive(Template)]
 #[template(path = "accounts.html")]
 struct AccountsPage {
     frame: Frame,
     users: Vec<UserView>,
     roles: &'static [Role],
+    groups: Vec<GroupView>,
     once: Option<Once>,
     notice: Option<Notice>,
 }
@@ -45,6 +66,7 @@ async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<AccountsPage, Probl
         frame: Frame::new(visitor, "/accounts", "Accounts"),
         users: accounts::users(State(Arc::clone(app))).await?.0.items,
         roles: Role::ALL,
+        groups: groups(app.config()),
         once: None,
         notice: None,
     })

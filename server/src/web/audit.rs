@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     api::{
-        audit::{AuditView, Verified, verify as look},
+        audit::{AuditQuery, AuditView, Verified, verify as look},
         input::Params,
         problem::Problem,
     },
     app::App,
-    db::{AuditFilter, AuditRow},
+    db::AuditRow,
 };
 use askama::Template;
 use axum::{
@@ -21,7 +21,6 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -30,34 +29,22 @@ const PAGE: i64 = 100;
 /// How many rows are read at a time for an export.
 const BATCH: i64 = 1000;
 
-/// Which rows are wanted.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct AuditQuery {
-    actor: String,
-    host: String,
-    event: String,
-    result: String,
-    before: Option<i64>,
-}
-
-impl AuditQuery {
-    /// The query of the rows before `row`.
-    fn older(&self, row: i64) -> String {
-        let mut query = String::from("?");
-        for (name, value) in [
-            ("actor", &self.actor),
-            ("host", &self.host),
-            ("event", &self.event),
-            ("result", &self.result),
-        ] {
-            if !value.is_empty() {
-                query.push_str(&format!("{name}={}&", page::encode(value)));
-            }
-        }
-        query.push_str(&format!("before={row}"));
-        query
+/// The query of the rows that are shown; nothing if they are all.
+fn address(query: &AuditQuery) -> String {
+    let filters = [
+        ("actor", &query.actor),
+        ("host", &query.host),
+        ("event", &query.event),
+        ("result", &query.result),
+        ("from", &query.from),
+        ("until", &query.until),
+    ];
+    let mut address = String::new();
+    for (name, value) in filters.into_iter().filter(|(_, value)| !value.is_empty()) {
+        let before = if address.is_empty() { '?' } else { '&' };
+        address.push_str(&format!("{before}{name}={}", page::encode(value)));
     }
+    address
 }
 
 #[derive(Template)]
@@ -68,6 +55,8 @@ struct AuditPage {
     rows: Vec<AuditRow>,
     head: i64,
     older: Option<String>,
+    /// What leads to what is shown, whichever page.
+    address: String,
     verified: Option<Verified>,
 }
 
@@ -95,26 +84,28 @@ async fn read(
     query: AuditQuery,
     verified: Option<Verified>,
 ) -> Result<AuditPage, Problem> {
-    let filter = AuditFilter {
-        actor: query.actor.trim().to_owned(),
-        host: query.host.trim().to_ascii_lowercase(),
-        event: query.event.trim().to_owned(),
-        result: query.result.trim().to_owned(),
-    };
+    let filter = query.filter()?;
+    let address = address(&query);
     let before = query.before.unwrap_or(i64::MAX);
     let rows = app.store().audit_back(&filter, before, PAGE).await?;
     let full = i64::try_from(rows.len()).unwrap_or(0) == PAGE;
-    let older = rows.last().filter(|_| full).map(|row| query.older(row.seq));
+    let older = rows.last().filter(|_| full).map(|row| {
+        let sign = if address.is_empty() { '?' } else { '&' };
+        format!("{address}{sign}before={}", row.seq)
+    });
     let head = app.store().audit_head().await?;
     let frame = Frame::new(visitor, "/audit", "Audit");
-    Ok(AuditPage { frame, query, rows, head, older, verified })
+    Ok(AuditPage { frame, query, rows, head, older, address, verified })
 }
 
 /// `GET /audit/export.csv`.
-pub(super) async fn csv(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn csv(
+    State(app): State<Arc<App>>,
+    Params(query): Params<AuditQuery>,
+) -> Result<Response, Problem> {
     let header = "seq,at,actor,host,event,was,became,detail,role,token,source,request,reason,\
                   result,previous,hash\r\n";
-    export(app, "text/csv; charset=utf-8", "audit.csv", header, |row| {
+    export(app, query, "text/csv; charset=utf-8", "audit.csv", header, |row| {
         let (seq, at) = (row.seq.to_string(), row.at.to_string());
         let cells = [
             &seq,
@@ -149,27 +140,33 @@ fn inert(cell: &str) -> String {
 }
 
 /// `GET /audit/export.ndjson`.
-pub(super) async fn ndjson(State(app): State<Arc<App>>) -> Response {
-    export(app, "application/x-ndjson", "audit.ndjson", "", |row| {
+pub(super) async fn ndjson(
+    State(app): State<Arc<App>>,
+    Params(query): Params<AuditQuery>,
+) -> Result<Response, Problem> {
+    export(app, query, "application/x-ndjson", "audit.ndjson", "", |row| {
         let text = serde_json::to_string(&AuditView::new(row)).unwrap_or_default();
         format!("{text}\n")
     })
 }
 
-/// Sends all rows, a batch at a time, so that memory does not grow with the log.
+/// Sends all rows that are wanted, the oldest first, a batch at a time, so that memory does not
+/// grow with the log.
 fn export(
     app: Arc<App>,
+    query: AuditQuery,
     kind: &'static str,
     name: &str,
     header: &'static str,
     text: impl Fn(AuditRow) -> String + Send + Sync + 'static,
-) -> Response {
+) -> Result<Response, Problem> {
+    let filter = query.filter()?;
     let (to, batches) = mpsc::channel(2);
     tokio::spawn(async move {
         let mut after = 0;
         let mut part = header.to_owned();
         loop {
-            let rows = match app.store().audit(after, BATCH).await {
+            let rows = match app.store().audit_on(&filter, after, BATCH).await {
                 Ok(rows) => rows,
                 // The body ends early, which its receiver sees: it has no proper end.
                 Err(error) => {
@@ -191,7 +188,7 @@ fn export(
         (header::CONTENT_TYPE, kind.to_owned()),
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
-    (headers, Body::new(crate::api::events::Channel(batches))).into_response()
+    Ok((headers, Body::new(crate::api::events::Channel(batches))).into_response())
 }
 
 #[cfg(test)]
@@ -202,5 +199,8 @@ mod tests {
     fn a_cell_is_no_formula() {
         assert_eq!(inert("=HYPERLINK(\"http://a\")"), "'=HYPERLINK(\"http://a\")");
         assert_eq!(inert("user:alice"), "user:alice");
+        for sign in ["+", "-", "@", "\t", "\r"] {
+            assert_eq!(inert(&format!("{sign}1")), format!("'{sign}1"));
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     app::{App, Foreseen, Order},
     db::{ArmRequest, StoredHost, Transition},
     secret::Digest,
-    time::Timestamp,
+    time::{Seconds, Timestamp},
 };
 use askama::Template;
 use axum::{
@@ -67,6 +67,10 @@ struct HostPage {
     nics: Vec<Vec<Fact>>,
     vars: Vec<(String, String)>,
     timeline: Vec<Moment>,
+    /// Until when the timeline goes that is shown next; nothing at its beginning.
+    older: Option<String>,
+    /// Whether it is an older part that is shown.
+    past: bool,
     downloads: Vec<Download>,
     no_images: String,
     request: Option<ArmRequest>,
@@ -151,15 +155,27 @@ fn of_transition(change: Transition) -> Moment {
     Moment { at: change.at.to_string(), what, who: change.actor, more: said.join(": ") }
 }
 
-async fn timeline(app: &App, name: &HostName) -> Result<Vec<Moment>, Problem> {
-    let boots = app.store().boots(name, SHOWN).await?;
-    let changes = app.store().transitions(name, SHOWN).await?;
+/// What a host went through up to the time `until`, and until when it goes on behind that. Of the
+/// last second that is shown some may stand in both parts, so that none is in neither.
+async fn timeline(
+    app: &App,
+    name: &HostName,
+    until: Timestamp,
+) -> Result<(Vec<Moment>, Option<String>), Problem> {
+    let boots = app.store().boots(name, until, SHOWN).await?;
+    let changes = app.store().transitions(name, until, SHOWN).await?;
     let mut all: Vec<(Timestamp, Moment)> = Vec::new();
     all.extend(changes.into_iter().map(|change| (change.at, of_transition(change))));
     all.extend(boots.into_iter().map(|boot| (boot.0, of_boot(BootLine::new(boot)))));
     all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    all.truncate(usize::try_from(SHOWN).unwrap_or(50));
-    Ok(all.into_iter().map(|(_, moment)| moment).collect())
+    let shown = usize::try_from(SHOWN).unwrap_or(50);
+    let full = all.len() >= shown;
+    all.truncate(shown);
+    let last = all.last().map(|(at, _)| *at).filter(|_| full);
+    // A second with more than a page is passed.
+    let last = last.map(|at| if at == until { at.before(Seconds::new(1)) } else { at });
+    let moments = all.into_iter().map(|(_, moment)| moment).collect();
+    Ok((moments, last.map(|at| at.to_string())))
 }
 
 /// The images of a host, or why there are none.
@@ -188,7 +204,7 @@ async fn render_page(
     app: &App,
     visitor: &Visitor,
     name: &HostName,
-    notice: Option<Notice>,
+    until: Option<Timestamp>,
 ) -> Result<HostPage, Problem> {
     let stored = hosts::seen(app, name, &visitor.caller).await?;
     let (who, host) = (&visitor.caller.principal, &stored.host);
@@ -196,9 +212,10 @@ async fn render_page(
     let may_fetch = passes_on(who, Method::Get, "/download/{image}", host);
     let (downloads, no_images) =
         if may_fetch { downloads(app, host).await } else { (Vec::new(), String::new()) };
+    let (timeline, older) = timeline(app, name, until.unwrap_or(Timestamp::END)).await?;
     Ok(HostPage {
         frame: Frame::new(visitor, "/fleet", name.to_string()),
-        notice,
+        notice: None,
         name: name.to_string(),
         state: stored.state.name(),
         generation: stored.generation,
@@ -207,7 +224,9 @@ async fn render_page(
         identity: identity(&stored),
         nics: nics(host),
         vars: host.vars.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
-        timeline: timeline(app, name).await?,
+        timeline,
+        older,
+        past: until.is_some(),
         downloads,
         no_images,
         request: app.store().arm_request(name).await?,
@@ -225,17 +244,21 @@ async fn render_page(
     })
 }
 
-/// What a page says after an order, by the word that the address has.
-fn said(query: &str) -> Option<Notice> {
-    let text = match query {
-        "armed" => "It is armed: its next boot installs it, and wipes its disk.",
-        "asked" => "It is not armed yet: another person must approve it.",
-        "disarm" => "It is not armed any more.",
-        "hold" => "It is held: at its next boot it waits.",
-        "release" => "It is released: it boots its local disk.",
+/// What a page says after an order, by the word that the address has: as long as it is so. Anybody
+/// can write an address.
+fn said(page: &HostPage, query: &str) -> Option<Notice> {
+    let state = page.state;
+    let (so, text) = match query {
+        "armed" => {
+            (state == "armed", "It is armed: its next boot installs it, and wipes its disk.")
+        }
+        "asked" => (page.request.is_some(), "It is not armed yet: another person must approve it."),
+        "disarm" => (state != "armed", "It is not armed any more."),
+        "hold" => (state == "held", "It is held: at its next boot it waits."),
+        "release" => (state == "installed", "It is released: it boots its local disk."),
         _ => return None,
     };
-    Some(Notice::done(text))
+    so.then(|| Notice::done(text))
 }
 
 /// `GET /hosts/{host}`.
@@ -245,8 +268,12 @@ pub(super) async fn show(
     Named(name): Named,
     axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Result<Response, Problem> {
-    let notice = query.as_deref().and_then(said);
-    page::show(&render_page(&app, &visitor, &name, notice).await?)
+    let until = Fields::of_query(query.as_deref());
+    let until = Some(until.get("until")).filter(|until| !until.is_empty()).map(str::parse);
+    let until = until.transpose().map_err(|error| Problem::bad(format!("until: {error}")))?;
+    let mut page = render_page(&app, &visitor, &name, until).await?;
+    page.notice = query.as_deref().and_then(|query| said(&page, query));
+    page::show(&page)
 }
 
 #[derive(Template)]
@@ -364,6 +391,7 @@ async fn refused(
     if !problem.status.is_client_error() || elsewhere.contains(&problem.status) {
         return Err(problem);
     }
-    let notice = Notice { text: problem.detail.clone(), good: false };
-    page::refuse(&render_page(app, visitor, name, Some(notice)).await?, &problem)
+    let mut page = render_page(app, visitor, name, None).await?;
+    page.notice = Some(Notice { text: problem.detail.clone(), good: false });
+    page::refuse(&page, &problem)
 }

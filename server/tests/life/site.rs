@@ -171,7 +171,7 @@ impl Site {
     ) -> Vec<(Timestamp, String, String, String)> {
         let name = name.parse().unwrap();
         for _ in 0..1000 {
-            let boots = self.app.store().boots(&name, 100).await.unwrap();
+            let boots = self.app.store().boots(&name, Timestamp::END, 100).await.unwrap();
             if boots.len() >= count {
                 return boots;
             }

@@ -83,6 +83,13 @@ pub struct DirectoryConfig {
     pub offline: Seconds,
 }
 
+impl DirectoryConfig {
+    /// Its groups, and what each grants, for people.
+    pub fn groups(&self) -> impl Iterator<Item = (String, String)> {
+        self.groups.iter().map(GroupGrants::told)
+    }
+}
+
 impl fmt::Display for DirectoryConfig {
     /// For people who look at the settings: where it is, and what its groups grant.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -66,6 +66,11 @@ impl OidcConfig {
         if renewable { self.offline } else { self.recheck }
     }
 
+    /// Its groups, and what each grants, for people.
+    pub fn groups(&self) -> impl Iterator<Item = (String, String)> {
+        self.groups.iter().map(GroupGrants::told)
+    }
+
     /// What the groups that a person is in grant.
     pub(super) fn grants(&self, of: &[&str]) -> Grants {
         let groups = self.groups.iter().filter(|one| of.contains(&one.group.as_str()));

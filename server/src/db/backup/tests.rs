@@ -5,6 +5,7 @@ use crate::{
     db::{Address, Committed, Store, contract},
     machine::State,
     testing,
+    time::Timestamp,
 };
 use std::{
     io::{self, Cursor, Write},
@@ -179,7 +180,8 @@ async fn is_of_one_moment(address: &Address) {
         let hosts = copy.hosts(None, 10).await.unwrap();
         assert_eq!(hosts.len(), usize::from(HOSTS));
         for host in &hosts {
-            let told = copy.transitions(&host.host.name, 1_000_000).await.unwrap().len();
+            let told =
+                copy.transitions(&host.host.name, Timestamp::END, 1_000_000).await.unwrap().len();
             assert_eq!(i64::try_from(told).unwrap(), host.generation, "{}", host.host.name);
         }
         assert_eq!(hosts.iter().map(|host| host.generation).sum::<i64>(), rows);

@@ -15,12 +15,12 @@ pub(super) async fn logs_are_kept_and_forgotten<K>(fresh: &Fresh<K>) {
     store.record_boot(boot(NOW.after(Seconds::new(5))));
     store.close().await;
     let store = fresh.open().await;
-    assert_eq!(store.boots(&name("web-01"), 1000).await.unwrap().len(), 101);
+    assert_eq!(store.boots(&name("web-01"), Timestamp::END, 1000).await.unwrap().len(), 101);
     let found = store.discovered(10).await.unwrap();
     assert_eq!(found.iter().map(|one| one.boots).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(store.forget(NOW.after(Seconds::new(1))).await.unwrap(), 101);
     assert_eq!(store.discovered(10).await.unwrap().len(), 1);
-    assert_eq!(store.boots(&name("web-01"), 10).await.unwrap().len(), 1);
+    assert_eq!(store.boots(&name("web-01"), Timestamp::END, 10).await.unwrap().len(), 1);
 }
 
 pub(super) async fn the_audit_chain_shows_what_was_touched<K>(fresh: &Fresh<K>) {
@@ -65,7 +65,7 @@ pub(super) async fn the_audit_log_is_read_by_host_and_by_filter<K>(fresh: &Fresh
     let line = |host: &str, at, count| (host.to_owned(), Timestamp::from_unix(at), count);
     let all = [line("web-01", 7200, 2), line("web-01", 10_800, 1), line("web-02", 10_800, 1)];
     assert_eq!(boots, all);
-    let changes = store.transitions(&one.name, 10).await.unwrap();
+    let changes = store.transitions(&one.name, Timestamp::END, 10).await.unwrap();
     assert_eq!((changes.len(), changes[0].became.as_str()), (1, "new"));
     assert_eq!(store.audit_head().await.unwrap(), 2);
     let back = async |filter: AuditFilter, before| {
@@ -79,6 +79,21 @@ pub(super) async fn the_audit_log_is_read_by_host_and_by_filter<K>(fresh: &Fresh
     assert_eq!(back(of, i64::MAX).await, [2]);
     let other = AuditFilter { actor: "user:nobody".into(), ..AuditFilter::default() };
     assert!(back(other, i64::MAX).await.is_empty());
+    let on = async |filter: AuditFilter, after| {
+        let rows = store.audit_on(&filter, after, 10).await.unwrap();
+        rows.into_iter().map(|row| row.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(on(AuditFilter::default(), 0).await, [1, 2]);
+    assert_eq!(on(AuditFilter::default(), 1).await, [2]);
+    let at = store.audit(0, 1).await.unwrap()[0].at;
+    let next = at.after(Seconds::new(1));
+    let from = |from| AuditFilter { from: Some(from), ..AuditFilter::default() };
+    let until = |until| AuditFilter { until: Some(until), ..AuditFilter::default() };
+    assert_eq!((on(from(at), 0).await, back(until(next), 3).await), (vec![1, 2], vec![2, 1]));
+    assert!(on(from(next), 0).await.is_empty() && back(until(at), 3).await.is_empty());
+    let earlier = at.before(Seconds::new(1));
+    assert!(store.transitions(&one.name, earlier, 10).await.unwrap().is_empty());
+    assert_eq!(store.transitions(&one.name, at, 10).await.unwrap().len(), 1);
 }
 
 pub(super) async fn a_row_with_a_request_is_part_of_the_chain<K>(fresh: &Fresh<K>) {

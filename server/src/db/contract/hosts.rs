@@ -156,7 +156,7 @@ pub(super) async fn what_a_host_was_armed_for_ends_with_its_record<K>(fresh: &Fr
     let stored = store.host(&host.name).await.unwrap().unwrap();
     assert_eq!((stored.state, stored.generation), (State::Installed, 3));
     assert_eq!(store.arm_request(&host.name).await.unwrap(), None);
-    let row = store.transitions(&host.name, 1).await.unwrap().pop().unwrap();
+    let row = store.transitions(&host.name, Timestamp::END, 1).await.unwrap().pop().unwrap();
     assert!(row.detail.starts_with("serial: none -> \"other\" ("), "{}", row.detail);
     assert!(row.detail.contains("arm it again"), "{}", row.detail);
     assert!(store.due(NOW.after(Seconds::new(60)), 10).await.unwrap().is_empty());

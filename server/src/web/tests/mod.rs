@@ -10,9 +10,10 @@ mod workshop;
 
 use crate::{
     api::tests::desk::Desk,
+    app::Order,
     auth::{Credentials, Password},
     db::Actor,
-    time::Timestamp,
+    time::{Seconds, Timestamp},
 };
 use browser::{Browser, PASSWORD};
 
@@ -61,6 +62,11 @@ async fn hosts_are_found_filtered_exported_and_shown() {
     let csv = alice.get("/fleet.csv").await;
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(csv.text().lines().count(), 3, "{}", csv.text());
+    assert!(fleet.contains("href=\"/fleet.csv\""), "{fleet}");
+    let some = alice.get("/fleet?q=web-02&state=new").await.text();
+    assert!(some.contains("href=\"/fleet.csv?q=web-02&#38;state=new\""), "{some}");
+    let csv = alice.get("/fleet.csv?q=web-02&state=new").await.text();
+    assert!(csv.contains("web-02") && !csv.contains("web-01"), "what is filtered is exported");
     let host = alice.get("/hosts/web-01").await.text();
     for text in ["192.0.2.1/24", "It boots its local disk", "It never booted", "Arm web-01"] {
         assert!(host.contains(text), "{text}: {host}");
@@ -121,6 +127,15 @@ async fn an_order_needs_the_name_and_leaves_the_row_that_the_interface_leaves() 
         page.contains("its next boot installs it, and wipes") && page.contains("arm: new → armed")
     );
     assert!(page.contains("It installs") && page.contains("Somebody armed it, until"));
+    for (path, said) in [
+        ("/hosts/web-02?armed", "its next boot installs it, and wipes"),
+        ("/hosts/web-02?asked", "another person must approve"),
+        ("/hosts/web-01?disarm", "It is not armed any more"),
+        ("/hosts/web-01?hold", "It is held"),
+        ("/hosts/web-01?release", "It is released"),
+    ] {
+        assert!(!alice.get(path).await.text().contains(said), "an address arms nothing: {path}");
+    }
     let rows = desk.app.store().audit(0, 1000).await.unwrap();
     let row = rows.iter().find(|row| row.event == "arm").unwrap();
     assert_eq!((row.actor.as_str(), row.role.as_str()), ("user:alice", "reimager"));
@@ -197,6 +212,63 @@ async fn an_auditor_reads_filters_verifies_and_exports() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
     assert_eq!(lines.lines().count(), rows);
+    let some = auditor.get("/audit/export.ndjson?event=sign-in").await.text();
+    assert!(
+        some.lines().count() > 0 && some.lines().all(|line| line.contains("sign-in")),
+        "{some}"
+    );
+    let past = auditor.get("/audit?until=2020-01-01&event=import").await.text();
+    assert!(past.contains("No row is like that"), "{past}");
+    let since = auditor.get("/audit?from=2020-01-01T00%3A00&event=import").await.text();
+    assert!(since.contains("db-01") && since.contains("value=\"2020-01-01T00:00\""), "{since}");
+    let link = "/audit/export.csv?event=import&#38;from=2020-01-01T00%3A00";
+    assert!(since.contains(link), "{since}");
+    let csv = auditor.get("/audit/export.csv?until=2020-01-01").await.text();
+    assert_eq!(csv.lines().count(), 1, "its head: {csv}");
+    let wrong = auditor.get("/audit?from=yesterday").await;
+    assert_eq!(wrong.status, 400);
+    assert!(
+        wrong.text().contains("from: &#34;yesterday&#34; is no time in UTC"),
+        "{}",
+        wrong.text()
+    );
+    let token = desk.token("ship", "auditor").await;
+    let page = desk.get("/api/v1/audit?from=2020-01-01&event=import&limit=1", &token).await.json();
+    assert_eq!(page["items"][0]["event"], "import");
+    assert!(page["next"].is_string(), "there are more: {page}");
+    let none = desk.get("/api/v1/audit?until=2020-01-01T00:00:00Z", &token).await.json();
+    assert_eq!(none["items"], serde_json::json!([]));
+    assert_eq!(desk.get("/api/v1/audit?until=soon", &token).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_long_timeline_is_read_to_its_beginning() {
+    let desk = Desk::open().await;
+    let alice = Browser::of(&desk, "alice", "reimager").await;
+    let who = Actor::person("root");
+    let start = Timestamp::from_unix(1_700_000_000);
+    let name = "web-01".parse().unwrap();
+    for number in 0..60 {
+        let order = if number % 2 == 0 { Order::Hold } else { Order::Release };
+        let at = start.after(Seconds::new(number + 1));
+        desk.app
+            .order(&name, &order, None, &who.clone().because(&format!("n{number}.")), at)
+            .await
+            .unwrap();
+    }
+    let mut path = "/hosts/web-01".to_owned();
+    let mut seen = std::collections::BTreeSet::new();
+    for pages in 1.. {
+        let text = alice.get(&path).await.text();
+        seen.extend((0..60).filter(|number| text.contains(&format!("n{number}."))));
+        let Some(at) = text.find("rel=\"next\" href=\"") else {
+            assert_eq!(pages, 2, "{text}");
+            break;
+        };
+        path = text[at + 17..].split('#').next().unwrap().to_owned();
+    }
+    assert_eq!(seen.len(), 60, "{seen:?}");
+    assert_eq!(alice.get("/hosts/web-01?until=now").await.status, 400);
 }
 
 #[tokio::test]

@@ -287,3 +287,20 @@ async fn sign_ins_that_nobody_ends_have_a_limit_and_a_site_without_a_provider_ha
     }
     assert!(!Browser::new(&plain).get("/sign-in").await.text().contains("id=\"provider\""));
 }
+
+#[tokio::test]
+async fn what_groups_of_others_grant_is_shown_with_where_it_is_changed() {
+    let hostile = Hostile::start();
+    let desk = open(&hostile).await;
+    let root = Browser::of(&desk, "root", "admin").await;
+    let page = root.get("/accounts").await.text();
+    for part in
+        ["staff", "the identity provider", "groups in [oidc]", "<td class=\"wrap\">admin</td>"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let plain = Desk::open().await;
+    let root = Browser::of(&plain, "root", "admin").await;
+    let page = root.get("/accounts").await.text();
+    assert!(page.contains("No groups grant anything here"), "{page}");
+}
