@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::Principal,
+    auth::{AuthError, Permission, Principal},
     db::{AuditResult, DbError, Note, Trace},
     time::Timestamp,
 };
@@ -66,7 +66,7 @@ impl Gate {
         };
         if let Some(place) = place {
             let Some(role) = caller.principal.role_for(permission, place) else {
-                let response = Problem::denied(permission).into_response();
+                let response = refusal(&caller.principal, permission).into_response();
                 return self.denied(response, &caller, host).await;
             };
             role.name().clone_into(&mut caller.trace.role);
@@ -102,6 +102,14 @@ impl Gate {
             Ok(()) => response,
             Err(error) => Problem::from(error).into_response(),
         }
+    }
+}
+
+/// Why somebody is not let through.
+pub(crate) fn refusal(who: &Principal, permission: Permission) -> Problem {
+    match who.must_enrol() {
+        true => AuthError::MustEnrol.into(),
+        false => Problem::denied(permission),
     }
 }
 

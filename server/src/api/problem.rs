@@ -171,7 +171,9 @@ impl From<AuthError> for Problem {
                 StatusCode::UNAUTHORIZED
             }
             AuthError::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
-            AuthError::MustChange | AuthError::NeedsCode => StatusCode::FORBIDDEN,
+            AuthError::MustChange | AuthError::NeedsCode | AuthError::MustEnrol => {
+                StatusCode::FORBIDDEN
+            }
             AuthError::NoAccount(_) | AuthError::NoToken(_) | AuthError::NoFactor(_) => {
                 StatusCode::NOT_FOUND
             }

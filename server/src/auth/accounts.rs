@@ -67,6 +67,12 @@ pub enum AuthError {
     /// The second factor is wrong.
     #[error("the code is not the one of now, or was used already: wait for the next one")]
     WrongCode,
+    /// A second factor is demanded, and there is none yet.
+    #[error(
+        "this account must have a second factor: sign in at the console, which shows how to set \
+         it up"
+    )]
+    MustEnrol,
     /// A second factor is there already.
     #[error("the account \"{0}\" has a second factor: remove it first")]
     HasFactor(UserName),
@@ -122,7 +128,9 @@ impl App {
             now < token.expires && self.counts(owner, now)
         };
         Ok(found.filter(counts).map(|(token, owner)| {
-            Principal::by_token(owner.name, token.id, owner.grants, token.grants)
+            // What was made before a factor was demanded is no way around it.
+            let enrols = self.must_enrol(&owner);
+            Principal::by_token(owner.name, token.id, owner.grants, token.grants).enrolling(enrols)
         }))
     }
 

@@ -1,13 +1,14 @@
 //! Second factors of local accounts: set up, shown at the sign-in, removed.
 
 use super::{
-    AuthError, UserName,
+    AuthError, Role, UserName,
     accounts::{ended, note},
     factor::{FactorNumber, FactorSecret},
     sign_in::pause,
 };
 use crate::{
     app::App,
+    config::SecondFactor,
     db::{Account, Actor, AuditResult, Note, StoredFactor},
     time::Timestamp,
 };
@@ -52,6 +53,17 @@ impl App {
         } else {
             Err(AuthError::WrongCode)
         }
+    }
+
+    /// Whether an account must set up a factor before it may do anything.
+    pub(super) fn must_enrol(&self, account: &Account) -> bool {
+        let local = account.directory.is_none() && account.password.is_some();
+        let demanded = match self.config().console.second_factor {
+            SecondFactor::Optional => false,
+            SecondFactor::LocalAdmins => account.grants.iter().any(|one| one.role == Role::Admin),
+            SecondFactor::Local => true,
+        };
+        local && demanded && !account.factor
     }
 
     /// Whether an account asks for a code.

@@ -9,17 +9,29 @@ pub struct Principal {
     token: Option<TokenId>,
     grants: Grants,
     limit: Grants,
+    enrols: bool,
 }
 
 impl Principal {
     /// The account `user` with its grants, by a token that allows no more than `limit`.
     pub fn by_token(user: UserName, token: TokenId, grants: Grants, limit: Grants) -> Self {
-        Self { user, token: Some(token), grants, limit }
+        Self { user, token: Some(token), grants, limit, enrols: false }
     }
 
     /// The account `user` itself.
     pub fn in_person(user: UserName, grants: Grants) -> Self {
-        Self { user, token: None, limit: grants.clone(), grants }
+        Self { user, token: None, limit: grants.clone(), grants, enrols: false }
+    }
+
+    /// The same, who may do nothing yet if they must set up a second factor first.
+    #[must_use]
+    pub(super) fn enrolling(self, enrols: bool) -> Self {
+        Self { enrols, ..self }
+    }
+
+    /// Whether they must set up a second factor before they may do anything.
+    pub fn must_enrol(&self) -> bool {
+        self.enrols
     }
 
     /// The account.
@@ -45,6 +57,9 @@ impl Principal {
     /// The role by which this may be done there: the account has it, and the token allows it.
     /// None means no.
     pub fn role_for(&self, permission: Permission, place: Place<'_>) -> Option<Role> {
+        if self.enrols {
+            return None;
+        }
         let role = self.limit.role_for(permission, place)?;
         self.grants.role_for(permission, place).map(|_| role)
     }
@@ -56,7 +71,7 @@ impl Principal {
             (own.role == grant.role || own.role == Role::Admin)
                 && (own.scope == Scope::All || own.scope == grant.scope)
         };
-        self.limit.iter().any(within)
+        !self.enrols && self.limit.iter().any(within)
     }
 }
 
@@ -81,6 +96,11 @@ mod tests {
         assert_eq!(may("admin", "viewer", arm), None, "the token is narrower");
         assert_eq!(may("viewer", "admin", arm), None, "the owner lost the role");
         assert_eq!(may("", "admin", arm), None);
+        let admin = Principal::in_person("root".parse().unwrap(), "admin".parse().unwrap());
+        assert!(admin.role_for(arm, Place::Everywhere).is_some());
+        let enrolling = admin.enrolling(true);
+        assert!(enrolling.must_enrol() && enrolling.role_for(arm, Place::Somewhere).is_none());
+        assert!(!enrolling.may_pass_on(&"viewer".parse().unwrap()));
     }
 
     #[test]

@@ -125,7 +125,8 @@ impl App {
         if now >= stored.seen.after(GRAIN) {
             self.store().touch_session(&stored.id, now).await?;
         }
-        let principal = Principal::in_person(account.name, account.grants);
+        let enrols = self.must_enrol(&account);
+        let principal = Principal::in_person(account.name, account.grants).enrolling(enrols);
         Ok(Some(Session { id: stored.id, principal, expires: stored.expires }))
     }
 

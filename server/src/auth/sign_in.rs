@@ -76,6 +76,12 @@ impl App {
         now: Timestamp,
     ) -> Result<SignedIn, AuthError> {
         let account = self.authenticate(shown, actor, now).await?;
+        if self.must_enrol(&account) {
+            let detail = format!("a token of {}: a second factor is missing", account.name);
+            let note = Note { result: AuditResult::Denied, ..note("denied", &detail, actor, now) };
+            self.store().note(&note).await?;
+            return Err(AuthError::MustEnrol);
+        }
         self.give_token(&account, actor, now).await
     }
 

@@ -14,6 +14,20 @@ pub(super) enum Scheme {
     Https,
 }
 
+/// Which local accounts must have a second factor. Programs have no password, and people of a
+/// directory or identity provider show theirs there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecondFactor {
+    /// Those whose owners wish.
+    #[default]
+    Optional,
+    /// Those with the role admin, wherever it holds.
+    LocalAdmins,
+    /// All.
+    Local,
+}
+
 /// How people reach the console, and how long they stay signed in.
 #[derive(Clone, Debug)]
 pub struct Console {
@@ -29,6 +43,8 @@ pub struct Console {
     pub idle: Seconds,
     /// After how long it ends, used or not.
     pub longest: Seconds,
+    /// Which local accounts must have a second factor.
+    pub second_factor: SecondFactor,
 }
 
 impl Console {
@@ -61,6 +77,7 @@ impl Console {
             proxies,
             idle: Seconds::new(u32::from(raw.idle_minutes.get()).saturating_mul(60)),
             longest: Seconds::new(u32::from(raw.session_hours.get()).saturating_mul(3600)),
+            second_factor: raw.second_factor,
         })
     }
 

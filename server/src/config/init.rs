@@ -95,7 +95,9 @@ pub fn init_with(to: &Path, choice: &TlsChoice) -> Result<Made, InitError> {
         true => CONFIG.to_owned(),
         false => CONFIG
             .replace("#listen-tls", "listen-tls")
-            .replace("\nscheme = \"http\"\n", "\nscheme = \"https\"\n"),
+            .replace("\nscheme = \"http\"\n", "\nscheme = \"https\"\n")
+            // Others reach this console: a password alone lets no administrator in.
+            .replace("\nsecond-factor = \"optional\"\n", "\nsecond-factor = \"local-admins\"\n"),
     };
     let mut files: Vec<(PathBuf, &str)> = vec![
         ("bootmint.toml".into(), &config),

@@ -8,7 +8,7 @@ mod raw;
 mod rules;
 mod secrets;
 
-pub use console::Console;
+pub use console::{Console, SecondFactor};
 pub use error::ConfigError;
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};

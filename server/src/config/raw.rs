@@ -1,7 +1,10 @@
 //! The configuration as it stands in the file.
 
 use super::{
-    AssetLookup, Guard, LogFormat, Tokenless, console::Scheme, rules::RawRule, secrets::RawSecrets,
+    AssetLookup, Guard, LogFormat, Tokenless,
+    console::{Scheme, SecondFactor},
+    rules::RawRule,
+    secrets::RawSecrets,
 };
 use crate::{
     auth::{ldap::RawDirectory, oidc::RawOidc},
@@ -74,6 +77,7 @@ pub(super) struct RawConsole {
     pub(super) trusted_proxies: Vec<String>,
     pub(super) idle_minutes: NonZeroU16,
     pub(super) session_hours: NonZeroU8,
+    pub(super) second_factor: SecondFactor,
 }
 
 impl Default for RawConsole {
@@ -87,6 +91,7 @@ impl Default for RawConsole {
             trusted_proxies: Vec::new(),
             idle_minutes: NonZeroU16::MIN.saturating_add(29),
             session_hours: NonZeroU8::MIN.saturating_add(7),
+            second_factor: SecondFactor::default(),
         }
     }
 }

@@ -51,6 +51,7 @@ fn a_site_with_names_speaks_https_and_its_keys_are_its_owners() {
     assert_eq!(config.listen_tls, Some("0.0.0.0:8443".parse().unwrap()));
     crate::tls::Certificates::load(config.tls.clone()).unwrap();
     assert_eq!(config.console.url(), "https://127.0.0.1:8081");
+    assert_eq!(config.console.second_factor, SecondFactor::LocalAdmins, "others reach it");
     crate::tls::Certificates::load(config.console.https.unwrap()).unwrap();
     for name in ["ca.pem", "ca.key", "server.pem", "server.key"] {
         let meta = std::fs::metadata(made.root.with_file_name(name)).unwrap();
@@ -59,6 +60,7 @@ fn a_site_with_names_speaks_https_and_its_keys_are_its_owners() {
     let (_other, plain) = self::made();
     let config = load(&plain, []).unwrap();
     assert!(config.listen_tls.is_none() && config.console.https.is_none());
+    assert_eq!(config.console.second_factor, SecondFactor::Optional);
     let text = std::fs::read_to_string(&plain).unwrap().replace("listen = ", "# listen = ");
     std::fs::write(&plain, text).unwrap();
     let error = load(&plain, []).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use crate::{
         MAX_BODY, Method, Route,
         arrival::{Arrival, asked},
         caller::Caller,
-        gate::write_denial,
+        gate::{refusal, write_denial},
         limit,
         problem::Problem,
     },
@@ -99,13 +99,16 @@ impl Gate {
                 result => result?,
             };
         }
+        if place.is_some() && !changes && caller.principal.must_enrol() {
+            return Ok(Redirect::to("/me").into_response());
+        }
         if let Some(place) = place {
             match caller.principal.role_for(permission, place) {
                 Some(role) => role.name().clone_into(&mut caller.trace.role),
                 None => {
                     *visitor = Some(Visitor { caller: caller.clone(), form });
                     write_denial(&self.app, self.route, &caller, host).await?;
-                    return Err(Problem::denied(permission));
+                    return Err(refusal(&caller.principal, permission));
                 }
             }
         }

@@ -25,6 +25,9 @@ use std::{fmt::Debug, sync::Arc};
 
 /// `GET /`: leads to the first page that somebody may see.
 pub(super) async fn home(Extension(visitor): Extension<Visitor>) -> Response {
+    if visitor.caller.principal.must_enrol() {
+        return Redirect::to("/me").into_response();
+    }
     Redirect::to(Frame::new(&visitor, "", "").first()).into_response()
 }
 
@@ -38,6 +41,8 @@ struct MePage {
     directory: bool,
     /// Whether a code is asked for at the sign-in.
     factor: bool,
+    /// Whether nothing else may be done before it is.
+    must_enrol: bool,
 }
 
 /// `GET /me`.
@@ -52,7 +57,8 @@ pub(super) async fn me(
     let factor = app.has_factor(visitor.caller.principal.user()).await?;
     let (frame, done) =
         (Frame::new(&visitor, "/me", "Your account"), query.as_deref() == Some("done"));
-    page::show(&MePage { frame, roles, done, directory, factor })
+    let must_enrol = visitor.caller.principal.must_enrol();
+    page::show(&MePage { frame, roles, done, directory, factor, must_enrol })
 }
 
 #[derive(Template)]
@@ -145,6 +151,7 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Console's address for browsers", console.origin.clone().unwrap_or("not set".into())),
         ("Signed out after disuse of", format!("{} s", console.idle.get())),
         ("Signed out at last after", format!("{} s", console.longest.get())),
+        ("Second factor of local accounts", shown(&console.second_factor)),
         ("Sign-in by a directory", directory(config)),
         (
             "Sign-in by Kerberos tickets for",

@@ -35,7 +35,7 @@ impl<'d> Browser<'d> {
         let once = desk.app.add_account(&user, &grants, true, &root, now).await.unwrap().unwrap();
         let new = Password::new(PASSWORD);
         desk.app
-            .sign_in(&Credentials::new(name, &once).renewing(Some(&new)), &root, now)
+            .prove(&Credentials::new(name, &once).renewing(Some(&new)), &root, now)
             .await
             .unwrap();
         let mut browser = Self::new(desk);
