@@ -2,7 +2,7 @@
 
 use super::{
     caller::{Caller, Source},
-    input::Json as Body,
+    input::{Json as Body, Params, Why},
     problem::Problem,
 };
 use crate::{
@@ -154,6 +154,9 @@ pub(crate) struct TokenBody {
     /// How many days it lives, 366 at most.
     #[serde(default = "ninety")]
     pub(crate) days: u16,
+    /// Why, for the audit log.
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 fn ninety() -> u16 {
@@ -180,7 +183,8 @@ pub(crate) async fn make_token(
         return Err(Problem::denied(Permission::AccountsManage));
     }
     let new = NewToken { owner, label: body.label, grants, expires: now.after(life) };
-    let token = app.make_token(&new, &caller.actor(), now).await?;
+    let actor = caller.actor().because(&body.reason);
+    let token = app.make_token(&new, &actor, now).await?;
     let made = TokenMade {
         token: token.reveal().to_owned(),
         id: token.id().to_string(),
@@ -199,6 +203,7 @@ pub(crate) async fn revoke_token(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
     let missing = || Problem::not_found("there is no such token");
     let id = TokenId::parse(&id).ok_or_else(missing)?;
@@ -206,7 +211,7 @@ pub(crate) async fn revoke_token(
     let token = all.iter().find(|token| token.id == id);
     // Others' tokens are told from none by who may see them.
     token.filter(|token| owns(&caller, &token.owner)).ok_or_else(missing)?;
-    app.revoke_token(&id, &caller.actor(), Timestamp::now()).await?;
+    app.revoke_token(&id, &caller.actor().because(&why.reason), Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -266,6 +271,9 @@ pub(crate) struct UserBody {
     /// It is a program's: it gets tokens and no password.
     #[serde(default)]
     pub(crate) program: bool,
+    /// Why, for the audit log.
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// A one-time password, shown this once.
@@ -283,7 +291,7 @@ pub(crate) async fn add_user(
     Body(body): Body<UserBody>,
 ) -> Result<(StatusCode, Json<OneTime>), Problem> {
     let name = name(&body.name)?;
-    let (grants, actor) = (grants(&body.roles)?, caller.actor());
+    let (grants, actor) = (grants(&body.roles)?, caller.actor().because(&body.reason));
     let password = app.add_account(&name, &grants, !body.program, &actor, Timestamp::now()).await?;
     let one_time_password = password.map(|password| password.reveal().to_owned());
     Ok((StatusCode::CREATED, Json(OneTime { one_time_password })))
@@ -300,6 +308,9 @@ pub(crate) struct UserChange {
     /// All that it may from now on.
     pub(crate) roles: Option<Vec<String>>,
     pub(crate) locked: Option<bool>,
+    /// Why, for the audit log.
+    #[serde(default)]
+    pub(crate) reason: String,
 }
 
 /// `PATCH /users/{user}`.
@@ -311,8 +322,8 @@ pub(crate) async fn change_user(
 ) -> Result<Json<UserView>, Problem> {
     let grants = body.roles.as_deref().map(grants).transpose()?;
     let (name, now) = (name(&user)?, Timestamp::now());
-    let changed =
-        app.change_account(&name, grants.as_ref(), body.locked, &caller.actor(), now).await?;
+    let actor = caller.actor().because(&body.reason);
+    let changed = app.change_account(&name, grants.as_ref(), body.locked, &actor, now).await?;
     Ok(Json(UserView::new(&changed)))
 }
 
@@ -321,8 +332,10 @@ pub(crate) async fn reset_password(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Body(why): Body<Why>,
 ) -> Result<Json<OneTime>, Problem> {
-    let password = app.reset_password(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    let actor = caller.actor().because(&why.reason);
+    let password = app.reset_password(&name(&user)?, &actor, Timestamp::now()).await?;
     Ok(Json(OneTime { one_time_password: Some(password.reveal().to_owned()) }))
 }
 
@@ -331,8 +344,10 @@ pub(crate) async fn remove_factor(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    app.remove_factor(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    let actor = caller.actor().because(&why.reason);
+    app.remove_factor(&name(&user)?, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -341,8 +356,10 @@ pub(crate) async fn remove_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    app.remove_account(&name(&user)?, &caller.actor(), Timestamp::now()).await?;
+    let actor = caller.actor().because(&why.reason);
+    app.remove_account(&name(&user)?, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct ImportQuery {
     dry_run: bool,
     format: Option<String>,
     server: Option<String>,
+    /// Why, for the audit log.
+    #[serde(default)]
+    reason: String,
 }
 
 /// What an import did, or would do.
@@ -75,7 +78,10 @@ pub(crate) async fn run(
     let bytes = body(request, &()).await?;
     let hosts = parse(&bytes, format, query.server.as_deref())?;
     let view = look(&app, &caller, &hosts).await?;
-    Ok(Json(if query.dry_run { view } else { apply(&app, &caller, &hosts, view).await? }))
+    if query.dry_run {
+        return Ok(Json(view));
+    }
+    Ok(Json(apply(&app, &caller, &hosts, view, &query.reason).await?))
 }
 
 /// The hosts of a feed; `server` is that of hosts that name none.
@@ -96,8 +102,9 @@ pub(crate) async fn apply(
     caller: &Caller,
     hosts: &[Host],
     mut view: ImportView,
+    reason: &str,
 ) -> Result<ImportView, Problem> {
-    let actor: Actor = caller.actor();
+    let actor: Actor = caller.actor().because(reason);
     let done = app.import(hosts, &actor, Timestamp::now()).await?;
     // What happened counts, should it differ from what was foreseen.
     view.added = done.added.iter().map(ToString::to_string).collect();

@@ -8,6 +8,7 @@ use axum::{
 };
 use bootmint_image_factory::host::HostName;
 use serde::{Deserialize, de::DeserializeOwned};
+use utoipa::ToSchema;
 
 /// The most that a page holds.
 pub(super) const MAX_PAGE: i64 = 1000;
@@ -75,6 +76,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
             .map_err(|error| Problem::bad(error.body_text()))?;
         name.parse().map(Self).map_err(|error| Problem::bad(format!("{error}")))
     }
+}
+
+/// Why something is done that needs no more words.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Why {
+    /// Why, for the audit log.
+    pub(crate) reason: String,
 }
 
 /// Which part of a list is wanted.

@@ -1,7 +1,9 @@
 //! The route table: every route of the interface, with the permission that it needs.
 
 use super::{
-    accounts as acc, audit, events, hosts, images, import, inventory, metrics, openapi,
+    accounts as acc, audit, events, hosts, images, import,
+    input::Why,
+    inventory, metrics, openapi,
     openapi::Shape,
     orders, profiles, publish,
     route::{Access, Method, Route, on_all, on_hosts, route},
@@ -15,6 +17,7 @@ use Method::{Delete, Get, Patch, Post, Put};
 const LIMIT: (&str, &str) = ("limit", "how many at most, 1000 at most; 100 unless given");
 const AFTER: (&str, &str) = ("after", "the `next` of the page before");
 
+const REASON: (&str, &str) = ("reason", "why, for the audit log");
 const FIRMWARE: (&str, &str) = ("firmware", "on this firmware profile, instead of the host's own");
 const SELECTION: &[(&str, &str)] = &[
     ("format", "iso, usb, vhd, floppy, efi or lkrn; several, separated by commas"),
@@ -333,6 +336,7 @@ pub static TABLE: &[Route] = &[
         ("dry-run", "true: only say what would change"),
         ("format", "csv, json, ndjson or toml, where Content-Type does not say"),
         ("server", "the server of hosts that name none"),
+        REASON,
     ])
     .takes_raw("text/csv")
     .gives(Shape::of::<import::ImportView>())
@@ -402,7 +406,8 @@ pub static TABLE: &[Route] = &[
     .gives(Shape::of::<acc::TokenMade>()),
     route(Delete, "/api/v1/tokens/{token}", on_hosts(P::TokensOwn), "End a token", || {
         routing::delete(acc::revoke_token)
-    }),
+    })
+    .query(&[REASON]),
     route(Get, "/api/v1/users", on_all(P::AccountsManage), "Accounts, by name", || {
         routing::get(acc::users)
     })
@@ -431,14 +436,16 @@ pub static TABLE: &[Route] = &[
         on_all(P::AccountsManage),
         "Remove an account's second factor",
         || routing::delete(acc::remove_factor),
-    ),
+    )
+    .query(&[REASON]),
     route(
         Delete,
         "/api/v1/users/{user}",
         on_all(P::AccountsManage),
         "Remove an account with its tokens",
         || routing::delete(acc::remove_user),
-    ),
+    )
+    .query(&[REASON]),
     route(
         Post,
         "/api/v1/users/{user}/reset-password",
@@ -446,5 +453,6 @@ pub static TABLE: &[Route] = &[
         "Give an account a new one-time password",
         || routing::post(acc::reset_password),
     )
+    .takes(Shape::of::<Why>())
     .gives(Shape::of::<acc::OneTime>()),
 ];

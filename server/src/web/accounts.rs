@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{
         accounts::{self, UserBody, UserChange, UserView},
-        input::Json as Body,
+        input::{Json as Body, Params, Why},
         problem::Problem,
     },
     app::App,
@@ -113,12 +113,18 @@ pub(super) async fn add(
         name: user.clone(),
         roles: split(fields.get("roles")),
         program: fields.get("program") == "yes",
+        reason: why(&fields).reason,
     };
     let caller = Extension(visitor.caller.clone());
     let made = accounts::add_user(State(Arc::clone(&app)), caller, Body(wanted)).await;
     let once =
         made.map(|(_, once)| once.0.one_time_password.map(|password| Once { user, password }));
     answer(&app, &visitor, once).await
+}
+
+/// Why, as the person typed it.
+fn why(fields: &Fields) -> Why {
+    Why { reason: fields.get("reason").to_owned() }
 }
 
 async fn change(
@@ -133,21 +139,23 @@ async fn change(
 /// `POST /accounts/{user}/roles`.
 pub(super) async fn roles(asked: Asked, fields: Fields) -> Result<Response, Problem> {
     let roles = Some(split(fields.get("roles")));
-    change(asked, UserChange { roles, locked: None }).await
+    change(asked, UserChange { roles, locked: None, reason: why(&fields).reason }).await
 }
 
 /// `POST /accounts/{user}/lock`.
 pub(super) async fn lock(asked: Asked, fields: Fields) -> Result<Response, Problem> {
     let locked = Some(fields.get("locked") == "yes");
-    change(asked, UserChange { roles: None, locked }).await
+    change(asked, UserChange { roles: None, locked, reason: why(&fields).reason }).await
 }
 
 /// `POST /accounts/{user}/reset`.
 pub(super) async fn reset(
     (State(app), Extension(visitor), user): Asked,
+    fields: Fields,
 ) -> Result<Response, Problem> {
     let (name, caller) = (user.0.clone(), Extension(visitor.caller.clone()));
-    let done = accounts::reset_password(State(Arc::clone(&app)), caller, user).await;
+    let why = Body(why(&fields));
+    let done = accounts::reset_password(State(Arc::clone(&app)), caller, user, why).await;
     let once =
         done.map(|once| once.0.one_time_password.map(|password| Once { user: name, password }));
     answer(&app, &visitor, once).await
@@ -156,9 +164,10 @@ pub(super) async fn reset(
 /// `POST /accounts/{user}/factor`: for who lost their telephone.
 pub(super) async fn factor(
     (State(app), Extension(visitor), user): Asked,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    let caller = Extension(visitor.caller.clone());
-    let done = accounts::remove_factor(State(Arc::clone(&app)), caller, user).await;
+    let (caller, why) = (Extension(visitor.caller.clone()), Params(why(&fields)));
+    let done = accounts::remove_factor(State(Arc::clone(&app)), caller, user, why).await;
     answer(&app, &visitor, done.map(|_| None)).await
 }
 
@@ -168,8 +177,8 @@ pub(super) async fn remove(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let done = if fields.get("confirm") == user.0 {
-        let caller = Extension(visitor.caller.clone());
-        accounts::remove_user(State(Arc::clone(&app)), caller, user).await.map(|_| None)
+        let (caller, why) = (Extension(visitor.caller.clone()), Params(why(&fields)));
+        accounts::remove_user(State(Arc::clone(&app)), caller, user, why).await.map(|_| None)
     } else {
         Err(Problem::bad("type the account's name to confirm that it is to be removed"))
     };

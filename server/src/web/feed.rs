@@ -41,6 +41,8 @@ struct ImportPage {
     format: String,
     formats: [&'static str; 4],
     server: String,
+    /// Why, as it was typed.
+    reason: String,
     wrong: Option<Problem>,
     foreseen: Option<ImportView>,
     /// What the person saw, should it change before they say yes.
@@ -56,6 +58,7 @@ impl ImportPage {
             format: "csv".to_owned(),
             formats: FORMATS,
             server: String::new(),
+            reason: String::new(),
             wrong: None,
             foreseen: None,
             seen: String::new(),
@@ -137,6 +140,7 @@ pub(super) async fn run(
     page.text = fields.raw("feed").to_owned();
     fields.get("format").clone_into(&mut page.format);
     fields.get("server").clone_into(&mut page.server);
+    fields.get("reason").clone_into(&mut page.reason);
     let result = check(&app, &visitor, &page).await;
     let (hosts, view) = match result {
         Ok(found) => found,
@@ -152,7 +156,7 @@ pub(super) async fn run(
     page.moved = !fields.get("seen").is_empty() && fields.get("seen") != digest;
     page.seen = digest;
     if fields.get("apply") == "yes" && fields.get("seen") == page.seen {
-        page.foreseen = Some(apply(&app, &visitor.caller, &hosts, view).await?);
+        page.foreseen = Some(apply(&app, &visitor.caller, &hosts, view, &page.reason).await?);
         page.text.clear();
     } else {
         page.foreseen = Some(view);

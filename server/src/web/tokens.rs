@@ -4,7 +4,7 @@ use super::page::{self, Fields, Frame, Notice, Visitor};
 use crate::{
     api::{
         accounts::{self, TokenBody, TokenView},
-        input::Json as Body,
+        input::{Json as Body, Params, Why},
         problem::Problem,
     },
     app::App,
@@ -65,6 +65,7 @@ pub(super) async fn make(
         owner: Some(fields.get("owner").to_owned()).filter(|owner| !owner.is_empty()),
         roles: roles(fields.get("roles")),
         days: fields.get("days").parse().map_err(|_| Problem::bad("days: a number"))?,
+        reason: fields.get("reason").to_owned(),
     };
     let caller = Extension(visitor.caller.clone());
     match accounts::make_token(State(Arc::clone(&app)), caller, Body(wanted)).await {
@@ -87,7 +88,9 @@ pub(super) async fn end(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
     id: Path<String>,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    accounts::revoke_token(State(app), Extension(visitor.caller), id).await?;
+    let why = Params(Why { reason: fields.get("reason").to_owned() });
+    accounts::revoke_token(State(app), Extension(visitor.caller), id, why).await?;
     Ok(Redirect::to("/tokens").into_response())
 }

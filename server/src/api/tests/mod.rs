@@ -252,3 +252,51 @@ async fn a_second_token_is_no_second_person() {
     let armed = order("approve", &bob).await;
     assert_eq!((armed.status, &armed.json()["state"]["name"]), (S::OK, &json!("armed")));
 }
+
+#[tokio::test]
+async fn why_something_was_done_is_in_the_audit_log() {
+    let desk = Desk::open().await;
+    let root = desk.token("root", "admin").await;
+    // The last administrator is a person.
+    desk.app
+        .add_account(
+            &"boss".parse().unwrap(),
+            &"admin".parse().unwrap(),
+            true,
+            &crate::db::Actor::person("root"),
+            crate::time::Timestamp::now(),
+        )
+        .await
+        .unwrap();
+    let ask = async |line: &str, body: &str| {
+        let answer = desk.ask(line, &root, &[], body).await;
+        assert!(answer.status.is_success(), "{line}: {}", answer.text());
+        answer.json()
+    };
+    ask("POST /api/v1/users", r#"{"name": "kim", "roles": ["viewer"], "reason": "r-add"}"#).await;
+    ask("PATCH /api/v1/users/kim", r#"{"roles": ["editor"], "reason": "r-change"}"#).await;
+    ask("POST /api/v1/users/kim/reset-password", r#"{"reason": "r-reset"}"#).await;
+    ask("POST /api/v1/users/kim/reset-password", "").await;
+    let token = r#"{"label": "ci", "roles": ["viewer"], "reason": "r-token"}"#;
+    let made = ask("POST /api/v1/tokens", token).await;
+    let id = made["id"].as_str().unwrap();
+    ask(&format!("DELETE /api/v1/tokens/{id}?reason=r-revoke"), "").await;
+    ask("DELETE /api/v1/users/kim?reason=r-remove", "").await;
+    let feed = json!([{
+        "name": "web-09", "server": "http://192.0.2.2:8080",
+        "nics": [{"mac": "52:54:00:00:00:09", "address": "192.0.2.9/24"}],
+    }]);
+    ask("POST /api/v1/import?format=json&reason=r-import", &feed.to_string()).await;
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    for (event, why) in [
+        ("add-account", "r-add"),
+        ("change-account", "r-change"),
+        ("reset-password", "r-reset"),
+        ("make-token", "r-token"),
+        ("revoke-token", "r-revoke"),
+        ("remove-account", "r-remove"),
+        ("import", "r-import"),
+    ] {
+        assert!(rows.iter().any(|row| row.event == event && row.reason == why), "{event}");
+    }
+}

@@ -288,14 +288,20 @@ async fn an_administrator_manages_accounts_and_tokens() {
         .await
         .unwrap();
     let post = async |path: &str, fields: &[(&str, &str)]| root.post(path, fields).await;
-    assert_eq!(post("/accounts/bob/roles", &[("roles", "approver")]).await.status, 303);
+    let fields = [("roles", "approver"), ("reason", "joins the <b> team")];
+    assert_eq!(post("/accounts/bob/roles", &fields).await.status, 303);
     let account = desk.app.store().account(&bob).await.unwrap().unwrap();
     assert_eq!(account.grants.to_string(), "approver");
     assert_eq!(post("/accounts/bob/roles", &[("roles", "king")]).await.status, 400);
     assert_eq!(post("/accounts/bob/lock", &[("locked", "yes")]).await.status, 303);
     assert!(desk.app.store().account(&bob).await.unwrap().unwrap().disabled);
     assert_eq!(post("/accounts/bob/remove", &[("confirm", "bo")]).await.status, 400);
-    assert_eq!(post("/accounts/bob/remove", &[("confirm", "bob")]).await.status, 303);
+    let fields = [("confirm", "bob"), ("reason", "left")];
+    assert_eq!(post("/accounts/bob/remove", &fields).await.status, 303);
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    for (event, why) in [("change-account", "joins the <b> team"), ("remove-account", "left")] {
+        assert!(rows.iter().any(|row| row.event == event && row.reason == why), "{event}");
+    }
     assert_eq!(post("/accounts/root/remove", &[("confirm", "root")]).await.status, 409, "the last");
     let token = [("label", "ci"), ("roles", "viewer"), ("days", "1")];
     let page = post("/tokens", &token).await.text();
