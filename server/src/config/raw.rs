@@ -221,7 +221,7 @@ impl Default for RawLimits {
         Self {
             clients: 2048,
             requests_per_minute: NonZeroU32::MIN.saturating_add(59_999),
-            unknown_per_minute: NonZeroU32::MIN.saturating_add(11_999),
+            unknown_per_minute: NonZeroU32::MIN.saturating_add(59_999),
             heavy_per_minute: NonZeroU32::MIN.saturating_add(299),
             heavy_at_once: NonZeroU32::MIN.saturating_add(3),
             request_seconds: Seconds::new(15),
