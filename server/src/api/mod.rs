@@ -5,6 +5,7 @@
 //! whether they may; handlers look at the host in question and call the application.
 
 pub(crate) mod accounts;
+pub(crate) mod archives;
 pub(crate) mod arrival;
 pub(crate) mod audit;
 pub(crate) mod caller;

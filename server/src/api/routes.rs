@@ -1,7 +1,7 @@
 //! The route table: every route of the interface, with the permission that it needs.
 
 use super::{
-    accounts as acc, audit, events, hosts, images, import,
+    accounts as acc, archives, audit, events, hosts, images, import,
     input::Why,
     inventory, metrics, openapi,
     openapi::Shape,
@@ -192,7 +192,7 @@ pub static TABLE: &[Route] = &[
         "/api/v1/images.tar",
         on_hosts(P::ImagesGet),
         "The images of several hosts as one archive",
-        || routing::get(images::tar),
+        || routing::get(archives::tar),
     )
     .query(SELECTION)
     .gives_raw("application/x-tar")
@@ -202,7 +202,7 @@ pub static TABLE: &[Route] = &[
         "/api/v1/images.zip",
         on_hosts(P::ImagesGet),
         "The same as a ZIP archive, of 4 GiB at most",
-        || routing::get(images::zip),
+        || routing::get(archives::zip),
     )
     .query(SELECTION)
     .gives_raw("application/zip")

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     api::{
-        Access, Method, Route, events, images,
+        Access, Method, Route, archives, events, images,
         route::{on_all, on_hosts, route},
     },
     auth::{Permission as P, Place, Principal, oidc::CALLBACK},
@@ -77,9 +77,9 @@ pub static TABLE: &[Route] = &[
         post(host::remove)
     }),
     route(Get, "/download/{image}", on_hosts(P::ImagesGet), "A host's image", || get(images::get)),
-    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(images::tar))
+    route(Get, "/download.tar", on_hosts(P::ImagesGet), "Several images", || get(archives::tar))
         .heavy(),
-    route(Get, "/download.zip", on_hosts(P::ImagesGet), "The same as ZIP", || get(images::zip))
+    route(Get, "/download.zip", on_hosts(P::ImagesGet), "The same as ZIP", || get(archives::zip))
         .heavy(),
     route(Get, "/workshop", on_hosts(P::ImagesGet), "Images of several hosts", || {
         get(workshop::show)

@@ -4,7 +4,8 @@
 use super::page::{self, Fields, Frame, Notice, Visitor, encode};
 use crate::{
     api::{
-        images::{self, Selection},
+        archives::{self, Selection},
+        images,
         problem::Problem,
     },
     app::App,
@@ -230,7 +231,7 @@ async fn fill(page: &mut WorkshopPage, app: &App, visitor: &Visitor) -> Result<(
     let Some(wanted) = page.asked.selection() else { return Ok(()) };
     let formats = wanted.formats()?;
     let firmware = images::firmware(wanted.firmware.as_deref())?;
-    let hosts = images::select(app, &visitor.caller, &wanted).await?;
+    let hosts = archives::select(app, &visitor.caller, &wanted).await?;
     let all = hosts.len().saturating_mul(formats.len());
     'looks: for host in &hosts {
         for format in &formats {
