@@ -9,6 +9,16 @@ use crate::{
 };
 use anyhow::Context;
 
+/// Commands, and why what they do is done.
+#[derive(clap::Args)]
+pub(super) struct Because<C: clap::Subcommand> {
+    #[command(subcommand)]
+    pub(super) command: C,
+    /// Why, for the audit log
+    #[arg(long, global = true, default_value = "")]
+    pub(super) reason: String,
+}
+
 /// Commands of `bootmint users`.
 #[derive(clap::Subcommand)]
 pub(super) enum Users {
@@ -86,9 +96,9 @@ pub(super) enum Tokens {
     },
 }
 
-pub(super) async fn users(command: Users, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    let now = Timestamp::now();
-    match command {
+pub(super) async fn users(args: Because<Users>, app: &App, ui: &Ui) -> anyhow::Result<()> {
+    let (now, actor) = (Timestamp::now(), actor().because(&args.reason));
+    match args.command {
         Users::List => {
             for one in app.store().accounts().await? {
                 let kind = match (one.disabled, &one.password, one.one_time) {
@@ -104,34 +114,34 @@ pub(super) async fn users(command: Users, app: &App, ui: &Ui) -> anyhow::Result<
         }
         Users::Add { name, roles, program } => {
             let grants = Grants::new(roles)?;
-            let password = app.add_account(&name, &grants, !program, &actor(), now).await?;
+            let password = app.add_account(&name, &grants, !program, &actor, now).await?;
             if let Some(password) = password {
                 ui.line(format_args!("one-time password of {name}: {}", password.reveal()));
             }
         }
         Users::Grant { name, roles } => {
             let grants = Grants::new(roles)?;
-            app.change_account(&name, Some(&grants), None, &actor(), now).await?;
+            app.change_account(&name, Some(&grants), None, &actor, now).await?;
         }
         Users::Lock { name } => {
-            app.change_account(&name, None, Some(true), &actor(), now).await?;
+            app.change_account(&name, None, Some(true), &actor, now).await?;
         }
         Users::Unlock { name } => {
-            app.change_account(&name, None, Some(false), &actor(), now).await?;
+            app.change_account(&name, None, Some(false), &actor, now).await?;
         }
         Users::ResetPassword { name } => {
-            let password = app.reset_password(&name, &actor(), now).await?;
+            let password = app.reset_password(&name, &actor, now).await?;
             ui.line(format_args!("one-time password of {name}: {}", password.reveal()));
         }
-        Users::RemoveFactor { name } => app.remove_factor(&name, &actor(), now).await?,
-        Users::Remove { name } => app.remove_account(&name, &actor(), now).await?,
+        Users::RemoveFactor { name } => app.remove_factor(&name, &actor, now).await?,
+        Users::Remove { name } => app.remove_account(&name, &actor, now).await?,
     }
     Ok(())
 }
 
-pub(super) async fn tokens(command: Tokens, app: &App, ui: &Ui) -> anyhow::Result<()> {
-    let now = Timestamp::now();
-    match command {
+pub(super) async fn tokens(args: Because<Tokens>, app: &App, ui: &Ui) -> anyhow::Result<()> {
+    let (now, actor) = (Timestamp::now(), actor().because(&args.reason));
+    match args.command {
         Tokens::List => {
             for one in app.store().tokens().await? {
                 ui.line(format_args!(
@@ -143,12 +153,12 @@ pub(super) async fn tokens(command: Tokens, app: &App, ui: &Ui) -> anyhow::Resul
         Tokens::Add { owner, label, roles, days } => {
             let expires = now.after(Seconds::new(days.saturating_mul(86_400)));
             let new = NewToken { owner, label, grants: Grants::new(roles)?, expires };
-            let token = app.make_token(&new, &actor(), now).await?;
+            let token = app.make_token(&new, &actor, now).await?;
             ui.line(token.reveal());
         }
         Tokens::Revoke { id } => {
             let id = TokenId::parse(&id).context("a token's id has 16 hexadecimal digits")?;
-            app.revoke_token(&id, &actor(), now).await?;
+            app.revoke_token(&id, &actor, now).await?;
         }
     }
     Ok(())

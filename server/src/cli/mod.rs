@@ -94,11 +94,9 @@ enum Command {
     #[command(subcommand)]
     Templates(templates::Command),
     /// Manages local accounts
-    #[command(subcommand)]
-    Users(accounts::Users),
+    Users(accounts::Because<accounts::Users>),
     /// Manages API tokens
-    #[command(subcommand)]
-    Tokens(accounts::Tokens),
+    Tokens(accounts::Because<accounts::Tokens>),
     /// Works with a server elsewhere, by its interface
     Remote(remote::Args),
     /// Prints the hosts that a SQL query finds, as a CSV feed
@@ -150,11 +148,11 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             roles::run(&ui);
             Ok(())
         }
-        Command::Users(command) => {
-            with_app(config()?, async |app| accounts::users(command, app, &ui).await)
+        Command::Users(args) => {
+            with_app(config()?, async |app| accounts::users(args, app, &ui).await)
         }
-        Command::Tokens(command) => {
-            with_app(config()?, async |app| accounts::tokens(command, app, &ui).await)
+        Command::Tokens(args) => {
+            with_app(config()?, async |app| accounts::tokens(args, app, &ui).await)
         }
         Command::Remote(args) => remote::run(args, &ui),
         Command::Lint(args) => with_app(config()?, async |app| lint::run(&args, app, &ui).await),

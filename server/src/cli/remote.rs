@@ -6,7 +6,7 @@ mod profiles;
 mod secrets;
 
 use super::{
-    accounts::{Tokens, Users},
+    accounts::{Because, Tokens, Users},
     ui::Ui,
 };
 use crate::{
@@ -74,11 +74,9 @@ enum Command {
     #[command(subcommand)]
     Secrets(secrets::Secrets),
     /// Makes, changes and removes accounts
-    #[command(subcommand)]
-    Users(Users),
+    Users(Because<Users>),
     /// Makes and ends API tokens
-    #[command(subcommand)]
-    Tokens(Tokens),
+    Tokens(Because<Tokens>),
     /// Shows or verifies the audit log
     Audit {
         /// Check that no row was changed or removed
@@ -164,8 +162,8 @@ pub(super) fn run(args: Args, ui: &Ui) -> anyhow::Result<()> {
         }
         Command::Profiles(command) => desk.profiles(command),
         Command::Secrets(command) => desk.secrets(command),
-        Command::Users(command) => desk.users(command),
-        Command::Tokens(command) => desk.tokens(command),
+        Command::Users(args) => desk.users(args),
+        Command::Tokens(args) => desk.tokens(args),
         Command::Audit { verify: true, .. } => desk.verify(),
         Command::Audit { verify: false, from, until } => desk.audit(from, until),
         Command::Watch => desk.watch(),
@@ -311,6 +309,15 @@ impl Desk<'_> {
             Hear::More
         })?)
     }
+}
+
+/// A query that says why, if somebody did.
+fn why(reason: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if reason.is_empty() {
+        return String::new();
+    }
+    format!("?{}", query.append_pair("reason", reason).finish())
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {

@@ -74,7 +74,9 @@ async fn accounts_and_tokens_are_managed_from_elsewhere() {
     assert!(has(&list, &["alice", "one-time", "viewer"]), "{list}");
     assert!(has(&list, &["ci", "program", "reimager@site:berlin"]), "{list}");
     admin.says("users grant ci --role viewer", "").await;
-    admin.says("users lock alice", "").await;
+    admin.says("users lock alice --reason on-leave", "").await;
+    let row = site.app.store().audit(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!((row.reason.as_str(), row.detail.contains("alice")), ("on-leave", true), "{row:?}");
     let list = admin.says("users list", "").await;
     assert!(has(&list, &["alice", "locked", "viewer"]), "{list}");
     assert!(has(&list, &["ci", "program", "viewer"]), "{list}");
@@ -92,7 +94,9 @@ async fn accounts_and_tokens_are_managed_from_elsewhere() {
     let id = list.split(' ').next().unwrap();
     admin.says(&format!("tokens revoke {id}"), "").await;
     assert!(ci.fails("hosts list", "").await.contains("(401)"));
-    admin.says("users remove alice", "").await;
+    admin.says("users remove alice --reason she&left", "").await;
+    let row = site.app.store().audit(0, 1000).await.unwrap().pop().unwrap();
+    assert_eq!(row.reason, "she&left");
     assert!(!admin.says("users list", "").await.contains("alice"));
     assert!(admin.fails("users remove alice", "").await.contains("alice"));
 }

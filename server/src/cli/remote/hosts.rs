@@ -1,6 +1,6 @@
 //! `bootmint remote hosts`: what there is at a server elsewhere, and feeds for it.
 
-use super::{Desk, state_of, text};
+use super::{Desk, state_of, text, why};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
     feed::{self, FeedFormat},
@@ -35,6 +35,9 @@ pub(super) enum Hosts {
         /// Change nothing; show what would be changed
         #[arg(long)]
         dry_run: bool,
+        /// Why, for the audit log
+        #[arg(long, default_value = "")]
+        reason: String,
     },
 }
 
@@ -43,7 +46,10 @@ impl Desk<'_> {
         match command {
             Hosts::List { site, state } => self.list(site, state),
             Hosts::Show { host } => self.show(&host),
-            Hosts::Import { feed, format, dry_run } => self.import(&feed, format, dry_run),
+            Hosts::Import { feed, format, dry_run, reason } => {
+                let query = format!("dry-run={dry_run}&{}", why(&reason).trim_start_matches('?'));
+                self.import(&feed, format, &query)
+            }
         }
     }
 
@@ -88,7 +94,7 @@ impl Desk<'_> {
         &self,
         file: &PathBuf,
         format: Option<FeedFormat>,
-        dry_run: bool,
+        query: &str,
     ) -> anyhow::Result<()> {
         let name = file.display().to_string();
         let Some(format) = format.or_else(|| FeedFormat::of_path(file)) else {
@@ -101,7 +107,7 @@ impl Desk<'_> {
         let mut bytes = Vec::new();
         let limit = u64::try_from(feed::MAX_BYTES)?.saturating_add(1);
         input.take(limit).read_to_end(&mut bytes).with_context(|| format!("reading {name}"))?;
-        let path = format!("/import?format={format}&dry-run={dry_run}");
+        let path = format!("/import?format={format}&{query}");
         let done = self.remote.feed(&path, &name, bytes)?;
         self.say(&done, |done| self.imported(done));
         Ok(())

@@ -1,32 +1,35 @@
 //! `bootmint remote users` and `tokens`: the accounts of a server elsewhere.
 
-use super::{Desk, text};
+use super::{Desk, text, why};
 use crate::{
     auth::{Grant, UserName},
-    cli::accounts::{Tokens, Users},
+    cli::accounts::{Because, Tokens, Users},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 
 impl Desk<'_> {
-    pub(super) fn users(&self, command: Users) -> anyhow::Result<()> {
-        let change = |name: &UserName, body: &Value| {
-            self.done(self.remote.call(Method::PATCH, &format!("/users/{name}"), Some(body))?)
+    pub(super) fn users(&self, args: Because<Users>) -> anyhow::Result<()> {
+        let (reason, why) = (&args.reason, why(&args.reason));
+        let change = |name: &UserName, mut body: Value| {
+            body["reason"] = reason.as_str().into();
+            self.done(self.remote.call(Method::PATCH, &format!("/users/{name}"), Some(&body))?)
         };
-        let remove = |path: String| self.done(self.remote.call(Method::DELETE, &path, None)?);
-        match command {
+        let remove = |path: String| {
+            self.done(self.remote.call(Method::DELETE, &format!("{path}{why}"), None)?)
+        };
+        match args.command {
             Users::List => self.list_users(),
             Users::Add { name, roles, program } => {
-                let body =
-                    json!({ "name": name.to_string(), "roles": words(&roles), "program": program });
+                let body = json!({ "name": name.to_string(), "roles": words(&roles), "program": program, "reason": reason });
                 let made = self.remote.post("/users", &body)?;
                 self.one_time(&name, &made)
             }
-            Users::Grant { name, roles } => change(&name, &json!({ "roles": words(&roles) })),
-            Users::Lock { name } => change(&name, &json!({ "locked": true })),
-            Users::Unlock { name } => change(&name, &json!({ "locked": false })),
+            Users::Grant { name, roles } => change(&name, json!({ "roles": words(&roles) })),
+            Users::Lock { name } => change(&name, json!({ "locked": true })),
+            Users::Unlock { name } => change(&name, json!({ "locked": false })),
             Users::ResetPassword { name } => {
-                let path = format!("/users/{name}/reset-password");
+                let path = format!("/users/{name}/reset-password{why}");
                 let made = self.remote.call(Method::POST, &path, None)?;
                 self.one_time(&name, &made)
             }
@@ -59,22 +62,24 @@ impl Desk<'_> {
         Ok(())
     }
 
-    pub(super) fn tokens(&self, command: Tokens) -> anyhow::Result<()> {
-        match command {
+    pub(super) fn tokens(&self, args: Because<Tokens>) -> anyhow::Result<()> {
+        match args.command {
             Tokens::List => self.items("/tokens", &|token| {
                 let [id, owner, expires, label] =
                     ["id", "owner", "expires", "label"].map(|key| text(token, key));
                 format!("{id} {owner:<24} until {expires} {} ({label})", roles(token))
             }),
             Tokens::Add { owner, label, roles, days } => {
-                let body = json!({ "owner": owner.to_string(), "label": label, "roles": words(&roles), "days": days });
+                let body = json!({ "owner": owner.to_string(), "label": label, "roles": words(&roles), "days": days, "reason": args.reason });
                 let made = self.remote.post("/tokens", &body)?;
                 self.say(&made, |made| self.ui.line(text(made, "token")));
                 Ok(())
             }
-            Tokens::Revoke { id } => {
-                self.done(self.remote.call(Method::DELETE, &format!("/tokens/{id}"), None)?)
-            }
+            Tokens::Revoke { id } => self.done(self.remote.call(
+                Method::DELETE,
+                &format!("/tokens/{id}{}", why(&args.reason)),
+                None,
+            )?),
         }
     }
 }
