@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     app::App,
+    auth::{Permission, Place},
     db::{Committed, StoredHost},
     secret::Digest,
     time::Timestamp,
@@ -18,7 +19,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bootmint_image_factory::host::HostName;
+use bootmint_image_factory::host::{Host, HostName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -117,6 +118,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let host = view::read(&body(request, &()).await?, None).map_err(|f| Problem::of_feed(&f))?;
     let actor = caller.on(&host)?;
+    check_policy(&app, &caller, None, &host)?;
     let token = app.token_of(&host)?;
     app.store().add_host(&host, &Digest::of_token(&token), &actor, Timestamp::now()).await?;
     Ok(shown(StatusCode::CREATED, &app.stored(&host.name).await?))
@@ -135,12 +137,31 @@ pub(crate) async fn replace(
     let stored = seen(&app, &name, &caller).await?;
     // Nor may a host be moved to where the caller may not change it.
     let actor = caller.on(&host)?;
+    check_policy(&app, &caller, Some(&stored.host), &host)?;
     let generation = seen_tag.required(stored.generation)?;
     let token = host.token.as_ref().map(Digest::of_token);
     let now = Timestamp::now();
     match app.store().replace_host(&host, token.as_ref(), generation, &actor, now).await? {
         Committed::Done => Ok(shown(StatusCode::OK, &app.stored(&name).await?)),
         _ => Err(stale()),
+    }
+}
+
+/// A host's policy says when it installs: who changes that must be allowed to arm it, as it is and
+/// as it would be.
+pub(crate) fn check_policy(
+    app: &App,
+    caller: &Caller,
+    before: Option<&Host>,
+    after: &Host,
+) -> Result<(), Problem> {
+    app.check_policy(after)?;
+    let may_arm = |host: &Host| {
+        caller.principal.role_for(Permission::HostsReimage, Place::Host(host)).is_some()
+    };
+    match app.records_differ(before, after) && !before.into_iter().chain([after]).all(may_arm) {
+        true => Err(Problem::denied(Permission::HostsReimage)),
+        false => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     auth::spnego::NoKerberos,
+    config::WrongPolicy,
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
@@ -91,6 +92,9 @@ pub enum AppError {
     /// A link's time is over.
     #[error("this link has ended: make a new one")]
     LinkEnded,
+    /// A host's own policy is none.
+    #[error(transparent)]
+    Policy(#[from] WrongPolicy),
     /// There are no such NoCloud files.
     #[error(transparent)]
     NoCloud(#[from] NoCloudFile),

@@ -12,6 +12,7 @@ mod import;
 mod links;
 mod orders;
 mod outlook;
+mod policy;
 mod preview;
 mod profile_check;
 mod profiles;
@@ -40,7 +41,6 @@ use crate::{
     config::Config,
     db::Store,
     images::Shelf,
-    machine::Policy,
     metrics::Metrics,
     script::{Profile, Profiles},
 };
@@ -161,12 +161,6 @@ impl App {
     /// The name of the OS profile that an install of `host` would use, if there is one.
     pub fn os_name(&self, host: &Host) -> Option<String> {
         self.os(&self.profiles(), host).ok().map(|profile| profile.name().to_string())
-    }
-
-    /// The policy that holds for `host`: its profile's, as far as there is one.
-    fn policy(&self, profiles: &Profiles, host: &Host) -> Policy {
-        let site = self.config.policy;
-        self.os(profiles, host).map_or(site, |profile| profile.policy(&site))
     }
 
     /// The token by which `host` is known: its own, or the one that follows from the token key.

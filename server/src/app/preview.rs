@@ -23,6 +23,7 @@ impl App {
     /// What is wrong with the texts that `host` would be sent, if its profile were `profile`: its
     /// own, where none is given.
     pub async fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
+        self.check_policy(host)?;
         let own;
         let host = match profile {
             None => host,

@@ -5,7 +5,7 @@ use super::{
     language::Language,
     template::{self, TemplateError},
 };
-use crate::{config::RawPolicy, machine::Policy, time::Seconds};
+use crate::{config::RawPolicy, time::Seconds};
 use bootmint_image_factory::{
     firmware::Capability,
     host::{Invalid, Name, Text},
@@ -216,9 +216,9 @@ impl Profile {
         &self.kind
     }
 
-    /// The site's policy with what the profile says over it.
-    pub fn policy(&self, site: &Policy) -> Policy {
-        self.policy.over(site)
+    /// What it says of its hosts' policy.
+    pub(crate) fn policy(&self) -> &RawPolicy {
+        &self.policy
     }
 
     /// What it needs of a machine's firmware beyond what every ticket does.

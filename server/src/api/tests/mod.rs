@@ -6,6 +6,7 @@ pub(crate) mod images;
 mod matrix;
 mod nocloud;
 mod once;
+mod policy;
 mod profiles;
 mod proxies;
 mod secrets;
