@@ -1,5 +1,6 @@
 //! What can go wrong between a request and its answer.
 
+use super::FirmwareFault;
 use crate::{
     auth::spnego::NoKerberos,
     config::WrongPolicy,
@@ -92,6 +93,9 @@ pub enum AppError {
     /// A link's time is over.
     #[error("this link has ended: make a new one")]
     LinkEnded,
+    /// The host's firmware cannot do what the host would be sent.
+    #[error(transparent)]
+    Firmware(#[from] FirmwareFault),
     /// A host's own policy is none.
     #[error(transparent)]
     Policy(#[from] WrongPolicy),
