@@ -1,15 +1,15 @@
 //! Whether the firmware that was published for a host can do what the host is sent.
 
-use super::{App, AppError, Text, images::beside};
+use super::{App, AppError, Text};
 use crate::{
     images::{ImageError, Set},
     script::needs,
 };
 use bootmint_image_factory::{
+    firmware::BinaryManifest,
     host::{Host, HostName, Name},
     ticket::{self, Facts, Missing},
 };
-use std::sync::Arc;
 
 /// Something that a host's firmware cannot do.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +50,11 @@ impl App {
         host: &Host,
         texts: &[Text],
     ) -> Result<Option<FirmwareFault>, AppError> {
-        let profile = host.profile.clone().unwrap_or_else(|| self.config.image_profile.clone());
-        let (shelf, wanted) = (Arc::clone(&self.shelf), profile.clone());
-        let set = match beside(move || shelf.set(&wanted)).await {
+        let profile = self.firmware_of(host).clone();
+        let set = match self.set(&profile).await {
             Ok(set) => set,
-            Err(ImageError::NotPublished(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(AppError::Image(ImageError::NotPublished(_))) => return Ok(None),
+            Err(error) => return Err(error),
         };
         if set.facts() == Some(Facts::Unsent) {
             return Ok(Some(FirmwareFault::Signed { host: host.name.clone(), profile }));
@@ -63,11 +62,7 @@ impl App {
         let binaries = set.binaries();
         let ticket =
             ticket::check(host, &binaries).into_iter().map(|missing| ("its ticket", missing));
-        let scripts = texts.iter().filter(|text| text.text.starts_with("#!ipxe\n"));
-        let scripts = scripts.flat_map(|text| {
-            let missing = ticket::missing(needs(&text.text).into_iter(), &binaries);
-            missing.into_iter().map(|missing| (text.title.as_str(), missing))
-        });
+        let scripts = lacking(texts, &binaries);
         let Some((what, missing)) = ticket.chain(scripts).next() else { return Ok(None) };
         let others = self.who_has(missing).await?;
         let (host, what) = (host.name.clone(), what.to_owned());
@@ -88,4 +83,17 @@ impl App {
             names => format!("; of those that are published, {} has it", names.join(", ")),
         })
     }
+}
+
+/// What `binaries` lack for the scripts among these texts, each with the script's title.
+pub(super) fn lacking<'t>(
+    texts: &'t [Text],
+    binaries: &[&BinaryManifest],
+) -> Vec<(&'t str, Missing)> {
+    let scripts = texts.iter().filter(|text| text.text.starts_with("#!ipxe\n"));
+    let lacks = |text: &'t Text| {
+        let missing = ticket::missing(needs(&text.text).into_iter(), binaries);
+        missing.into_iter().map(|missing| (text.title.as_str(), missing))
+    };
+    scripts.flat_map(lacks).collect()
 }

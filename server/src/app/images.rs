@@ -100,7 +100,7 @@ pub(super) fn record_digest(host: &Host) -> Result<Digest, AppError> {
 }
 
 /// Runs it on a thread where it may take its time.
-pub(super) async fn beside<T: Send + 'static>(
+async fn beside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ImageError> + Send + 'static,
 ) -> Result<T, ImageError> {
     tokio::task::spawn_blocking(work).await.map_err(|_| ImageError::Broken)?

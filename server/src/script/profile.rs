@@ -6,10 +6,7 @@ use super::{
     template::{self, TemplateError},
 };
 use crate::{config::RawPolicy, time::Seconds};
-use bootmint_image_factory::{
-    firmware::Capability,
-    host::{Invalid, Name, Text},
-};
+use bootmint_image_factory::host::{Invalid, Name, Text};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -219,18 +216,6 @@ impl Profile {
     /// What it says of its hosts' policy.
     pub(crate) fn policy(&self) -> &RawPolicy {
         &self.policy
-    }
-
-    /// What it needs of a machine's firmware beyond what every ticket does.
-    pub fn needs(&self) -> &'static [Capability] {
-        match &self.kind {
-            Kind::Sanboot(disk) if disk.target.starts_with("iscsi:") => {
-                &[Capability::Sanboot, Capability::Iscsi]
-            }
-            Kind::Sanboot(_) => &[Capability::Sanboot],
-            Kind::Menu(_) => &[Capability::Menu],
-            Kind::Install(_) | Kind::Chain(_) | Kind::Shell | Kind::Live(_) => &[],
-        }
     }
 
     /// Whether it looks for the disk of the host's variable `disk-serial` before it wipes one.
