@@ -12,7 +12,7 @@ mod render;
 mod token;
 
 pub use identity::{Identity, identities};
-pub use needs::{Missing, check, check_own, needs};
+pub use needs::{Missing, check, check_own, missing, needs};
 pub use own::{Common, Source, own_source};
 pub use token::{TokenKey, TokenKeyError};
 

@@ -51,7 +51,8 @@ pub fn check(host: &Host, binaries: &[&BinaryManifest]) -> Vec<Missing> {
     missing(reasons(host), binaries)
 }
 
-fn missing(
+/// All that `binaries` lack of what is needed, each with its reason: "the server is asked by HTTPS".
+pub fn missing(
     reasons: impl Iterator<Item = (Capability, &'static str)>,
     binaries: &[&BinaryManifest],
 ) -> Vec<Missing> {

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     app::App,
-    db::{Committed, StoredHost},
+    auth::{Permission, Place},
+    db::{Committed, END, StoredHost},
     secret::Digest,
     time::Timestamp,
 };
@@ -18,10 +19,10 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use bootmint_image_factory::host::HostName;
+use bootmint_image_factory::host::{Host, HostName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::sync::Arc;
+use std::{fmt::Display, str::FromStr, sync::Arc};
 use utoipa::ToSchema;
 
 /// How many hosts are read at a time where only some of them may be seen.
@@ -117,6 +118,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let host = view::read(&body(request, &()).await?, None).map_err(|f| Problem::of_feed(&f))?;
     let actor = caller.on(&host)?;
+    check_policy(&app, &caller, None, &host)?;
     let token = app.token_of(&host)?;
     app.store().add_host(&host, &Digest::of_token(&token), &actor, Timestamp::now()).await?;
     Ok(shown(StatusCode::CREATED, &app.stored(&host.name).await?))
@@ -135,12 +137,31 @@ pub(crate) async fn replace(
     let stored = seen(&app, &name, &caller).await?;
     // Nor may a host be moved to where the caller may not change it.
     let actor = caller.on(&host)?;
+    check_policy(&app, &caller, Some(&stored.host), &host)?;
     let generation = seen_tag.required(stored.generation)?;
     let token = host.token.as_ref().map(Digest::of_token);
     let now = Timestamp::now();
     match app.store().replace_host(&host, token.as_ref(), generation, &actor, now).await? {
         Committed::Done => Ok(shown(StatusCode::OK, &app.stored(&name).await?)),
         _ => Err(stale()),
+    }
+}
+
+/// A host's policy says when it installs: who changes that must be allowed to arm it, as it is and
+/// as it would be.
+pub(crate) fn check_policy(
+    app: &App,
+    caller: &Caller,
+    before: Option<&Host>,
+    after: &Host,
+) -> Result<(), Problem> {
+    app.check_policy(after)?;
+    let may_arm = |host: &Host| {
+        caller.principal.role_for(Permission::HostsReimage, Place::Host(host)).is_some()
+    };
+    match app.records_differ(before, after) && !before.into_iter().chain([after]).all(may_arm) {
+        true => Err(Problem::denied(Permission::HostsReimage)),
+        false => Ok(()),
     }
 }
 
@@ -168,6 +189,24 @@ pub(crate) async fn remove(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BootPage {
     pub(crate) items: Vec<BootLine>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// What `after` says of a list that is sorted by time: the time and the id of a row.
+fn behind<'a, I: FromStr>(after: &'a str) -> Result<(Timestamp, I), Problem> {
+    let parse = |text: &'a str| {
+        let (at, id) = text.split_once('-')?;
+        Some((Timestamp::from_unix(at.parse().ok()?), id.parse().ok()?))
+    };
+    parse(after).ok_or_else(|| Problem::bad("after: take the `next` of the page before"))
+}
+
+/// What `after` must be, where there may be more than was wanted.
+fn next<I: Display>(found: usize, limit: i64, last: Option<(Timestamp, I)>) -> Option<String> {
+    let full = i64::try_from(found).is_ok_and(|found| found >= limit);
+    last.filter(|_| full).map(|(at, id)| format!("{}-{id}", at.as_unix()))
 }
 
 /// `GET /hosts/{host}/boots`.
@@ -178,8 +217,11 @@ pub(crate) async fn boots(
     Params(page): Params<Page>,
 ) -> Result<Json<BootPage>, Problem> {
     seen(&app, &name, &caller).await?;
-    let boots = app.store().boots(&name, Timestamp::END, page.limit()).await?;
-    Ok(Json(BootPage { items: boots.into_iter().map(BootLine::new).collect() }))
+    let before = page.after.as_deref().map(behind).transpose()?.unwrap_or(END);
+    let boots = app.store().boots_before(&name, before, page.limit()).await?;
+    let next = next(boots.len(), page.limit(), boots.last().map(|(id, boot)| (boot.0, id)));
+    let items = boots.into_iter().map(|(_, boot)| BootLine::new(boot)).collect();
+    Ok(Json(BootPage { items, next }))
 }
 
 /// A text that a host would be sent.
@@ -222,6 +264,9 @@ pub(crate) struct DiscoveredView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DiscoveredPage {
     pub(crate) items: Vec<DiscoveredView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// `GET /discovered`.
@@ -229,7 +274,10 @@ pub(crate) async fn discovered(
     State(app): State<Arc<App>>,
     Params(page): Params<Page>,
 ) -> Result<Json<DiscoveredPage>, Problem> {
-    let found = app.store().discovered(page.limit()).await?;
+    let before = page.after.as_deref().map(behind::<String>).transpose()?;
+    let before = before.as_ref().map_or((END.0, ""), |(at, id)| (*at, id.as_str()));
+    let found = app.store().discovered_before(before, page.limit()).await?;
+    let next = next(found.len(), page.limit(), found.last().map(|one| (one.last_seen, &one.id)));
     let items = found
         .into_iter()
         .map(|one| DiscoveredView {
@@ -240,5 +288,5 @@ pub(crate) async fn discovered(
             facts: serde_json::from_str(&one.facts).unwrap_or(Value::Null),
         })
         .collect();
-    Ok(Json(DiscoveredPage { items }))
+    Ok(Json(DiscoveredPage { items, next }))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     caller::Caller,
+    hosts::check_policy,
     input::{Params, body},
     problem::Problem,
     view::spec,
@@ -134,7 +135,9 @@ pub(crate) async fn look(
         ImportView { applied: false, added: Vec::new(), updated: Vec::new(), unchanged: 0 };
     for host in hosts {
         caller.on(host)?;
-        let Some(stored) = app.store().host(&host.name).await? else {
+        let stored = app.store().host(&host.name).await?;
+        check_policy(app, caller, stored.as_ref().map(|stored| &stored.host), host)?;
+        let Some(stored) = stored else {
             view.added.push(host.name.to_string());
             continue;
         };

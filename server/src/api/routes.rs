@@ -150,7 +150,7 @@ pub static TABLE: &[Route] = &[
         "A host's boots, the newest first",
         || routing::get(hosts::boots),
     )
-    .query(&[LIMIT])
+    .query(&[LIMIT, AFTER])
     .gives(Shape::of::<hosts::BootPage>()),
     route(
         Get,
@@ -348,7 +348,7 @@ pub static TABLE: &[Route] = &[
         "Machines that asked and are no hosts",
         || routing::get(hosts::discovered),
     )
-    .query(&[LIMIT])
+    .query(&[LIMIT, AFTER])
     .gives(Shape::of::<hosts::DiscoveredPage>()),
     route(Get, "/api/v1/audit", on_all(P::AuditRead), "The audit log, the oldest first", || {
         routing::get(audit::list)

@@ -51,7 +51,7 @@ impl App {
             let stored = self.stored(&attempt.host).await?;
             let profiles = self.profiles();
             let profile = self.profile_of(&profiles, &attempt).await?;
-            let policy = profile.policy(&self.config.policy);
+            let policy = self.policy_with(Some(&profile), &stored.host);
             if policy.complete_on == CompleteOn::Serve && stored.state == State::Installed {
                 // It counted as done when it was served.
                 return Ok(());
@@ -96,7 +96,8 @@ impl App {
         let stored = self.stored(&attempt.host).await?;
         let profiles = self.profiles();
         let profile = self.profile_of(&profiles, &attempt).await?;
-        let served = profile.policy(&self.config.policy).complete_on == CompleteOn::Serve;
+        let served =
+            self.policy_with(Some(&profile), &stored.host).complete_on == CompleteOn::Serve;
         let open = attempt.outcome.is_none()
             && match stored.state {
                 State::Installing { attempt: current, deadline, .. } => {

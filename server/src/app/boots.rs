@@ -273,7 +273,7 @@ impl App {
         let allows = |policy: &Policy| policy.menu_install == MenuInstall::Allowed;
         chosen
             .filter(|profile| matches!(profile.kind(), Kind::Install(_)))
-            .map(|profile| profile.policy(&self.config.policy))
+            .map(|profile| self.policy_with(Some(profile), host))
             .filter(allows)
             .unwrap_or_else(|| Policy {
                 menu_install: MenuInstall::Refused,

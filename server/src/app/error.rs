@@ -1,7 +1,9 @@
 //! What can go wrong between a request and its answer.
 
+use super::FirmwareFault;
 use crate::{
     auth::spnego::NoKerberos,
+    config::WrongPolicy,
     db::{DbError, Guarded},
     images::ImageError,
     machine::Refused,
@@ -91,6 +93,12 @@ pub enum AppError {
     /// A link's time is over.
     #[error("this link has ended: make a new one")]
     LinkEnded,
+    /// The host's firmware cannot do what the host would be sent.
+    #[error(transparent)]
+    Firmware(#[from] FirmwareFault),
+    /// A host's own policy is none.
+    #[error(transparent)]
+    Policy(#[from] WrongPolicy),
     /// There are no such NoCloud files.
     #[error(transparent)]
     NoCloud(#[from] NoCloudFile),

@@ -38,8 +38,14 @@ impl App {
         };
         let why = match stored.state {
             State::New => match policy.first_boot {
-                FirstBoot::Install => "The policy lets the first boot install (first-boot).".into(),
-                FirstBoot::Hold => "The policy lets the first boot wait (first-boot).".into(),
+                FirstBoot::Install => format!(
+                    "The policy lets the first boot install (first-boot): {}.",
+                    self.who_says_first_boot(&profiles, &stored.host)
+                ),
+                FirstBoot::Hold => format!(
+                    "The policy lets the first boot wait (first-boot): {}.",
+                    self.who_says_first_boot(&profiles, &stored.host)
+                ),
                 FirstBoot::Local => {
                     "It never booted, and nothing is installed unless somebody arms it.".into()
                 }

@@ -63,6 +63,7 @@ impl App {
     fn entries(&self, hosts: &[Host]) -> Result<Vec<(Host, Option<Digest>)>, AppError> {
         let mut entries = Vec::with_capacity(hosts.len());
         for host in hosts {
+            self.check_policy(host)?;
             let token = self.token_of(host)?;
             entries.push((host.clone(), Some(Digest::of_token(&token))));
         }

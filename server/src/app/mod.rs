@@ -5,6 +5,7 @@ mod archive;
 mod boots;
 mod error;
 mod facts;
+mod firmware;
 mod foresee;
 mod guard;
 mod images;
@@ -12,6 +13,7 @@ mod import;
 mod links;
 mod orders;
 mod outlook;
+mod policy;
 mod preview;
 mod profile_check;
 mod profiles;
@@ -26,6 +28,7 @@ pub use archive::{ArchiveError, Archived, Archives, verify_archives};
 pub use boots::Proof;
 pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};
+pub use firmware::FirmwareFault;
 pub use foresee::Foreseen;
 pub use import::Differences;
 pub use orders::Order;
@@ -41,7 +44,6 @@ use crate::{
     db::Store,
     images::Shelf,
     limits::Limits,
-    machine::Policy,
     metrics::Metrics,
     script::{Profile, Profiles},
 };
@@ -170,12 +172,6 @@ impl App {
     /// The name of the OS profile that an install of `host` would use, if there is one.
     pub fn os_name(&self, host: &Host) -> Option<String> {
         self.os(&self.profiles(), host).ok().map(|profile| profile.name().to_string())
-    }
-
-    /// The policy that holds for `host`: its profile's, as far as there is one.
-    fn policy(&self, profiles: &Profiles, host: &Host) -> Policy {
-        let site = self.config.policy;
-        self.os(profiles, host).map_or(site, |profile| profile.policy(&site))
     }
 
     /// The token by which `host` is known: its own, or the one that follows from the token key.

@@ -1,7 +1,7 @@
 //! What an image of a host would be, for people who look before they download: its script, what
 //! is against it, and what may surprise them. Nothing is minted.
 
-use super::{App, AppError, BOOT, variable};
+use super::{App, AppError, firmware::lacking};
 use crate::{
     images::{Die, Draft, ImageError},
     time::Timestamp,
@@ -11,7 +11,6 @@ use bootmint_image_factory::{
     host::{Host, Name},
 };
 use serde_json::Value;
-use std::sync::Arc;
 
 /// What stands for the token, which is the machine's alone.
 const HIDDEN: &str = "<token>";
@@ -41,28 +40,23 @@ impl App {
         named.token = Some(token.clone());
         let mut draft = Draft::new(die, &named, &set.patience);
         draft.script = draft.script.replace(token.as_str(), HIDDEN);
-        let mut warnings: Vec<_> = self.unmet(host, die).collect();
+        let mut warnings = self.unmet(host, die).await?;
         let seen = self.store.boots(&host.name, Timestamp::END, 1).await?;
         let seen = seen.first().and_then(|(.., facts)| platform(facts));
         warnings.extend(unbootable(&draft.platforms, seen));
         Ok(Outlook { draft, warnings })
     }
 
-    /// What the host's OS profiles need and the firmware of `die` lacks.
-    fn unmet<'a>(&'a self, host: &'a Host, die: &'a Arc<Die>) -> impl Iterator<Item = String> + 'a {
-        let profiles = self.profiles();
-        let names = [self.os_of(host), variable(host, BOOT)].into_iter().flatten();
-        names.flat_map(move |name| {
-            let needs = profiles.get(name).map_or(&[][..], |profile| profile.needs());
-            needs.iter().flat_map(move |need| {
-                die.lacking(*need).map(move |platform| {
-                    let need = need.name();
-                    format!(
-                        "its OS profile \"{name}\" needs \"{need}\", which the {platform} firmware \
-                         lacks"
-                    )
-                })
-            })
+    /// What the firmware of `die` lacks for the scripts that `host` would be sent, or why these
+    /// cannot be told.
+    async fn unmet(&self, host: &Host, die: &Die) -> Result<Vec<String>, AppError> {
+        let secrets = self.hidden_secrets_of(host).await?;
+        Ok(match self.preview_with(&self.profiles(), host, &secrets) {
+            Ok(texts) => lacking(&texts, &die.binaries())
+                .into_iter()
+                .map(|(title, missing)| format!("{title}: {missing}"))
+                .collect(),
+            Err(error) => vec![format!("{:#}", anyhow::Error::from(error))],
         })
     }
 }

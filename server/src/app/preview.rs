@@ -23,6 +23,7 @@ impl App {
     /// What is wrong with the texts that `host` would be sent, if its profile were `profile`: its
     /// own, where none is given.
     pub async fn lint(&self, host: &Host, profile: Option<&Profile>) -> Result<(), AppError> {
+        self.check_policy(host)?;
         let own;
         let host = match profile {
             None => host,
@@ -31,18 +32,36 @@ impl App {
                 &own
             }
         };
-        self.preview(host).await.map(drop)
+        let texts = self.preview_with(&self.profiles(), host, &self.secrets_of(host).await?)?;
+        match self.firmware_fault(host, &texts).await? {
+            Some(fault) => Err(fault.into()),
+            None => Ok(()),
+        }
     }
 
     /// Every text that `host` would be sent: ordinarily, held, for an install, and where its menu
-    /// leads. Secrets are left in what is rendered.
+    /// leads; and before them, for people, what its firmware lacks for that. Secrets are left in
+    /// what is rendered.
     pub async fn preview(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(&self.profiles(), host, &self.secrets_of(host).await?)
+        self.texts_for_people(host, &self.secrets_of(host).await?).await
     }
 
     /// The same with every secret hidden.
     pub async fn preview_without_secrets(&self, host: &Host) -> Result<Vec<Text>, AppError> {
-        self.preview_with(&self.profiles(), host, &self.hidden_secrets_of(host).await?)
+        self.texts_for_people(host, &self.hidden_secrets_of(host).await?).await
+    }
+
+    async fn texts_for_people(
+        &self,
+        host: &Host,
+        secrets: &Secrets,
+    ) -> Result<Vec<Text>, AppError> {
+        let mut texts = self.preview_with(&self.profiles(), host, secrets)?;
+        if let Some(fault) = self.firmware_fault(host, &texts).await? {
+            let title = "what its firmware lacks".to_owned();
+            texts.insert(0, Text { title, text: format!("{fault}\n") });
+        }
+        Ok(texts)
     }
 
     /// The same, if `profiles` were all profiles.

@@ -193,11 +193,8 @@ impl App {
         if before == digest && !(json.is_empty() && shadowed) {
             return Err(PublishError::Same);
         }
-        let policy = |all: &Profiles| {
-            let site = self.config.policy;
-            all.get(name.as_str()).map_or(site, |profile| profile.policy(&site))
-        };
-        if wanted.policy == PolicyChange::Refused && policy(&trial.current) != policy(&trial.next) {
+        let next = trial.next.get(name.as_str()).ok();
+        if wanted.policy == PolicyChange::Refused && self.changes_policy(now_of, next) {
             return Err(PublishError::Policy);
         }
         let all = trial.current.published();

@@ -86,6 +86,23 @@ pub(super) async fn report(
     Ok(text("noted\n".to_owned()))
 }
 
+/// `GET /boot/<token>/<answer>`: what a firmware with `payloads = "signed"` asks for. The key that
+/// it trusts is not here, so that nothing can be signed for the machine, which boots its disk.
+pub(super) async fn signed_answer(
+    State(app): State<Arc<App>>,
+    Path((token, _)): Path<(String, String)>,
+) -> Result<Response, AppError> {
+    let found = app.store().host_by_token(&Digest::of(token.as_bytes())).await?;
+    if let Some(stored) = found {
+        tracing::warn!(
+            host = %stored.host.name,
+            "the firmware wants a signed answer (payloads = \"signed\"), which this server does not \
+             serve: the machine boots its local disk"
+        );
+    }
+    Ok(StatusCode::NOT_FOUND.into_response())
+}
+
 /// `GET /answer/<secret>/<file>`.
 pub(super) async fn answer(
     State(app): State<Arc<App>>,

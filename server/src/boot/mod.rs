@@ -47,6 +47,7 @@ pub fn router(app: Arc<App>) -> Router {
         // What firmware from elsewhere may have been told to ask for.
         .route("/boot.php", nameless)
         .route("/boot/{token}", without_head(named, "GET, POST"))
+        .route("/boot/{token}/{answer}", get(handlers::signed_answer))
         .route("/attempt/{id}/{report}", post(handlers::report))
         .route("/answer/{secret}/{file}", without_head(get(handlers::answer), "GET"))
         .route("/nocloud/{signature}/{expires}/{host}/{file}", get(handlers::nocloud))

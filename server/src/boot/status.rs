@@ -33,6 +33,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::DiskSerialUnchecked { .. }
         | AppError::NoCloud(NoCloudFile::NoMac(_)) => StatusCode::CONFLICT,
         AppError::Closed | AppError::Released | AppError::LinkEnded => StatusCode::GONE,
+        AppError::Firmware(_) | AppError::Policy(_) => StatusCode::UNPROCESSABLE_ENTITY,
         AppError::Moved(_) => StatusCode::PRECONDITION_FAILED,
         AppError::Unconfirmed { .. } | AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
         AppError::Db(_)

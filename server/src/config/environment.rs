@@ -6,7 +6,7 @@ use super::ConfigError;
 pub(super) const PREFIX: &str = "BOOTMINT_";
 /// The sections of the configuration. A variable that begins as one and names no key is a slip,
 /// which would go unseen.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "BOOT",
     "CONSOLE",
     "DATABASE",
@@ -20,6 +20,7 @@ const SECTIONS: [&str; 15] = [
     "PATHS",
     "POLICY",
     "SECRETS",
+    "SITES",
     "SYSLOG",
     "TLS",
 ];

@@ -4,6 +4,7 @@ mod console;
 mod environment;
 mod error;
 mod init;
+mod policy;
 mod raw;
 mod rules;
 mod secrets;
@@ -12,6 +13,8 @@ pub use console::{Console, SecondFactor};
 pub use error::ConfigError;
 pub(crate) use init::write_private;
 pub use init::{InitError, Made, TlsChoice, init, init_with};
+pub use policy::WrongPolicy;
+pub(crate) use policy::{RawPolicy, differs};
 pub use rules::{Rule, propose};
 pub use secrets::Secrets;
 
@@ -38,8 +41,9 @@ use bootmint_image_factory::{
     host::Name,
     ticket::{TokenKey, TokenKeyError},
 };
-use raw::RawConfig;
+use raw::{RawConfig, RawSite};
 use std::{
+    collections::BTreeMap,
     io,
     net::SocketAddr,
     num::NonZeroU32,
@@ -166,8 +170,10 @@ pub struct Config {
     pub syslog: Option<SyslogConfig>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
-    /// What hosts do unless their profile says otherwise.
+    /// What hosts do unless they, their profile or their site say otherwise.
     pub policy: Policy,
+    /// What sites say of that.
+    pub(crate) sites: BTreeMap<Name, RawPolicy>,
     /// What an arming must pass.
     pub guard: Guard,
     /// The directory by which people sign in.
@@ -294,6 +300,7 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         syslog: raw.syslog.map(|raw| raw.check(folder).map_err(|what| value(&what))).transpose()?,
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
+        sites: sites(raw.sites).map_err(|what| value(&what))?,
         guard: raw.guard,
         directory: raw.directory.map(|raw| directory(raw, folder, file)).transpose()?,
         max_clients: raw.limits.clients,
@@ -313,6 +320,14 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .parse()
             .map_err(|_| value("log.level is none of off, error, warn, info, debug, trace"))?,
     })
+}
+
+fn sites(raw: BTreeMap<String, RawSite>) -> Result<BTreeMap<Name, RawPolicy>, String> {
+    let site = |(name, site): (String, RawSite)| match name.parse() {
+        Ok(name) => Ok((name, site.policy)),
+        Err(error) => Err(format!("sites: {error}")),
+    };
+    raw.into_iter().map(site).collect()
 }
 
 fn directory(
@@ -403,8 +418,6 @@ fn owned(path: &Path) -> Result<(), ConfigError> {
         Err(ConfigError::Exposed(path.to_owned()))
     }
 }
-
-pub(crate) use raw::RawPolicy;
 
 #[cfg(test)]
 mod tests;

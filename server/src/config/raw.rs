@@ -1,20 +1,20 @@
 //! The configuration as it stands in the file.
 
 use super::{
-    AssetLookup, Guard, LogFormat, Tokenless,
+    AssetLookup, Guard, LogFormat, RawPolicy, Tokenless,
     console::{Scheme, SecondFactor},
     rules::RawRule,
     secrets::RawSecrets,
 };
 use crate::{
     auth::{ldap::RawDirectory, oidc::RawOidc},
-    machine::{CompleteOn, FirstBoot, MenuInstall, OnFailure, Policy},
     syslog::RawSyslog,
     time::Seconds,
     webhook::RawWebhook,
 };
 use serde::Deserialize;
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     num::{NonZeroU8, NonZeroU16, NonZeroU32},
 };
@@ -37,6 +37,8 @@ pub(super) struct RawConfig {
     pub(super) install: RawInstall,
     #[serde(default)]
     pub(super) policy: RawPolicy,
+    #[serde(default)]
+    pub(super) sites: BTreeMap<String, RawSite>,
     #[serde(default, rename = "rule")]
     pub(super) rules: Vec<RawRule>,
     #[serde(default, rename = "webhook")]
@@ -50,6 +52,13 @@ pub(super) struct RawConfig {
     pub(super) limits: RawLimits,
     #[serde(default)]
     pub(super) log: RawLog,
+}
+
+/// What the configuration says of a site.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSite {
+    pub(super) policy: RawPolicy,
 }
 
 #[derive(Deserialize)]
@@ -172,34 +181,6 @@ pub(super) struct RawInstall {
 impl Default for RawInstall {
     fn default() -> Self {
         Self { profile: None, answer_reads: NonZeroU8::MIN }
-    }
-}
-
-/// A policy of which some values may be left to another one.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) struct RawPolicy {
-    first_boot: Option<FirstBoot>,
-    complete_on: Option<CompleteOn>,
-    on_failure: Option<OnFailure>,
-    attempts: Option<NonZeroU8>,
-    deadline_seconds: Option<Seconds>,
-    window_seconds: Option<Seconds>,
-    menu_install: Option<MenuInstall>,
-}
-
-impl RawPolicy {
-    /// `below`, with the values that are given here in their place.
-    pub(crate) fn over(&self, below: &Policy) -> Policy {
-        Policy {
-            first_boot: self.first_boot.unwrap_or(below.first_boot),
-            complete_on: self.complete_on.unwrap_or(below.complete_on),
-            on_failure: self.on_failure.unwrap_or(below.on_failure),
-            attempts: self.attempts.unwrap_or(below.attempts),
-            deadline: self.deadline_seconds.unwrap_or(below.deadline),
-            window: self.window_seconds.unwrap_or(below.window),
-            menu_install: self.menu_install.unwrap_or(below.menu_install),
-        }
     }
 }
 

@@ -33,6 +33,32 @@ fn what_init_makes_is_the_default() {
 }
 
 #[test]
+fn sites_have_policies_and_nothing_that_is_not_known() {
+    let (_folder, file) = made();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let with = |section: &str| {
+        std::fs::write(&file, format!("{text}\n{section}\n")).unwrap();
+        load(&file, []).map_err(|error| format!("{:#}", anyhow::Error::from(error)))
+    };
+    let config = with("[sites.berlin.policy]\nattempts = 3").unwrap();
+    let site = &config.sites[&"berlin".parse().unwrap()];
+    let policy = site.over(&config.policy);
+    assert_eq!((policy.attempts.get(), policy.first_boot), (3, config.policy.first_boot));
+    for (section, why) in [
+        ("[sites.berlin.policy]\ncolour = 1", "unknown field `colour`"),
+        ("[sites.berlin]\nfirst-boot = \"install\"", "unknown field `first-boot`"),
+        ("[sites.berlin]", "missing field `policy`"),
+        ("[sites.\"a b\".policy]\nattempts = 3", "a b"),
+    ] {
+        let error = with(section).err().unwrap();
+        assert!(error.contains(why), "{section}: {error}");
+    }
+    std::fs::write(&file, &text).unwrap();
+    let config = load(&file, env("BOOTMINT_SITES__BERLIN__POLICY__ATTEMPTS", "2")).unwrap();
+    assert_eq!(config.sites.len(), 1);
+}
+
+#[test]
 fn keys_differ_and_an_existing_folder_stays() {
     let ((_one, a), (_two, b)) = (made(), made());
     let key = |file: &Path| std::fs::read(file.with_file_name("token.key")).unwrap();

@@ -8,6 +8,9 @@ use std::sync::atomic::Ordering;
 /// The most machines that are remembered without being hosts.
 const MAX_DISCOVERED: i64 = 10_000;
 
+/// After the last boot that there can be.
+pub const END: (Timestamp, i64) = (Timestamp::END, i64::MAX);
+
 /// A boot of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootRow {
@@ -29,6 +32,8 @@ pub type BootView = (Timestamp, String, String, String);
 /// A machine that asked and is no host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Discovered {
+    /// What it is known by here.
+    pub id: String,
     /// When it asked first.
     pub first_seen: Timestamp,
     /// When it asked last.
@@ -61,13 +66,26 @@ impl Store {
         until: Timestamp,
         limit: i64,
     ) -> Result<Vec<BootView>, DbError> {
-        let sql = "SELECT at, action, peer, facts FROM boots WHERE host = $1 AND at <= $2 \
-                   ORDER BY at DESC, id DESC LIMIT $3";
-        let binds = [host.as_str().into(), until.as_unix().into(), limit.into()];
-        let rows = self.engine.query(sql, binds).await?;
+        let boots = self.boots_before(host, (until, i64::MAX), limit).await?;
+        Ok(boots.into_iter().map(|(_, boot)| boot).collect())
+    }
+
+    /// The same of those before the boot with that time and number; each with its number.
+    pub async fn boots_before(
+        &self,
+        host: &HostName,
+        (at, id): (Timestamp, i64),
+        limit: i64,
+    ) -> Result<Vec<(i64, BootView)>, DbError> {
+        let sql = "SELECT id, at, action, peer, facts FROM boots \
+                   WHERE host = $1 AND (at < $2 OR (at = $2 AND id < $3)) \
+                   ORDER BY at DESC, id DESC LIMIT $4";
+        let values = [host.as_str().into(), at.as_unix().into(), id.into(), limit.into()];
+        let rows = self.engine.query(sql, values).await?;
         rows.into_iter()
             .map(|mut row| {
-                Ok((Timestamp::from_unix(row.int()?), row.text()?, row.text()?, row.text()?))
+                let (id, at) = (row.int()?, Timestamp::from_unix(row.int()?));
+                Ok((id, (at, row.text()?, row.text()?, row.text()?)))
             })
             .collect()
     }
@@ -118,12 +136,24 @@ impl Store {
 
     /// The machines that asked and are no hosts, the latest first, `limit` at most.
     pub async fn discovered(&self, limit: i64) -> Result<Vec<Discovered>, DbError> {
-        let sql = "SELECT first_seen, last_seen, boots, peer, facts FROM discovered \
-                   ORDER BY last_seen DESC, id LIMIT $1";
-        let rows = self.engine.query(sql, [limit.into()]).await?;
+        self.discovered_before((END.0, ""), limit).await
+    }
+
+    /// The same of those behind the machine with that time and id.
+    pub async fn discovered_before(
+        &self,
+        (last_seen, id): (Timestamp, &str),
+        limit: i64,
+    ) -> Result<Vec<Discovered>, DbError> {
+        let sql = "SELECT id, first_seen, last_seen, boots, peer, facts FROM discovered \
+                   WHERE last_seen < $1 OR (last_seen = $1 AND id > $2) \
+                   ORDER BY last_seen DESC, id LIMIT $3";
+        let values = [last_seen.as_unix().into(), id.into(), limit.into()];
+        let rows = self.engine.query(sql, values).await?;
         rows.into_iter()
             .map(|mut row| {
                 Ok(Discovered {
+                    id: row.text()?,
                     first_seen: Timestamp::from_unix(row.int()?),
                     last_seen: Timestamp::from_unix(row.int()?),
                     boots: row.int()?,

@@ -58,7 +58,7 @@ pub use guard::{Approval, ArmGuard, ArmRequest, Guarded, Limit};
 pub use hosts::StoredHost;
 pub use import::Imported;
 pub use locked::LockedAccounts;
-pub use log::{BootRow, BootView, Discovered};
+pub use log::{BootRow, BootView, Discovered, END};
 pub use notes::Note;
 pub use profiles::{NewVersion, Newest, ProfileVersion, Published};
 pub use replies::Reply;

@@ -2,7 +2,6 @@
 
 use super::{Die, ImageError, StampFault};
 use bootmint_image_factory::{
-    firmware::Capability,
     format::Platform,
     host::Host,
     ticket::{self, Patience, Ticket},
@@ -38,13 +37,5 @@ impl Draft {
             platforms: template.platforms().to_vec(),
             faults: missing.chain(unfit).collect(),
         }
-    }
-}
-
-impl Die {
-    /// Which of its binaries lack that.
-    pub fn lacking(&self, wanted: Capability) -> impl Iterator<Item = Platform> {
-        let all = self.binaries().into_iter();
-        all.filter(move |about| !about.capabilities.contains(&wanted)).map(|about| about.platform)
     }
 }

@@ -192,6 +192,16 @@ impl Set {
         self.dies.get(&format)
     }
 
+    /// The binaries that its images boot.
+    pub fn binaries(&self) -> Vec<&BinaryManifest> {
+        self.dies.values().flat_map(|die| die.binaries()).collect()
+    }
+
+    /// How its tickets send their facts; none if it has no format.
+    pub fn facts(&self) -> Option<Facts> {
+        self.dies.values().next().map(|die| die.facts())
+    }
+
     /// The formats.
     pub fn formats(&self) -> impl Iterator<Item = Format> {
         self.dies.keys().copied()

@@ -5,11 +5,8 @@ use super::{
     language::Language,
     template::{self, TemplateError},
 };
-use crate::{config::RawPolicy, machine::Policy, time::Seconds};
-use bootmint_image_factory::{
-    firmware::Capability,
-    host::{Invalid, Name, Text},
-};
+use crate::{config::RawPolicy, time::Seconds};
+use bootmint_image_factory::host::{Invalid, Name, Text};
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -216,21 +213,9 @@ impl Profile {
         &self.kind
     }
 
-    /// The site's policy with what the profile says over it.
-    pub fn policy(&self, site: &Policy) -> Policy {
-        self.policy.over(site)
-    }
-
-    /// What it needs of a machine's firmware beyond what every ticket does.
-    pub fn needs(&self) -> &'static [Capability] {
-        match &self.kind {
-            Kind::Sanboot(disk) if disk.target.starts_with("iscsi:") => {
-                &[Capability::Sanboot, Capability::Iscsi]
-            }
-            Kind::Sanboot(_) => &[Capability::Sanboot],
-            Kind::Menu(_) => &[Capability::Menu],
-            Kind::Install(_) | Kind::Chain(_) | Kind::Shell | Kind::Live(_) => &[],
-        }
+    /// What it says of its hosts' policy.
+    pub(crate) fn policy(&self) -> &RawPolicy {
+        &self.policy
     }
 
     /// Whether it looks for the disk of the host's variable `disk-serial` before it wipes one.

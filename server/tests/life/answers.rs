@@ -9,9 +9,20 @@ fn command(preseed: &str, question: &str) -> String {
     command.replace("\\\n", " ")
 }
 
-/// Runs it where `wget` succeeds at that try; says how often it was called, and whether the whole
-/// ended well.
+/// Runs it where `wget` succeeds at that try, with a folder in place of the machine; says how often
+/// it was called, and whether the whole ended well.
 fn run(command: &str, succeeds: u32) -> (usize, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    for part in ["etc/network", "target/etc/network"] {
+        std::fs::create_dir_all(folder.path().join(part)).unwrap();
+    }
+    let command = command
+        .replace("/target/", &format!("{root}/target/"))
+        .replace(">/etc/", &format!(">{root}/etc/"))
+        .replace(" /etc/", &format!(" {root}/etc/"))
+        // There is no system to run anything in, which is to stop nothing.
+        .replace("in-target ", "false ");
     let script = format!(
         "calls=0; sleep() {{ :; }}; wget() {{ calls=$((calls + 1)); echo call; \
          [ $calls -ge {succeeds} ]; }}; {command}"

@@ -157,3 +157,30 @@ async fn a_host_whose_token_is_not_known_has_no_image() {
     let answer = desk.get("/api/v1/images/web-01.iso", &desk.token("a", "admin").await).await;
     assert_eq!(answer.status, S::CONFLICT, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn what_the_published_firmware_lacks_is_told_with_host_and_profile() {
+    let desk = Desk::open().await;
+    let host = async |name: &str| desk.app.stored(&name.parse().unwrap()).await.unwrap().host;
+    let mut web = host("web-02").await;
+    web.vars.insert("boot".parse().unwrap(), "tools".parse().unwrap());
+    desk.app.lint(&web, None).await.unwrap();
+    let (_, _, _work) = published(&desk).await;
+    let said = desk.app.lint(&web, None).await.unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "host \"web-02\", ordinary boot, with the firmware profile \"default\": a menu is shown, but \
+         the bios firmware lacks \"menu\": compile a profile that switches this option on; no \
+         published profile has it"
+    );
+    let texts = desk.app.preview(&web).await.unwrap();
+    assert_eq!(texts[0].text, format!("{said}\n"), "who looks sees it before all else");
+    web.vars.clear();
+    desk.app.lint(&web, None).await.unwrap();
+    web.nics[0].vlan = Some("7".parse().unwrap());
+    web.vars.insert("os".parse().unwrap(), "esxi".parse().unwrap());
+    let said = desk.app.lint(&web, None).await.unwrap_err().to_string();
+    assert!(said.contains("its ticket") && said.contains("lacks \"vlan\""), "{said}");
+    web.profile = Some("other".parse().unwrap());
+    desk.app.lint(&web, None).await.unwrap();
+}

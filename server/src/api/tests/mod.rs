@@ -7,11 +7,17 @@ mod limits;
 mod matrix;
 mod nocloud;
 mod once;
+mod policy;
 mod profiles;
 mod proxies;
 mod secrets;
 
-use crate::secret::Digest;
+use crate::{
+    app::{Facts, Proof},
+    db::Trace,
+    secret::Digest,
+    time::Timestamp,
+};
 use axum::http::StatusCode as S;
 use desk::Desk;
 use serde_json::json;
@@ -170,6 +176,49 @@ async fn lists_hold_what_the_caller_may_see_page_by_page() {
     assert_eq!(names("/api/v1/hosts?limit=1&after=web-01", &berlin).await.0, "web-02");
     assert_eq!(desk.get("/api/v1/hosts?colour=red", &all).await.status, S::BAD_REQUEST);
     assert_eq!(desk.get("/api/v1/hosts/db-01", &berlin).await.status, S::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn boots_and_unknown_machines_come_page_by_page() {
+    let desk = Desk::open().await;
+    let token = desk.token("v", "viewer").await;
+    let host = desk.app.stored(&"web-01".parse().unwrap()).await.unwrap().host;
+    let known = Proof::Token(Digest::of_token(&desk.app.token_of(&host).unwrap()));
+    for mac in ["52:54:00:00:01:01", "52:54:00:00:01:02", "52:54:00:00:01:03"] {
+        let facts = Facts::from_form([("mac", mac)]);
+        for proof in [&known, &Proof::Nothing] {
+            desk.app.boot(proof, &facts, &Trace::default(), Timestamp::now()).await.unwrap();
+        }
+    }
+    for path in ["/api/v1/hosts/web-01/boots", "/api/v1/discovered"] {
+        let mut macs = Vec::new();
+        let mut after = String::new();
+        // Boots are written down soon, not at once.
+        while macs.len() < 3 {
+            let page = desk.get(&format!("{path}?limit=2{after}"), &token).await;
+            assert_eq!(page.status, S::OK, "{}", page.text());
+            let page = page.json();
+            let items = page["items"].as_array().unwrap();
+            macs.extend(items.iter().map(|one| one["facts"]["mac"].to_string()));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None if macs.len() < 3 => {
+                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    (macs, after) = (Vec::new(), String::new());
+                }
+                None => {}
+            }
+        }
+        macs.sort();
+        macs.dedup();
+        assert_eq!(macs.len(), 3, "{path}: {macs:?}");
+        for bad in ["x", "1-", "-", "x-1"] {
+            let answer = desk.get(&format!("{path}?after={bad}"), &token).await;
+            let wrong = answer.status == S::BAD_REQUEST;
+            // An id of a machine may be any text.
+            assert!(wrong || (bad == "1-" && path.ends_with("discovered")), "{bad}");
+        }
+    }
 }
 
 #[tokio::test]

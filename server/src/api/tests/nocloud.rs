@@ -95,3 +95,16 @@ async fn links_are_made_by_who_may_for_a_week_at_most() {
         assert_eq!(desk.ask(ASK, &token, &[], body).await.status, S::BAD_REQUEST);
     }
 }
+
+#[tokio::test]
+async fn a_firmware_that_wants_signed_answers_gets_none() {
+    let desk = Desk::open().await;
+    let host = desk.app.stored(&"web-01".parse().unwrap()).await.unwrap().host;
+    let token = desk.app.token_of(&host).unwrap();
+    for end in ["web-01.ipxe", "web-01.ipxe.sig"] {
+        let path = format!("/boot/{}/{end}", token.as_str());
+        assert_eq!(follow(&desk, &path).await.0, S::NOT_FOUND);
+    }
+    let stored = desk.app.stored(&host.name).await.unwrap();
+    assert_eq!(stored.state.name(), "new", "it was no boot");
+}

@@ -1,6 +1,6 @@
 //! `bootmint remote hosts`: what there is at a server elsewhere, and feeds for it.
 
-use super::{Desk, state_of, text, why};
+use super::{Desk, PAGE, state_of, text, why};
 use anyhow::{Context, bail};
 use bootmint_image_factory::{
     feed::{self, FeedFormat},
@@ -84,10 +84,16 @@ impl Desk<'_> {
             self.ui.line(format_args!("changed     {}", text(host, "changed")));
             self.ui.line(format_args!("record      {}", &host["spec"]));
         });
-        self.pages(&format!("/hosts/{name}/boots?"), &|boot| {
+        let boots = self.remote.get(&format!("/hosts/{name}/boots?limit={PAGE}"))?;
+        let boots = boots.get("items").and_then(Value::as_array);
+        for boot in boots.context("the answer has no items")? {
             let (at, action, peer) = (text(boot, "at"), text(boot, "action"), text(boot, "peer"));
-            format!("boot        {at} {action:<8} {peer} {}", &boot["facts"])
-        })
+            let facts = &boot["facts"];
+            self.say(boot, |_| {
+                self.ui.line(format_args!("boot        {at} {action:<8} {peer} {facts}"));
+            });
+        }
+        Ok(())
     }
 
     fn import(

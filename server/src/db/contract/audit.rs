@@ -16,7 +16,17 @@ pub(super) async fn logs_are_kept_and_forgotten<K>(fresh: &Fresh<K>) {
     store.close().await;
     let store = fresh.open().await;
     assert_eq!(store.boots(&name("web-01"), Timestamp::END, 1000).await.unwrap().len(), 101);
+    let (mut seen, mut before) = (Vec::new(), END);
+    loop {
+        let page = store.boots_before(&name("web-01"), before, 40).await.unwrap();
+        let Some((id, boot)) = page.last() else { break };
+        before = (boot.0, *id);
+        seen.extend(page.iter().map(|(id, _)| *id));
+    }
+    assert_eq!((seen.len(), seen.iter().collect::<BTreeSet<_>>().len()), (101, 101));
     let found = store.discovered(10).await.unwrap();
+    let second = store.discovered_before((found[0].last_seen, &found[0].id), 10).await.unwrap();
+    assert_eq!(second, found[1..]);
     assert_eq!(found.iter().map(|one| one.boots).collect::<Vec<_>>(), [2, 1]);
     assert_eq!(store.forget(NOW.after(Seconds::new(1))).await.unwrap(), 101);
     assert_eq!(store.discovered(10).await.unwrap().len(), 1);
