@@ -350,6 +350,16 @@ fn look_around(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     ] {
         inspector.visit(path)?;
     }
+    // A firmware that is there, two formats, two hosts: what a person would choose.
+    desk.go("/workshop?hosts=web-01+web-02&format=iso&format=usb")?;
+    inspector.inspect("/workshop, two formats")?;
+    desk.browser.run("document.querySelector('[aria-label=Images]').scrollIntoView()", &[])?;
+    inspector.picture("workshop", (Scheme::Light, Width::Desk))?;
+    desk.go("/accounts")?;
+    let shown = desk.browser.text("[aria-label=Accounts]")?;
+    assert!(shown.contains("nora@ad.test") && !shown.contains("None"), "what is hidden: {shown}");
+    inspector.inspect("/accounts, with groups")?;
+    inspector.picture("accounts", (Scheme::Light, Width::Desk))?;
     desk.go("/me")?;
     desk.browser.fill("#own", PASSWORD)?;
     desk.browser.click("[action='/me/factor'] button")?;

@@ -3,7 +3,11 @@
 
 use crate::{desk::Desk, pages::Inspector};
 use anyhow::Context;
-use bootmint_tests::{browser::Browser, server::Site, world};
+use bootmint_tests::{
+    browser::{Browser, Scheme, Width},
+    server::Site,
+    world,
+};
 use std::fs;
 
 /// The answer file's field.
@@ -97,7 +101,8 @@ fn mend(desk: &Desk, inspector: &Inspector<'_>) -> anyhow::Result<()> {
     browser.click("#preview")?;
     browser.reads("#texts", "# Ours, for web-01")?;
     assert!(browser.text("#texts")?.contains("hidden"), "secrets have other values");
-    inspector.inspect("/profiles/debian/edit, a preview")
+    inspector.inspect("/profiles/debian/edit, a preview")?;
+    inspector.picture("profile", (Scheme::Light, Width::Desk))
 }
 
 /// A hostile text is published, and stays one.
