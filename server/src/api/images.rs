@@ -170,14 +170,16 @@ impl Asked<'_> {
         Box::pin(async move { task.await.unwrap_or(Err(Withheld)) })
     }
 
-    /// Writes a download in many parts down, once.
+    /// Writes a download in many parts down: once, or with parts that come at the same time a few
+    /// times. It counts as written down only when it is, or a client that goes away too early, or
+    /// whose part comes beside another's, would have the rest for nothing.
     async fn record_part(&self, app: &App, image: &Image) -> Result<(), Problem> {
         let source = &self.actor.trace().source;
         let id = format!("{}\n{source}\n{}\n{}", self.actor.as_str(), self.image, image.etag());
-        let id = Digest::of(id.as_bytes());
-        if app.shelf().begins(id.clone(), Timestamp::now()) {
-            let done = audit(app, self.actor, &self.host.name, &self.detail()).await;
-            done.inspect_err(|_| app.shelf().never_began(&id))?;
+        let (id, now) = (Digest::of(id.as_bytes()), Timestamp::now());
+        if !app.shelf().goes_on(&id, now) {
+            audit(app, self.actor, &self.host.name, &self.detail()).await?;
+            app.shelf().began(id, now);
         }
         Ok(())
     }

@@ -297,8 +297,15 @@ impl Shelf {
         self.minted.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Whether this is a download's first part: virtual media are read in thousands of them.
-    pub fn begins(&self, download: Digest, now: Timestamp) -> bool {
+    /// Whether this download was written down lately: virtual media are read in thousands of parts.
+    pub fn goes_on(&self, download: &Digest, now: Timestamp) -> bool {
+        let mut known = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = known.get_mut(download).filter(|until| now < **until);
+        live.map(|until| *until = now.after(ONE_DOWNLOAD)).is_some()
+    }
+
+    /// Remembers a download that was written down.
+    pub fn began(&self, download: Digest, now: Timestamp) {
         let mut known = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_DOWNLOADS {
             known.retain(|_, until| now < *until);
@@ -306,11 +313,6 @@ impl Shelf {
         if known.len() >= MAX_DOWNLOADS {
             known.clear();
         }
-        known.insert(download, now.after(ONE_DOWNLOAD)).is_none_or(|until| until <= now)
-    }
-
-    /// Takes back that this download began: its next part is a first one.
-    pub fn never_began(&self, download: &Digest) {
-        self.downloads.lock().unwrap_or_else(PoisonError::into_inner).remove(download);
+        known.insert(download, now.after(ONE_DOWNLOAD));
     }
 }

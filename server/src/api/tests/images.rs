@@ -8,6 +8,7 @@ use crate::{
 use axum::http::StatusCode as S;
 use bootmint_image_factory::{format::Format, host::Host, ticket::Patience};
 use serde_json::json;
+use std::time::Duration;
 
 /// Publishes what a batch made for web-01 and db-01; returns the batch's ISO of web-01, its host,
 /// and what must live as long.
@@ -70,6 +71,31 @@ async fn an_image_comes_whole_and_in_parts_and_is_audited() {
     assert_eq!(outside.header("content-range"), format!("bytes */{}", file.len()));
     assert_eq!(desk.get("/api/v1/images/db-01.iso", &token).await.status, S::FORBIDDEN);
     assert_eq!(desk.get("/api/v1/images/web-01.efi", &token).await.status, S::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn no_part_leaves_before_its_download_is_written_down() {
+    let desk = Desk::open().await;
+    let token = desk.token("b", "image-builder").await;
+    let (_, _, _work) = published(&desk).await;
+    let ask = |range: &'static str| {
+        let (desk, token) = (&desk, &token);
+        async move { desk.ask("GET /api/v1/images/web-01.iso", token, &[("range", range)], "").await }
+    };
+    desk.ask("HEAD /api/v1/images/web-01.iso", &token, &[], "").await;
+    // The audit log cannot be written to.
+    let held = desk.app.store().lock_accounts().await.unwrap();
+    let wait = Duration::from_millis(500);
+    for range in ["bytes=0-9", "bytes=10-19"] {
+        let early = tokio::time::timeout(wait, ask(range)).await;
+        assert!(early.is_err(), "{range} did not wait, and its client goes away");
+    }
+    drop(held);
+    assert_eq!(ask("bytes=20-29").await.status, S::PARTIAL_CONTENT);
+    assert!(downloads(&desk).await >= 1, "the parts before it count for nothing");
+    let before = downloads(&desk).await;
+    assert_eq!(ask("bytes=30-39").await.status, S::PARTIAL_CONTENT);
+    assert_eq!(downloads(&desk).await, before);
 }
 
 #[tokio::test]
