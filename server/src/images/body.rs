@@ -72,9 +72,10 @@ impl<I: Iterator<Item = Bytes>> Pieces<I> {
         if self.free > 0 {
             return Poll::Ready(Ok(self.free));
         }
-        ready!(gate.as_mut().poll(cx))?;
-        self.gate = None;
-        Poll::Ready(Ok(u64::MAX))
+        let opened = ready!(gate.as_mut().poll(cx));
+        // What is over is not asked again: a gate that stays shut is one that never opens.
+        self.gate = opened.err().map(|_| -> Gate { Box::pin(std::future::pending()) });
+        Poll::Ready(opened.map(|()| u64::MAX))
     }
 }
 
@@ -142,6 +143,8 @@ mod tests {
         let mut body = body(Box::pin(async { Err(Withheld) }));
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "common ");
         assert_eq!(body.frame().await.unwrap().unwrap_err(), Withheld);
+        let again = tokio::time::timeout(std::time::Duration::from_millis(20), body.frame());
+        assert!(again.await.is_err(), "it stays shut");
         assert!(!body.is_end_stream(), "the client is told that it has not all");
     }
 }
