@@ -5,6 +5,10 @@ use super::{Port, Tagged, ports};
 use bootmint_image_factory::host::{Addressing, Host};
 use std::fmt::Display;
 
+/// What the first default route from DHCP costs: more than the record's first gateway, less than
+/// its further ones, as with netplan.
+const DHCP: u16 = 100;
+
 /// A file of `/etc/systemd/network`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -41,29 +45,35 @@ pub fn links(host: &Host) -> Option<Vec<Link>> {
 /// The lines of `/etc/network/interfaces` for all interfaces of `host`, by the names of [`links`].
 pub fn interfaces(host: &Host) -> Vec<String> {
     let mut lines = vec!["auto lo".to_owned(), "iface lo inet loopback".to_owned()];
+    let mut dhcp = DHCP;
     for port in ports(host) {
         if port.nics.iter().all(|tagged| tagged.nic.vlan.is_some()) {
             lines.push(format!("auto {}", port.name));
             lines.push(format!("iface {} inet manual", port.name));
         }
         for tagged in &port.nics {
-            stanzas(host, tagged, &mut lines);
+            stanzas(host, tagged, &mut dhcp, &mut lines);
         }
     }
     lines
 }
 
-fn stanzas(host: &Host, tagged: &Tagged<'_>, lines: &mut Vec<String>) {
+fn stanzas(host: &Host, tagged: &Tagged<'_>, dhcp: &mut u16, lines: &mut Vec<String>) {
     let Tagged { name, nic, routes } = tagged;
     // Of a name with a dot, ifup makes the VLAN itself.
     lines.push(format!("auto {name}"));
     let Addressing::Static { v4, v6 } = nic.addressing else {
         lines.push(format!("iface {name} inet dhcp"));
+        // Of two routes that cost the same, the second one is refused, and its interface fails.
+        lines.push(format!("    metric {dhcp}"));
+        *dhcp = dhcp.saturating_add(1);
         return;
     };
     let v4 = v4.map(|v| ("inet", format!("{}/{}", v.address, v.prefix)));
     let v6 = v6.map(|v| ("inet6", format!("{}/{}", v.address, v.prefix)));
-    for (family, address) in v4.into_iter().chain(v6) {
+    // IPv6 first: where there is a gateway, ifup turns off routers that announce themselves, which
+    // must be done before the card is up.
+    for (family, address) in v6.into_iter().chain(v4) {
         lines.push(format!("iface {name} {family} static"));
         let mut option = |key: &str, value: &dyn Display| lines.push(format!("    {key} {value}"));
         option("address", &address);

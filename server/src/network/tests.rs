@@ -147,14 +147,14 @@ fn debians_file_has_every_interface() {
             "auto lo",
             "iface lo inet loopback",
             "auto nic0",
+            "iface nic0 inet6 static",
+            "    address 2001:db8::10/64",
+            "    gateway 2001:db8::1",
+            "    dns-search example.net",
             "iface nic0 inet static",
             "    address 192.0.2.10/24",
             "    gateway 192.0.2.1",
             "    dns-nameservers 192.0.2.53",
-            "    dns-search example.net",
-            "iface nic0 inet6 static",
-            "    address 2001:db8::10/64",
-            "    gateway 2001:db8::1",
             "    dns-search example.net",
             "auto nic0.9",
             "iface nic0.9 inet static",
@@ -163,12 +163,26 @@ fn debians_file_has_every_interface() {
             "    dns-search example.net",
             "auto nic1",
             "iface nic1 inet dhcp",
+            "    metric 100",
         ]
     );
     let vlans = interfaces(&two_vlans());
     assert_eq!(vlans[2..5], ["auto nic0", "iface nic0 inet manual", "auto nic0.7"]);
     assert!(interfaces(&six()).contains(&"iface nic0 inet6 static".to_owned()));
     assert!(!interfaces(&six()).iter().any(|line| line.contains("inet static")));
+}
+
+#[test]
+fn no_two_default_routes_of_debians_cost_the_same() {
+    let way = |last: u8| {
+        let router = format!("192.0.2.{last}");
+        fixed(Some((&format!("192.0.{last}.10/32"), Some(&router))), None)
+    };
+    let nics = [Addressing::Dhcp, way(1), Addressing::Dhcp, way(2)];
+    let nics = nics.into_iter().zip(1..).map(|(addressing, mac)| nic(mac, None, addressing));
+    let lines = interfaces(&host("ways-01", nics.collect()));
+    let metrics: Vec<_> = lines.iter().filter(|line| line.contains("metric")).collect();
+    assert_eq!(metrics, ["    metric 100", "    metric 101", "    metric 2002"]);
 }
 
 #[test]
