@@ -2,16 +2,15 @@
 
 use super::{
     caller::{Caller, Source},
-    input::{Json as Body, Named, Params},
+    input::{Json as Body, Named, Params, end_of_link},
     problem::Problem,
 };
 use crate::{
     app::App,
     db::{Actor, AuditResult, DbError, Note},
     images::{Gate, Image, ImageError, Pieces, Range, StampFault, Withheld, parse_name},
-    link::MAX_MINUTES,
     secret::Digest,
-    time::{Seconds, Timestamp},
+    time::Timestamp,
 };
 use axum::{
     Extension, Json,
@@ -294,11 +293,8 @@ pub(crate) async fn make_link(
     let actor = caller.on(&stored.host)?;
     let format: Format =
         body.format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
-    if !(1..=MAX_MINUTES).contains(&body.minutes) {
-        return Err(Problem::bad(format!("minutes: 1 to {MAX_MINUTES}")));
-    }
     let now = Timestamp::now();
-    let expires = now.after(Seconds::new(body.minutes.saturating_mul(60)));
+    let expires = end_of_link(body.minutes, now)?;
     // What cannot be minted is said now, not to the machine that follows the link.
     app.mint(&stored.host, None, format).await?;
     let path = app.link_to(&stored.host, format, expires)?;

@@ -1,6 +1,10 @@
 //! What requests bring: JSON, query parameters, names, generations.
 
 use super::problem::Problem;
+use crate::{
+    link::MAX_MINUTES,
+    time::{Seconds, Timestamp},
+};
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -12,6 +16,14 @@ use utoipa::ToSchema;
 
 /// The most that a page holds.
 pub(super) const MAX_PAGE: i64 = 1000;
+
+/// When a link ends that is to live for `minutes`.
+pub(super) fn end_of_link(minutes: u32, now: Timestamp) -> Result<Timestamp, Problem> {
+    if !(1..=MAX_MINUTES).contains(&minutes) {
+        return Err(Problem::bad(format!("minutes: 1 to {MAX_MINUTES}")));
+    }
+    Ok(now.after(Seconds::new(minutes.saturating_mul(60))))
+}
 
 /// A JSON body; none at all counts as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);

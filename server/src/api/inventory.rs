@@ -4,16 +4,15 @@
 use super::{
     caller::Caller,
     hosts::seen,
-    input::{Json as Body, Named},
+    input::{Json as Body, Named, end_of_link},
     problem::Problem,
     view::spec,
 };
 use crate::{
     app::{App, AppError},
     db::{AuditResult, Note},
-    link::MAX_MINUTES,
     nocloud,
-    time::{Seconds, Timestamp},
+    time::Timestamp,
 };
 use axum::{
     Extension, Json,
@@ -147,11 +146,8 @@ pub(super) async fn make_link(
 ) -> Result<(StatusCode, Json<NoCloudLink>), Problem> {
     let stored = app.stored(&name).await?;
     let actor = caller.on(&stored.host)?;
-    if !(1..=MAX_MINUTES).contains(&body.minutes) {
-        return Err(Problem::bad(format!("minutes: 1 to {MAX_MINUTES}")));
-    }
     let now = Timestamp::now();
-    let expires = now.after(Seconds::new(body.minutes.saturating_mul(60)));
+    let expires = end_of_link(body.minutes, now)?;
     let url = app.nocloud_link(&stored.host, expires)?;
     let note = Note {
         at: now,
