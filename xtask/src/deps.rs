@@ -179,6 +179,7 @@ const TOOLS: &[Tool] = &[
         "debian-installer-12-netboot-amd64",
         "debian-installer-12-netboot-amd64",
     ),
+    program("cpio", Task::Tests, "cpio", "cpio"),
     program("chromium", Task::Tests, "chromium", "chromium"),
     program("chromedriver", Task::Tests, "chromium-driver", "chromedriver"),
     file(

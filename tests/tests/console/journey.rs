@@ -9,12 +9,11 @@ use crate::{
     samba::Samba,
 };
 use anyhow::Context;
-use bootmint_image_factory::{firmware::Firmware, format::Platform};
 use bootmint_ipxe_src::firmware::Chosen;
 use bootmint_tests::{
     browser::{Scheme, Width},
     guest::SWITCHED_OFF,
-    installer::Installer,
+    installer,
     lab::MACHINES,
     server::Site,
     world::{self, HERE, HOST, MAC},
@@ -31,14 +30,8 @@ use xtask::{build_images, firmware, qemu::Board, ui};
 const ROW: &str = "tr[data-host=web-01]";
 /// The answer file's line before which it waits until it is let on, so that nobody misses the
 /// state in between.
-const REPORTS: &str = "params || goto mute";
-const WAITS: &str = "
-:wait
-imgfetch --name go {{ files }}/tiny/go && goto go ||
-sleep 1
-goto wait
-:go
-";
+const REPORTS: &str = "wget -q -O /dev/null --post-data";
+const WAITS: &str = "until wget -q -O /dev/null {{ files }}/small/go; do sleep 1; done\n";
 
 /// The command line of `xtask`, as far as it is used here.
 #[derive(Parser)]
@@ -71,13 +64,11 @@ fn command(name: &str, paths: &[(&str, &Path)]) -> anyhow::Result<(Command, ui::
 }
 
 /// That firmware.
-fn choose_firmware() -> anyhow::Result<(Chosen, Firmware)> {
+fn choose_firmware() -> anyhow::Result<Chosen> {
     let (Command::Choose { firmware, cache }, ui) = command("choose", &[])? else {
         anyhow::bail!("another command");
     };
-    let chosen = firmware::choose(&cache.open()?, &firmware, &ui)?.1;
-    let firmware = Firmware::load(&chosen.folder)?;
-    Ok((chosen, firmware))
+    Ok(firmware::choose(&cache.open()?, &firmware, &ui)?.1)
 }
 
 /// Runs `cargo xtask build-images` for the site's hosts; its output folder.
@@ -92,32 +83,27 @@ fn build_images(desk: &Desk, feed: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The installer, which installs who is armed and nobody else, and waits for a file.
-fn put_installer(site: &Site, firmware: &Firmware) -> anyhow::Result<Installer> {
-    let installer = Installer::put(site, firmware, Platform::Bios)?;
-    let profile = include_str!("../../fixtures/installer/profile.toml");
-    let install = include_str!("../../fixtures/installer/install.ipxe");
-    site.put(
-        "profiles/tiny/profile.toml",
-        profile.replace("first-boot = \"install\"", "first-boot = \"local\""),
-    )?;
+fn put_installer(site: &Site) -> anyhow::Result<()> {
+    installer::put(site)?;
+    let profile = installer::PROFILE.replace("\"install\"", "\"local\"");
+    site.put("profiles/small/profile.toml", profile)?;
     let waits = format!("{WAITS}{REPORTS}");
-    site.put("profiles/tiny/install.ipxe", install.replacen(REPORTS, &waits, 1))?;
-    Ok(installer)
+    site.put("profiles/small/install.sh", installer::ANSWER.replacen(REPORTS, &waits, 1))
 }
 
 /// The feed: the machine, and others that make a fleet of it.
 fn feed(port: u16) -> String {
     let server = format!("http://{HERE}:{port}");
     let others = [
-        ("web-02", "02", "berlin", "tiny", "r2"),
-        ("web-03", "03", "berlin", "tiny", "r2"),
+        ("web-02", "02", "berlin", "small", "r2"),
+        ("web-03", "03", "berlin", "small", "r2"),
         ("db-01", "04", "paris", "debian", "r7"),
         ("db-02", "05", "paris", "debian", "r7"),
-        ("mail-01", "06", "paris", "tiny", "r8"),
+        ("mail-01", "06", "paris", "small", "r8"),
     ];
     let mut feed = format!(
         "name,mac,address,gateway,server,site,profile,os,mirror-host,rack\n\
-         {HOST},{MAC},192.0.2.10/24,{HERE},{server},berlin,kvm,tiny,mirror.example.net,r1\n"
+         {HOST},{MAC},192.0.2.10/24,{HERE},{server},berlin,kvm,small,mirror.example.net,r1\n"
     );
     for (name, number, site, os, rack) in others {
         feed.push_str(&format!(
@@ -132,14 +118,13 @@ fn feed(port: u16) -> String {
 fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
     let Some(samba) = Samba::start(true) else { return Ok(()) };
     tokio::runtime::Runtime::new()?.block_on(fill(&samba));
-    let (chosen, firmware) = choose_firmware()?;
-    let mut installer = None;
+    let chosen = choose_firmware()?;
     let prepare = |site: &Site| {
-        installer = Some(put_installer(site, &firmware)?);
+        put_installer(site)?;
         join(site, &samba)
     };
-    let Some(desk) = Desk::open("console", &MACHINES, prepare)? else { return Ok(()) };
-    let installer = installer.context("the installer was put")?;
+    let packages = [&MACHINES[..], &installer::PACKAGES].concat();
+    let Some(desk) = Desk::open("console", &packages, prepare)? else { return Ok(()) };
     let inspector = Inspector::new(&desk)?;
 
     desk.go("/")?;
@@ -168,7 +153,7 @@ fn a_machine_is_installed_without_a_command_line() -> anyhow::Result<()> {
         folder,
     ])?;
     let iso = download(&desk, &token, &out)?;
-    install(&desk, &inspector, installer, &iso)?;
+    install(&desk, &inspector, &iso)?;
     give_orders(&desk, &inspector)?;
     sign_out(&desk)?;
     desk.sign_in("admin", PASSWORD)?;
@@ -265,12 +250,7 @@ fn download(desk: &Desk, token: &Path, out: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Arms the machine and boots it, while another tab shows what becomes of it.
-fn install(
-    desk: &Desk,
-    inspector: &Inspector<'_>,
-    installer: Installer,
-    iso: &Path,
-) -> anyhow::Result<()> {
+fn install(desk: &Desk, inspector: &Inspector<'_>, iso: &Path) -> anyhow::Result<()> {
     let browser = &desk.browser;
     let state = format!("{ROW} .state");
     let host = browser.new_tab()?;
@@ -293,12 +273,12 @@ fn install(
 
     browser.turn_to(&fleet)?;
     browser.reads(&state, "armed")?;
-    let guest = desk.lab.start("boot", &world::machine(Board::Bios, iso)?)?;
-    guest.expect("INSTALLER of web-01 has its answers")?;
+    let guest = desk.lab.start("boot", &installer::machine(&desk.lab, Board::Bios, iso)?)?;
+    guest.expect(installer::HAS_ANSWERS)?;
     browser.reads(&state, "installing")?;
-    desk.site.put("files/tiny/go", "#!ipxe\n")?;
+    desk.site.put("files/small/go", "")?;
     let text = guest.expect_exit(SWITCHED_OFF)?;
-    installer.has_reported(&text, &desk.server)?;
+    anyhow::ensure!(text.contains(installer::REPORTED), "{text}");
     browser.reads(&state, "installed")?;
     assert_eq!(browser.run("return window.stayed", &[])?, true, "the page was loaded again");
 

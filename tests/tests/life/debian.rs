@@ -7,15 +7,13 @@ use anyhow::Context;
 use bootmint_tests::{
     disks, firmware,
     guest::SWITCHED_OFF,
+    installer,
     lab::{Lab, MACHINES},
     server::Site,
 };
 use std::{fs, path::Path, time::Duration};
 use xtask::qemu::{Board, Bus, Disk, Machine, Writes};
 
-/// The Debian package with the installer, and where it puts it.
-const PACKAGE: &str = "debian-installer-12-netboot-amd64";
-const INSTALLER: &str = "/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64";
 /// What the installer needs to unpack itself.
 const MEMORY: u32 = 1024;
 /// It takes two to four minutes on an idle computer.
@@ -45,7 +43,8 @@ fn site(lab: &Lab, sector: &[u8]) -> anyhow::Result<Site> {
     site.put("secrets.toml", "root-password-hash = \"!\"\n")?;
     site.put("files/trial/sector", sector)?;
     for file in ["linux", "initrd.gz"] {
-        let bytes = fs::read(Path::new(INSTALLER).join(file)).context("the installer's package")?;
+        let bytes =
+            fs::read(Path::new(installer::FOLDER).join(file)).context("the installer's package")?;
         site.put(&format!("files/debian/{file}"), bytes)?;
     }
     Ok(site)
@@ -53,8 +52,8 @@ fn site(lab: &Lab, sector: &[u8]) -> anyhow::Result<Site> {
 
 #[test]
 fn the_real_installer_runs_once_and_the_disk_boots_afterwards() -> anyhow::Result<()> {
-    let [qemu, ovmf] = MACHINES;
-    let Some(lab) = Lab::with("debian", &[qemu, ovmf, PACKAGE])? else { return Ok(()) };
+    let packages = [&MACHINES[..], &installer::PACKAGES].concat();
+    let Some(lab) = Lab::with("debian", &packages)? else { return Ok(()) };
     let installed = fs::read(lab.local_disk("installed")?.path)?;
     let site = site(&lab, installed.get(..512).context("a disk has a first sector")?)?;
     let server = site.serve(None, &[], &lab.log("server"))?;
