@@ -47,14 +47,15 @@ pub fn image(lab: &Lab, name: &str, firmware: &Firmware, host: Host) -> anyhow::
     images::mint(&folder, firmware, Format::Iso, &[host], &patience)
 }
 
+/// The network that the machine belongs to; its gateway is this computer.
+pub fn network() -> UserNet {
+    let (network, gateway) = ([192, 0, 2, 0].into(), [192, 0, 2, 1].into());
+    UserNet { network, prefix: 24, gateway, ipv6: None }
+}
+
 /// The machine with its image always attached, and no disk.
 pub fn machine(board: Board, image: &Path) -> anyhow::Result<Machine> {
-    let wire = Wire::User(UserNet {
-        network: [192, 0, 2, 0].into(),
-        prefix: 24,
-        gateway: [192, 0, 2, 1].into(),
-        ipv6: None,
-    });
+    let wire = Wire::User(network());
     Ok(Machine {
         image: Some(Image { path: image.to_owned(), medium: Medium::Cd }),
         nics: vec![Nic { mac: MAC.parse()?, model: Model::Virtio, wire }],

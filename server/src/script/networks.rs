@@ -100,9 +100,13 @@ fn what_would_be_left_out_is_refused_with_the_reason() {
     let [vlans, mixed] = [network::tests::two_vlans(), network::tests::mixed()];
     let mut nameless = mixed.clone();
     (nameless.nics[1].mac, nameless.nics[1].bus) = (None, Some("00:03.0".parse().unwrap()));
+    let (mut bare, mut half) = (vlans.clone(), vlans.clone());
+    bare.nics.iter_mut().for_each(|nic| (nic.mac, nic.bus) = (None, None));
+    (half.nics[1].mac, half.nics[1].bus) = (None, None);
     for (profile, host, why) in [
-        ("debian", &vlans, "cannot tag frames"),
-        ("rescue", &vlans, "cannot tag frames"),
+        ("debian", &bare, "a VLAN needs the MAC address of its interface"),
+        ("rescue", &bare, "a VLAN needs the MAC address of its interface"),
+        ("kali", &half, "each interface needs its mac or bus"),
         ("windows", &vlans, "tags no frames"),
         ("windows", &mixed, "tags no frames"),
         ("ubuntu", &nameless, "needs the MAC address of every interface"),

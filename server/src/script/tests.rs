@@ -81,9 +81,10 @@ fn what_an_installer_cannot_do_is_refused_with_the_reason() {
     let mut host = testing::host("web-01", 10);
     host.nics[0].vlan = Some("7".parse().unwrap());
     let (secret, secrets) = (Secret::placeholder(), secrets());
-    let error = run(profiles.get("kali").unwrap(), &host, &release(&secret, &secrets)).unwrap_err();
+    let error =
+        run(profiles.get("ubuntu").unwrap(), &host, &release(&secret, &secrets)).unwrap_err();
     let text = format!("{:#}", anyhow::Error::from(error));
-    assert!(text.contains("profile \"kali\"") && text.contains("VLAN"), "{text}");
+    assert!(text.contains("profile \"ubuntu\"") && text.contains("VLAN"), "{text}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use bootmint_tests::{
     installer,
     lab::MACHINES,
     server::Site,
-    world::{self, HERE, HOST, MAC},
+    world::{HERE, HOST, MAC},
 };
 use clap::Parser;
 use std::{

@@ -10,9 +10,10 @@ use bootmint_tests::{
     installer,
     lab::{Lab, MACHINES},
     server::Site,
+    vlan::Trunk,
 };
 use std::{fs, path::Path, time::Duration};
-use xtask::qemu::{Board, Bus, Disk, Machine, Writes};
+use xtask::qemu::{Board, Bus, Disk, Machine, Wire, Writes};
 
 /// What the installer needs to unpack itself.
 const MEMORY: u32 = 1024;
@@ -50,25 +51,25 @@ fn site(lab: &Lab, sector: &[u8]) -> anyhow::Result<Site> {
     Ok(site)
 }
 
-#[test]
-fn the_real_installer_runs_once_and_the_disk_boots_afterwards() -> anyhow::Result<()> {
+/// A machine at `wire` is installed, and boots what it was given; `columns` are those of its feed.
+fn installs_once(name: &str, wire: Option<Wire>, columns: &[(&str, &str)]) -> anyhow::Result<()> {
     let packages = [&MACHINES[..], &installer::PACKAGES].concat();
-    let Some(lab) = Lab::with("debian", &packages)? else { return Ok(()) };
+    let Some(lab) = Lab::with(name, &packages)? else { return Ok(()) };
     let installed = fs::read(lab.local_disk("installed")?.path)?;
     let site = site(&lab, installed.get(..512).context("a disk has a first sector")?)?;
     let server = site.serve(None, &[], &lab.log("server"))?;
     let url = format!("http://{HERE}:{}", server.port());
-    let columns =
+    let always =
         [("os", "debian"), ("console", "\"ttyS0,115200\""), ("mirror-host", "mirror.example.net")];
-    let host = world::known(&site, &url, &columns)?;
+    let host = world::known(&site, &url, &[&always, columns].concat())?;
     let image = world::image(&lab, "image", &firmware::any()?, host)?;
     let path = lab.folder().join("empty.img");
     fs::write(&path, vec![0; installed.len()])?;
-    let machine = Machine {
-        disks: vec![Disk { path, writes: Writes::Kept, bus: Bus::Usb }],
-        memory: MEMORY,
-        ..world::machine(Board::Bios, &image)?
-    };
+    let disks = vec![Disk { path, writes: Writes::Kept, bus: Bus::Usb }];
+    let mut machine = Machine { disks, memory: MEMORY, ..world::machine(Board::Bios, &image)? };
+    for (nic, wire) in machine.nics.iter_mut().zip(wire) {
+        nic.wire = wire;
+    }
 
     let guest = lab.start_slow("install", &machine, LIMIT)?;
     guest.expect("INSTALLER of web-01 has its answers")?;
@@ -81,4 +82,17 @@ fn the_real_installer_runs_once_and_the_disk_boots_afterwards() -> anyhow::Resul
     let text = guest.expect_exit(disks::BIOS_EXIT)?;
     assert!(text.contains("web-01 boots its local disk"), "{text}");
     Ok(())
+}
+
+#[test]
+fn the_real_installer_runs_once_and_the_disk_boots_afterwards() -> anyhow::Result<()> {
+    installs_once("debian", None, &[])
+}
+
+/// The machine's port is a trunk which lets only the host's VLAN pass: iPXE and the installer tag
+/// what they send.
+#[test]
+fn the_real_installer_speaks_vlan() -> anyhow::Result<()> {
+    let trunk = Trunk::start(100, &world::network())?;
+    installs_once("debian-vlan", Some(trunk.wire()), &[("vlan", "100")])
 }

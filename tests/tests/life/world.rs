@@ -1,6 +1,6 @@
 //! What every machine here has, and the server's program.
 
-pub(crate) use bootmint_tests::world::{HERE, HOST, MAC, image, known, machine};
+pub(crate) use bootmint_tests::world::{HERE, HOST, MAC, image, known, machine, network};
 use std::path::Path;
 
 /// The server's program.
