@@ -2,7 +2,8 @@
 
 use super::{
     Files, LOCAL,
-    profile::{Kind, Profile, ProfileError},
+    kind::Kind,
+    profile::{Profile, ProfileError},
 };
 use bootmint_image_factory::host::{Invalid, Name};
 use std::{
