@@ -4,17 +4,19 @@
 //! makes one (a compiler run, a distribution's package) writes the same folder; whoever uses one
 //! reads it here, and every byte is checked against the manifest before it is used.
 
+mod capability;
+
+pub use capability::{Capabilities, Capability};
+
 use crate::{
-    format::{Platform, named},
+    format::Platform,
     security::{Security, ShimManifest},
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeSet,
     fmt, fs, io,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 /// The manifest's file name in a firmware folder.
@@ -23,113 +25,6 @@ pub const MANIFEST: &str = "firmware.json";
 pub const SCHEMA: u32 = 1;
 /// The largest binary that is read, in bytes; a full iPXE has about 1 MB.
 const MAX_BINARY: u64 = 16 << 20;
-
-/// Something that a firmware can do, and that a script may need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Capability {
-    /// Runs the medium's ticket: `autoexec.ipxe` on UEFI, the initial ramdisk on BIOS.
-    Ticket,
-    /// Downloads by HTTP.
-    Http,
-    /// Downloads by HTTPS.
-    Https,
-    /// Speaks IPv6.
-    Ipv6,
-    /// Makes VLAN interfaces (`vcreate`).
-    Vlan,
-    /// Sends form parameters by POST (`params`, `param`).
-    Params,
-    /// Sets the clock from the network (`ntp`).
-    Ntp,
-    /// Sends ICMP echo (`ping`).
-    Ping,
-    /// Looks names up (`nslookup`).
-    Nslookup,
-    /// Switches the machine off (`poweroff`).
-    Poweroff,
-    /// Restarts the machine (`reboot`).
-    Reboot,
-    /// Talks on a serial line of its own.
-    SerialConsole,
-    /// Manages certificates (`certstat`).
-    Certs,
-    /// Checks signatures of images (`imgtrust`, `imgverify`).
-    ImageTrust,
-    /// Shows menus (`menu`, `item`, `choose`).
-    Menu,
-    /// Boots from a SAN or a local drive (`sanboot`).
-    Sanboot,
-    /// Attaches iSCSI targets.
-    Iscsi,
-    /// Reads settings from QEMU's firmware configuration device (`${fw_cfg/...}`).
-    FwCfg,
-    /// Reads settings from SMBIOS (`${smbios/...}`).
-    Smbios,
-    /// Reads settings from VMware's GuestInfo (`${vmware/...}`).
-    Guestinfo,
-    /// Is built to be signed for Secure Boot.
-    SecureBoot,
-}
-
-impl Capability {
-    /// All capabilities, in the order in which they are listed.
-    pub const ALL: [Self; 21] = [
-        Self::Ticket,
-        Self::Http,
-        Self::Https,
-        Self::Ipv6,
-        Self::Vlan,
-        Self::Params,
-        Self::Ntp,
-        Self::Ping,
-        Self::Nslookup,
-        Self::Poweroff,
-        Self::Reboot,
-        Self::SerialConsole,
-        Self::Certs,
-        Self::ImageTrust,
-        Self::Menu,
-        Self::Sanboot,
-        Self::Iscsi,
-        Self::FwCfg,
-        Self::Smbios,
-        Self::Guestinfo,
-        Self::SecureBoot,
-    ];
-
-    /// The name used in profiles and manifests.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ticket => "ticket",
-            Self::Http => "http",
-            Self::Https => "https",
-            Self::Ipv6 => "ipv6",
-            Self::Vlan => "vlan",
-            Self::Params => "params",
-            Self::Ntp => "ntp",
-            Self::Ping => "ping",
-            Self::Nslookup => "nslookup",
-            Self::Poweroff => "poweroff",
-            Self::Reboot => "reboot",
-            Self::SerialConsole => "serial-console",
-            Self::Certs => "certs",
-            Self::ImageTrust => "image-trust",
-            Self::Menu => "menu",
-            Self::Sanboot => "sanboot",
-            Self::Iscsi => "iscsi",
-            Self::FwCfg => "fw-cfg",
-            Self::Smbios => "smbios",
-            Self::Guestinfo => "guestinfo",
-            Self::SecureBoot => "secure-boot",
-        }
-    }
-}
-
-named!(Capability, "capability");
-
-/// A set of capabilities.
-pub type Capabilities = BTreeSet<Capability>;
 
 /// Where a firmware came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
