@@ -3,6 +3,7 @@
 use super::{
     caller::{Caller, Source},
     input::{Json as Body, Params, Why},
+    pages::{Page, by_time},
     problem::Problem,
 };
 use crate::{
@@ -119,26 +120,37 @@ impl TokenView {
     }
 }
 
-/// Tokens.
+/// A page of tokens, the oldest first.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct TokenList {
+pub(crate) struct TokenPage {
     pub(crate) items: Vec<TokenView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// `GET /tokens`: one's own, or all for who manages accounts.
 pub(crate) async fn tokens(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<TokenList>, Problem> {
-    let all = app.store().tokens().await?;
-    let items = all.iter().filter(|token| owns(&caller, &token.owner)).map(TokenView::new);
-    Ok(Json(TokenList { items: items.collect() }))
+    Params(page): Params<Page>,
+) -> Result<Json<TokenPage>, Problem> {
+    let after = page.after_time::<String>()?;
+    let after = after.as_ref().map_or((Timestamp::default(), ""), |(at, id)| (*at, id.as_str()));
+    let owner = Some(caller.principal.user()).filter(|_| !manages(&caller));
+    let found = app.store().tokens_after(owner, after, page.limit()).await?;
+    let next = page.last(&found).map(|token| by_time(token.created, &token.id));
+    Ok(Json(TokenPage { items: found.iter().map(TokenView::new).collect(), next }))
+}
+
+/// Whether the caller manages accounts.
+fn manages(caller: &Caller) -> bool {
+    caller.principal.role_for(Permission::AccountsManage, Place::Everywhere).is_some()
 }
 
 /// Whether the caller may touch tokens of `owner`.
 fn owns(caller: &Caller, owner: &UserName) -> bool {
-    let manage = caller.principal.role_for(Permission::AccountsManage, Place::Everywhere);
-    caller.principal.user() == owner || manage.is_some()
+    caller.principal.user() == owner || manages(caller)
 }
 
 /// A token that is wanted.
@@ -250,16 +262,24 @@ impl UserView {
     }
 }
 
-/// Accounts, by name.
+/// A page of accounts, by name.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct UserList {
+pub(crate) struct UserPage {
     pub(crate) items: Vec<UserView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// `GET /users`.
-pub(crate) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>, Problem> {
-    let all = app.store().accounts().await?;
-    Ok(Json(UserList { items: all.iter().map(UserView::new).collect() }))
+pub(crate) async fn users(
+    State(app): State<Arc<App>>,
+    Params(page): Params<Page>,
+) -> Result<Json<UserPage>, Problem> {
+    let after = page.after_name()?;
+    let found = app.store().accounts_after(after.as_ref(), page.limit()).await?;
+    let next = page.last(&found).map(|account| account.name.to_string());
+    Ok(Json(UserPage { items: found.iter().map(UserView::new).collect(), next }))
 }
 
 /// An account that is wanted.

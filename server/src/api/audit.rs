@@ -1,9 +1,6 @@
 //! The audit log: read and verified.
 
-use super::{
-    input::{MAX_PAGE, Params},
-    problem::Problem,
-};
+use super::{input::Params, pages::Page, problem::Problem};
 use crate::{
     app::App,
     db::{AuditFilter, AuditRow},
@@ -118,10 +115,10 @@ pub(crate) async fn list(
     if query.before.is_some() {
         return Err(Problem::bad("before: rows come the oldest first here, so send after"));
     }
-    let limit = query.limit.unwrap_or(100).clamp(1, MAX_PAGE);
-    let rows = app.store().audit_on(&query.filter()?, query.after.unwrap_or(0), limit).await?;
-    let full = i64::try_from(rows.len()).unwrap_or(0) == limit;
-    let next = rows.last().filter(|_| full).map(|row| row.seq.to_string());
+    let page = Page { after: None, limit: query.limit };
+    let after = query.after.unwrap_or(0);
+    let rows = app.store().audit_on(&query.filter()?, after, page.limit()).await?;
+    let next = page.last(&rows).map(|row| row.seq.to_string());
     Ok(Json(AuditPage { items: rows.into_iter().map(AuditView::new).collect(), next }))
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     caller::Caller,
-    input::{IfMatch, Named, Page, Params, body, etag, stale},
+    input::{IfMatch, Named, Params, body, etag, stale},
+    pages::{Page, by_time},
     problem::Problem,
     view::{self, BootLine, HostView},
 };
@@ -22,7 +23,7 @@ use axum::{
 use bootmint_image_factory::host::{Host, HostName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::{fmt::Display, str::FromStr, sync::Arc};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// How many hosts are read at a time where only some of them may be seen.
@@ -61,9 +62,9 @@ pub(crate) async fn list(
     Extension(caller): Extension<Caller>,
     Params(query): Params<HostQuery>,
 ) -> Result<Json<HostPage>, Problem> {
-    let after = query.after.as_deref().map(str::parse::<HostName>).transpose();
-    let mut after = after.map_err(|error| Problem::bad(format!("after: {error}")))?;
-    let limit = usize::try_from(query.limit.unwrap_or(100).clamp(1, 1000)).unwrap_or(100);
+    let page = Page { after: query.after.clone(), limit: query.limit };
+    let mut after = page.after_name::<HostName>()?;
+    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
     let mut items = Vec::new();
     loop {
         let batch = app.store().hosts(after.as_ref(), BATCH).await?;
@@ -194,21 +195,6 @@ pub(crate) struct BootPage {
     next: Option<String>,
 }
 
-/// What `after` says of a list that is sorted by time: the time and the id of a row.
-fn behind<'a, I: FromStr>(after: &'a str) -> Result<(Timestamp, I), Problem> {
-    let parse = |text: &'a str| {
-        let (at, id) = text.split_once('-')?;
-        Some((Timestamp::from_unix(at.parse().ok()?), id.parse().ok()?))
-    };
-    parse(after).ok_or_else(|| Problem::bad("after: take the `next` of the page before"))
-}
-
-/// What `after` must be, where there may be more than was wanted.
-fn next<I: Display>(found: usize, limit: i64, last: Option<(Timestamp, I)>) -> Option<String> {
-    let full = i64::try_from(found).is_ok_and(|found| found >= limit);
-    last.filter(|_| full).map(|(at, id)| format!("{}-{id}", at.as_unix()))
-}
-
 /// `GET /hosts/{host}/boots`.
 pub(crate) async fn boots(
     State(app): State<Arc<App>>,
@@ -217,9 +203,9 @@ pub(crate) async fn boots(
     Params(page): Params<Page>,
 ) -> Result<Json<BootPage>, Problem> {
     seen(&app, &name, &caller).await?;
-    let before = page.after.as_deref().map(behind).transpose()?.unwrap_or(END);
+    let before = page.after_time()?.unwrap_or(END);
     let boots = app.store().boots_before(&name, before, page.limit()).await?;
-    let next = next(boots.len(), page.limit(), boots.last().map(|(id, boot)| (boot.0, id)));
+    let next = page.last(&boots).map(|(id, boot)| by_time(boot.0, id));
     let items = boots.into_iter().map(|(_, boot)| BootLine::new(boot)).collect();
     Ok(Json(BootPage { items, next }))
 }
@@ -266,7 +252,7 @@ pub(crate) struct DiscoveredPage {
     pub(crate) items: Vec<DiscoveredView>,
     /// What `after` must be for the next page; absent at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 /// `GET /discovered`.
@@ -274,10 +260,10 @@ pub(crate) async fn discovered(
     State(app): State<Arc<App>>,
     Params(page): Params<Page>,
 ) -> Result<Json<DiscoveredPage>, Problem> {
-    let before = page.after.as_deref().map(behind::<String>).transpose()?;
+    let before = page.after_time::<String>()?;
     let before = before.as_ref().map_or((END.0, ""), |(at, id)| (*at, id.as_str()));
     let found = app.store().discovered_before(before, page.limit()).await?;
-    let next = next(found.len(), page.limit(), found.last().map(|one| (one.last_seen, &one.id)));
+    let next = page.last(&found).map(|one| by_time(one.last_seen, &one.id));
     let items = found
         .into_iter()
         .map(|one| DiscoveredView {

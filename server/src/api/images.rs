@@ -3,12 +3,13 @@
 use super::{
     caller::{Caller, Source},
     input::{Json as Body, Named, Params, end_of_link},
+    pages::Page,
     problem::Problem,
 };
 use crate::{
     app::App,
     db::{Actor, AuditResult, DbError, Note},
-    images::{Gate, Image, ImageError, Pieces, Range, StampFault, Withheld, parse_name},
+    images::{Gate, Image, ImageError, Pieces, Range, Set, StampFault, Withheld, parse_name},
     secret::Digest,
     time::Timestamp,
 };
@@ -319,20 +320,27 @@ pub(crate) struct TemplateView {
     formats: Vec<String>,
 }
 
-/// What was published.
+/// A page of what was published, by firmware profile.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct TemplateList {
+pub(crate) struct TemplatePage {
     items: Vec<TemplateView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// `GET /templates`.
-pub(crate) async fn templates(State(app): State<Arc<App>>) -> Result<Json<TemplateList>, Problem> {
-    let mut items = Vec::new();
-    for (profile, set) in app.published().await? {
-        let formats = set.formats().map(|format| format.to_string()).collect();
-        items.push(TemplateView { profile: profile.to_string(), formats });
-    }
-    Ok(Json(TemplateList { items }))
+pub(crate) async fn templates(
+    State(app): State<Arc<App>>,
+    Params(page): Params<Page>,
+) -> Result<Json<TemplatePage>, Problem> {
+    let all = app.published().await?;
+    let (found, next) = page.of(all.iter(), |(profile, _)| profile.as_str());
+    let view = |(profile, set): &(Name, Arc<Set>)| TemplateView {
+        profile: profile.to_string(),
+        formats: set.formats().map(|format| format.to_string()).collect(),
+    };
+    Ok(Json(TemplatePage { items: found.into_iter().map(view).collect(), next }))
 }
 
 impl From<ImageError> for Problem {

@@ -14,9 +14,6 @@ use bootmint_image_factory::host::HostName;
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
-/// The most that a page holds.
-pub(super) const MAX_PAGE: i64 = 1000;
-
 /// When a link ends that is to live for `minutes`.
 pub(super) fn end_of_link(minutes: u32, now: Timestamp) -> Result<Timestamp, Problem> {
     if !(1..=MAX_MINUTES).contains(&minutes) {
@@ -96,23 +93,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 pub(crate) struct Why {
     /// Why, for the audit log.
     pub(crate) reason: String,
-}
-
-/// Which part of a list is wanted.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Page {
-    #[serde(default)]
-    pub(crate) after: Option<String>,
-    #[serde(default)]
-    limit: Option<i64>,
-}
-
-impl Page {
-    /// How many are wanted at most.
-    pub(crate) fn limit(&self) -> i64 {
-        self.limit.unwrap_or(100).clamp(1, MAX_PAGE)
-    }
 }
 
 /// What `If-Match` says.

@@ -21,6 +21,7 @@ mod metrics;
 mod once;
 mod openapi;
 pub(crate) mod orders;
+pub(crate) mod pages;
 pub(crate) mod problem;
 pub(crate) mod profiles;
 pub(crate) mod publish;

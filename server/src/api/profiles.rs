@@ -2,6 +2,7 @@
 
 use super::{
     input::{Params, etag},
+    pages::Page,
     problem::Problem,
 };
 use crate::{
@@ -84,16 +85,24 @@ impl ProfileLine {
     }
 }
 
-/// All profiles.
+/// A page of profiles, by name.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct ProfileList {
+pub(crate) struct ProfilePage {
     pub(crate) items: Vec<ProfileLine>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// `GET /profiles`.
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<ProfileList> {
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Params(page): Params<Page>,
+) -> Json<ProfilePage> {
     let profiles = app.profiles();
-    Json(ProfileList { items: profiles.iter().map(|one| ProfileLine::new(&app, one)).collect() })
+    let (found, next) = page.of(profiles.iter(), |one| one.name().as_str());
+    let items = found.into_iter().map(|one| ProfileLine::new(&app, one)).collect();
+    Json(ProfilePage { items, next })
 }
 
 /// A profile with its texts.
@@ -181,16 +190,14 @@ pub(crate) struct VersionPage {
 pub(crate) async fn versions(
     State(app): State<Arc<App>>,
     Which(name, _): Which,
-    Params(page): Params<super::input::Page>,
+    Params(page): Params<Page>,
 ) -> Result<Json<VersionPage>, Problem> {
     let before = page.after.as_deref().map(number).transpose()?.unwrap_or(i64::MAX);
-    let limit = page.limit();
-    let found = app.store().profile_versions(&name, before, limit).await?;
+    let found = app.store().profile_versions(&name, before, page.limit()).await?;
     if found.is_empty() && before == i64::MAX && app.profiles().get(name.as_str()).is_err() {
         return Err(no_profile(&name));
     }
-    let more = i64::try_from(found.len()).is_ok_and(|count| count == limit);
-    let last = found.last().map(|last| last.version).filter(|last| more && *last > 1);
+    let last = page.last(&found).map(|last| last.version).filter(|last| *last > 1);
     let items = found.into_iter().map(|version| VersionView::new(version, None)).collect();
     Ok(Json(VersionPage { items, next: last.map(|last| last.to_string()) }))
 }

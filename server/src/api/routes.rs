@@ -218,11 +218,13 @@ pub static TABLE: &[Route] = &[
     route(Get, "/api/v1/templates", Access::Known, "What images can be minted", || {
         routing::get(images::templates)
     })
-    .gives(Shape::of::<images::TemplateList>()),
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<images::TemplatePage>()),
     route(Get, "/api/v1/profiles", on_hosts(P::ProfilesRead), "OS profiles, by name", || {
         routing::get(profiles::list)
     })
-    .gives(Shape::of::<profiles::ProfileList>()),
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<profiles::ProfilePage>()),
     route(
         Get,
         "/api/v1/profiles/{profile}",
@@ -377,11 +379,11 @@ pub static TABLE: &[Route] = &[
         Get,
         "/api/v1/secrets",
         on_hosts(P::SecretsWrite),
-        "The secrets of a place, without their values",
+        "The secrets of a place, by name, without their values",
         || routing::get(secrets::list),
     )
-    .query(&[PLACE])
-    .gives(Shape::of::<secrets::SecretList>()),
+    .query(&[PLACE, LIMIT, AFTER])
+    .gives(Shape::of::<secrets::SecretPage>()),
     route(Put, "/api/v1/secrets/{secret}", on_hosts(P::SecretsWrite), "Set a secret", || {
         routing::put(secrets::set)
     })
@@ -395,10 +397,11 @@ pub static TABLE: &[Route] = &[
         Get,
         "/api/v1/tokens",
         on_hosts(P::TokensOwn),
-        "One's own tokens; all, for who manages accounts",
+        "One's own tokens, the oldest first; all, for who manages accounts",
         || routing::get(acc::tokens),
     )
-    .gives(Shape::of::<acc::TokenList>()),
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<acc::TokenPage>()),
     route(Post, "/api/v1/tokens", on_hosts(P::TokensOwn), "Make a token, shown this once", || {
         routing::post(acc::make_token)
     })
@@ -411,7 +414,8 @@ pub static TABLE: &[Route] = &[
     route(Get, "/api/v1/users", on_all(P::AccountsManage), "Accounts, by name", || {
         routing::get(acc::users)
     })
-    .gives(Shape::of::<acc::UserList>()),
+    .query(&[LIMIT, AFTER])
+    .gives(Shape::of::<acc::UserPage>()),
     route(
         Post,
         "/api/v1/users",

@@ -3,6 +3,7 @@
 use super::{
     caller::Caller,
     input::{Json as Body, Params},
+    pages::Page,
     problem::Problem,
 };
 use crate::{
@@ -30,6 +31,26 @@ pub(crate) struct Where {
     pub(crate) place: String,
 }
 
+/// Where, and which part of the list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecretQuery {
+    /// As in [`Where`].
+    #[serde(default)]
+    pub(crate) place: String,
+    #[serde(default)]
+    pub(crate) after: Option<String>,
+    #[serde(default)]
+    pub(crate) limit: Option<i64>,
+}
+
+impl SecretQuery {
+    /// The first page of a place.
+    pub(crate) fn of(place: &str) -> Self {
+        Self { place: place.to_owned(), after: None, limit: None }
+    }
+}
+
 /// A secret that is set. Its value is not shown.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SecretView {
@@ -50,10 +71,13 @@ impl SecretView {
     }
 }
 
-/// The secrets of a place.
+/// A page of the secrets of a place, by name.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct SecretList {
+pub(crate) struct SecretPage {
     pub(crate) items: Vec<SecretView>,
+    /// What `after` must be for the next page; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// A secret's new value.
@@ -93,11 +117,14 @@ fn named(name: &str) -> Result<SecretName, Problem> {
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
-    Params(at): Params<Where>,
-) -> Result<Json<SecretList>, Problem> {
-    let (place, _) = place(&app, &caller, &at.place).await?;
-    let items = app.store().secrets(&place).await?.into_iter().map(SecretView::new).collect();
-    Ok(Json(SecretList { items }))
+    Params(query): Params<SecretQuery>,
+) -> Result<Json<SecretPage>, Problem> {
+    let (place, _) = place(&app, &caller, &query.place).await?;
+    let page = Page { after: query.after, limit: query.limit };
+    let after = page.after_name()?;
+    let found = app.store().secrets_after(&place, after.as_ref(), page.limit()).await?;
+    let next = page.last(&found).map(|secret| secret.name.to_string());
+    Ok(Json(SecretPage { items: found.into_iter().map(SecretView::new).collect(), next }))
 }
 
 /// `PUT /secrets/{secret}`.

@@ -195,16 +195,6 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Says each item of `path` by `line`.
-    fn items(&self, path: &str, line: &dyn Fn(&Value) -> String) -> anyhow::Result<()> {
-        let answer = self.remote.get(path)?;
-        let items = answer.get("items").and_then(Value::as_array);
-        for item in items.context("the answer has no items")? {
-            self.say(item, |item| self.ui.line(line(item)));
-        }
-        Ok(())
-    }
-
     /// Reads all pages of `path`, which has a query already, and says each item by `line`.
     fn pages(&self, path: &str, line: &dyn Fn(&Value) -> String) -> anyhow::Result<()> {
         let mut after = String::new();
@@ -215,7 +205,10 @@ impl Desk<'_> {
                 self.say(item, |item| self.ui.line(line(item)));
             }
             match page.get("next").and_then(Value::as_str) {
-                Some(next) => after = format!("&after={next}"),
+                Some(next) => {
+                    let mut query = form_urlencoded::Serializer::new(String::from("&"));
+                    after = query.append_pair("after", next).finish();
+                }
                 None => return Ok(()),
             }
         }

@@ -185,6 +185,18 @@ impl Store {
         rows.into_iter().map(|mut row| read(&mut row)).collect()
     }
 
+    /// Up to `limit` accounts in the order of their names, from behind `after`.
+    pub async fn accounts_after(
+        &self,
+        after: Option<&UserName>,
+        limit: i64,
+    ) -> Result<Vec<Account>, DbError> {
+        let after = after.map_or("", UserName::as_str);
+        let sql = select!("WHERE u.name > $1 ORDER BY u.name LIMIT $2");
+        let rows = self.engine.query(sql, [after.into(), limit.into()]).await?;
+        rows.into_iter().map(|mut row| read(&mut row)).collect()
+    }
+
     /// Keeps a new token.
     pub async fn save_token(
         &self,
@@ -228,6 +240,31 @@ impl Store {
         let sql = "SELECT id, owner, label, grants, created, expires FROM api_tokens \
                    ORDER BY created, id";
         let rows = self.engine.query(sql, []).await?;
+        rows.into_iter().map(|mut row| read_token(&mut row)).collect()
+    }
+
+    /// Up to `limit` tokens, of `owner` alone if there is one, the oldest first, from behind the
+    /// one with that time and id.
+    pub async fn tokens_after(
+        &self,
+        owner: Option<&UserName>,
+        (created, id): (Timestamp, &str),
+        limit: i64,
+    ) -> Result<Vec<StoredToken>, DbError> {
+        let mut values = vec![created.as_unix().into(), id.into(), limit.into()];
+        let sql = match owner {
+            None => {
+                "SELECT id, owner, label, grants, created, expires FROM api_tokens \
+                 WHERE created > $1 OR (created = $1 AND id > $2) ORDER BY created, id LIMIT $3"
+            }
+            Some(owner) => {
+                values.push(owner.as_str().into());
+                "SELECT id, owner, label, grants, created, expires FROM api_tokens \
+                 WHERE owner = $4 AND (created > $1 OR (created = $1 AND id > $2)) \
+                 ORDER BY created, id LIMIT $3"
+            }
+        };
+        let rows = self.engine.query(sql, values).await?;
         rows.into_iter().map(|mut row| read_token(&mut row)).collect()
     }
 

@@ -39,11 +39,18 @@ fn read(mut row: Row) -> Result<SealedSecret, DbError> {
 }
 
 impl Store {
-    /// The secrets of a place, by their names.
-    pub async fn secrets(&self, place: &Place) -> Result<Vec<SealedSecret>, DbError> {
+    /// Up to `limit` secrets of a place in the order of their names, from behind `after`.
+    pub async fn secrets_after(
+        &self,
+        place: &Place,
+        after: Option<&SecretName>,
+        limit: i64,
+    ) -> Result<Vec<SealedSecret>, DbError> {
         let sql = "SELECT place, name, sealed, changed, changed_by FROM secrets \
-                   WHERE place = $1 ORDER BY name";
-        let rows = self.engine.query(sql, [place.to_string().into()]).await?;
+                   WHERE place = $1 AND name > $2 ORDER BY name LIMIT $3";
+        let after = after.map_or("", SecretName::as_str);
+        let values = [place.to_string().into(), after.into(), limit.into()];
+        let rows = self.engine.query(sql, values).await?;
         rows.into_iter().map(read).collect()
     }
 

@@ -8,6 +8,7 @@ use crate::{
     api::{
         accounts::{self, UserBody, UserChange, UserView},
         input::{Json as Body, Params, Why},
+        pages::Page,
         problem::Problem,
     },
     app::App,
@@ -52,6 +53,8 @@ fn groups(config: &Config) -> Vec<GroupView> {
 struct AccountsPage {
     frame: Frame,
     users: Vec<UserView>,
+    /// Where the next page is.
+    next: Option<String>,
     roles: &'static [Role],
     groups: Vec<GroupView>,
     once: Option<Once>,
@@ -61,10 +64,12 @@ struct AccountsPage {
 /// What every form of an account needs.
 type Asked = (State<Arc<App>>, Extension<Visitor>, Path<String>);
 
-async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<AccountsPage, Problem> {
+async fn render(app: &Arc<App>, visitor: &Visitor, page: Page) -> Result<AccountsPage, Problem> {
+    let users = accounts::users(State(Arc::clone(app)), Params(page)).await?.0;
     Ok(AccountsPage {
         frame: Frame::new(visitor, "/accounts", "Accounts"),
-        users: accounts::users(State(Arc::clone(app))).await?.0.items,
+        users: users.items,
+        next: page::next("/accounts?", users.next.as_deref()),
         roles: Role::ALL,
         groups: groups(app.config()),
         once: None,
@@ -76,8 +81,9 @@ async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<AccountsPage, Probl
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
+    Params(page): Params<Page>,
 ) -> Result<Response, Problem> {
-    page::show(&render(&app, &visitor).await?)
+    page::show(&render(&app, &visitor, page).await?)
 }
 
 /// The page again after a form: with what is shown once, or what was wrong.
@@ -89,12 +95,12 @@ async fn answer(
     match result {
         Ok(None) => Ok(Redirect::to("/accounts").into_response()),
         Ok(once) => {
-            let mut page = render(app, visitor).await?;
+            let mut page = render(app, visitor, Page::default()).await?;
             page.once = once;
             page::show(&page)
         }
         Err(problem) if [400, 404, 409].contains(&problem.status.as_u16()) => {
-            let mut page = render(app, visitor).await?;
+            let mut page = render(app, visitor, Page::default()).await?;
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
             page::refuse(&page, &problem)
         }

@@ -207,6 +207,11 @@ pub(super) fn local(path: &str) -> Option<&str> {
     (inside && path.len() <= 1000 && path.bytes().all(plain)).then_some(path)
 }
 
+/// Where the next page of a list is, whose `path` has a query already.
+pub(super) fn next(path: &str, after: Option<&str>) -> Option<String> {
+    after.map(|after| format!("{path}after={}", encode(after)))
+}
+
 /// `text` as a value of a query.
 pub(super) fn encode(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {

@@ -5,7 +5,7 @@ use crate::{
     api::{
         input::{Json as Body, Params},
         problem::Problem,
-        secrets::{self, SecretBody, SecretView, Where},
+        secrets::{self, SecretBody, SecretPage, SecretQuery, SecretView, Where},
     },
     app::App,
     auth::Place,
@@ -29,6 +29,8 @@ struct SecretsPage {
     /// Whether there is a key to seal with.
     key: bool,
     secrets: Vec<SecretView>,
+    /// Where the next page is.
+    next: Option<String>,
     /// The names that the configuration has values for.
     configured: Vec<String>,
     /// The name that was typed.
@@ -36,21 +38,28 @@ struct SecretsPage {
     notice: Option<Notice>,
 }
 
-async fn render(app: &Arc<App>, visitor: &Visitor, at: &str) -> Result<SecretsPage, Problem> {
+async fn render(
+    app: &Arc<App>,
+    visitor: &Visitor,
+    query: SecretQuery,
+) -> Result<SecretsPage, Problem> {
     let caller = visitor.caller.clone();
     let everywhere = caller.principal.role_for(caller.permission, Place::Everywhere).is_some();
-    let open = everywhere || !at.is_empty();
-    let wanted = Params(Where { place: at.to_owned() });
+    let place = query.place.trim().to_owned();
+    let open = everywhere || !place.is_empty();
+    let wanted = Params(SecretQuery { place: place.clone(), ..query });
     let secrets = match open {
-        true => secrets::list(State(Arc::clone(app)), Extension(caller), wanted).await?.0.items,
-        false => Vec::new(),
+        true => secrets::list(State(Arc::clone(app)), Extension(caller), wanted).await?.0,
+        false => SecretPage { items: Vec::new(), next: None },
     };
+    let path = format!("/secrets?place={}&", page::encode(&place));
     Ok(SecretsPage {
         frame: Frame::new(visitor, "/secrets", "Secrets"),
-        place: at.to_owned(),
+        place,
         open,
         key: app.config().seal_keys.current().is_some(),
-        secrets,
+        secrets: secrets.items,
+        next: page::next(&path, secrets.next.as_deref()),
         configured: app.config().secrets.reveal().keys().cloned().collect(),
         name: String::new(),
         notice: None,
@@ -61,9 +70,9 @@ async fn render(app: &Arc<App>, visitor: &Visitor, at: &str) -> Result<SecretsPa
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
-    Params(at): Params<Where>,
+    Params(query): Params<SecretQuery>,
 ) -> Result<Response, Problem> {
-    page::show(&render(&app, &visitor, at.place.trim()).await?)
+    page::show(&render(&app, &visitor, query).await?)
 }
 
 fn back(place: &str) -> Response {
@@ -86,7 +95,7 @@ pub(super) async fn set(
     match set.await {
         Ok(_) => Ok(back(&place)),
         Err(problem) if matches!(problem.status.as_u16(), 400 | 409) => {
-            let mut page = render(&app, &visitor, &place).await?;
+            let mut page = render(&app, &visitor, SecretQuery::of(&place)).await?;
             page.name = name;
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
             page::refuse(&page, &problem)

@@ -10,6 +10,7 @@ use crate::{
         accounts::{self, RoleView},
         hosts::{self, DiscoveredView},
         input::Params,
+        pages::Page,
         problem::Problem,
     },
     app::App,
@@ -79,6 +80,8 @@ pub(super) async fn roles(Extension(visitor): Extension<Visitor>) -> Result<Resp
 struct DiscoveredPage {
     frame: Frame,
     machines: Vec<DiscoveredView>,
+    /// Where the next page is.
+    next: Option<String>,
     may_import: bool,
 }
 
@@ -105,12 +108,13 @@ fn beginning(facts: &serde_json::Value) -> String {
 pub(super) async fn discovered(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
-    page: Params<crate::api::input::Page>,
+    page: Params<Page>,
 ) -> Result<Response, Problem> {
-    let machines = hosts::discovered(State(app), page).await?.0.items;
+    let found = hosts::discovered(State(app), page).await?.0;
     let frame = Frame::new(&visitor, "/discovered", "Discovered");
     let may_import = passes(&visitor.caller.principal, Method::Get, "/import");
-    page::show(&DiscoveredPage { frame, machines, may_import })
+    let next = page::next("/discovered?", found.next.as_deref());
+    page::show(&DiscoveredPage { frame, machines: found.items, next, may_import })
 }
 
 #[derive(Template)]

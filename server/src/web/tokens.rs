@@ -5,6 +5,7 @@ use crate::{
     api::{
         accounts::{self, TokenBody, TokenView},
         input::{Json as Body, Params, Why},
+        pages::Page,
         problem::Problem,
     },
     app::App,
@@ -22,18 +23,21 @@ use std::sync::Arc;
 struct TokensPage {
     frame: Frame,
     tokens: Vec<TokenView>,
+    /// Where the next page is.
+    next: Option<String>,
     own: String,
     /// A token that was just made, for this once.
     made: Option<String>,
     notice: Option<Notice>,
 }
 
-async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<TokensPage, Problem> {
-    let caller = visitor.caller.clone();
-    let tokens = accounts::tokens(State(Arc::clone(app)), Extension(caller)).await?.0.items;
+async fn render(app: &Arc<App>, visitor: &Visitor, page: Page) -> Result<TokensPage, Problem> {
+    let caller = Extension(visitor.caller.clone());
+    let tokens = accounts::tokens(State(Arc::clone(app)), caller, Params(page)).await?.0;
     Ok(TokensPage {
         frame: Frame::new(visitor, "/tokens", "Tokens"),
-        tokens,
+        tokens: tokens.items,
+        next: page::next("/tokens?", tokens.next.as_deref()),
         own: visitor.caller.principal.grants().to_string(),
         made: None,
         notice: None,
@@ -44,8 +48,9 @@ async fn render(app: &Arc<App>, visitor: &Visitor) -> Result<TokensPage, Problem
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
+    Params(page): Params<Page>,
 ) -> Result<Response, Problem> {
-    page::show(&render(&app, &visitor).await?)
+    page::show(&render(&app, &visitor, page).await?)
 }
 
 /// The roles that a field lists, separated by commas or spaces.
@@ -70,12 +75,12 @@ pub(super) async fn make(
     let caller = Extension(visitor.caller.clone());
     match accounts::make_token(State(Arc::clone(&app)), caller, Body(wanted)).await {
         Ok((_, made)) => {
-            let mut page = render(&app, &visitor).await?;
+            let mut page = render(&app, &visitor, Page::default()).await?;
             page.made = Some(made.0.token);
             page::show(&page)
         }
         Err(problem) if problem.status.as_u16() == 400 => {
-            let mut page = render(&app, &visitor).await?;
+            let mut page = render(&app, &visitor, Page::default()).await?;
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
             page::refuse(&page, &problem)
         }

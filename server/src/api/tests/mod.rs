@@ -222,6 +222,57 @@ async fn boots_and_unknown_machines_come_page_by_page() {
 }
 
 #[tokio::test]
+async fn accounts_tokens_secrets_and_profiles_come_page_by_page() {
+    let desk = Desk::open().await;
+    let root = desk.token("root-1", "admin").await;
+    for user in ["ann", "ben", "cam"] {
+        let body = format!(r#"{{"name": "{user}", "roles": ["viewer"]}}"#);
+        assert_eq!(desk.ask("POST /api/v1/users", &root, &[], body).await.status, S::CREATED);
+        let token = format!(r#"{{"owner": "{user}", "label": "x", "roles": ["viewer"]}}"#);
+        assert_eq!(desk.ask("POST /api/v1/tokens", &root, &[], token).await.status, S::CREATED);
+        let line = format!("PUT /api/v1/secrets/{user}?place=host:web-01");
+        let set = desk.ask(&line, &root, &[], r#"{"value": "v"}"#).await;
+        assert_eq!(set.status, S::NO_CONTENT, "{}", set.text());
+    }
+    for (path, key) in [
+        ("/api/v1/users?", "name"),
+        ("/api/v1/tokens?", "id"),
+        ("/api/v1/secrets?place=host:web-01&", "name"),
+        ("/api/v1/profiles?", "name"),
+    ] {
+        let ids = async |query: &str| {
+            let page = desk.get(&format!("{path}{query}"), &root).await;
+            assert_eq!(page.status, S::OK, "{}", page.text());
+            let page = page.json();
+            let items = page["items"].as_array().unwrap().iter();
+            let ids: Vec<_> = items.map(|one| one[key].as_str().unwrap().to_owned()).collect();
+            (ids, page["next"].as_str().map(str::to_owned))
+        };
+        let (all, next) = ids("limit=1000").await;
+        assert!(all.len() >= 3 && next.is_none(), "{path}: {all:?}");
+        let (mut found, mut query) = (Vec::new(), "limit=2".to_owned());
+        loop {
+            let (some, next) = ids(&query).await;
+            assert!(some.len() <= 2, "{path}: {some:?}");
+            found.extend(some);
+            let Some(next) = next else { break };
+            query = format!("limit=2&after={next}");
+        }
+        assert_eq!(found, all, "{path}");
+    }
+    for path in ["/api/v1/users?after=a/b", "/api/v1/tokens?after=x", "/api/v1/secrets?after=a/b"] {
+        assert_eq!(desk.get(path, &root).await.status, S::BAD_REQUEST, "{path}");
+    }
+    // Others' tokens are on no page of who does not manage accounts.
+    let editor = desk.token("ed", "editor").await;
+    let own = desk.get("/api/v1/tokens?limit=1", &editor).await.json();
+    assert_eq!(own["items"][0]["owner"], "ed");
+    let after = own["next"].as_str().unwrap();
+    let rest = desk.get(&format!("/api/v1/tokens?after={after}"), &editor).await.json();
+    assert_eq!(rest["items"], json!([]));
+}
+
+#[tokio::test]
 async fn what_is_rendered_holds_no_secret() {
     let desk = Desk::open().await;
     let token = desk.token("v", "viewer").await;

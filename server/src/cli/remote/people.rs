@@ -39,7 +39,7 @@ impl Desk<'_> {
     }
 
     fn list_users(&self) -> anyhow::Result<()> {
-        self.items("/users", &|user| {
+        self.pages("/users?", &|user| {
             let is = |key: &str| user[key] == true;
             let kind = match () {
                 () if is("locked") => "locked",
@@ -64,7 +64,7 @@ impl Desk<'_> {
 
     pub(super) fn tokens(&self, args: Because<Tokens>) -> anyhow::Result<()> {
         match args.command {
-            Tokens::List => self.items("/tokens", &|token| {
+            Tokens::List => self.pages("/tokens?", &|token| {
                 let [id, owner, expires, label] =
                     ["id", "owner", "expires", "label"].map(|key| text(token, key));
                 format!("{id} {owner:<24} until {expires} {} ({label})", roles(token))

@@ -97,21 +97,14 @@ impl Desk<'_> {
     }
 
     fn list_profiles(&self) -> anyhow::Result<()> {
-        let answer = self.remote.get("/profiles")?;
-        for one in answer["items"].as_array().into_iter().flatten() {
-            self.say(one, |one| {
-                let (name, kind) = (text(one, "name"), text(one, "kind"));
-                let version = match number(one, "version") {
-                    0 => "the folder's".to_owned(),
-                    version => format!("version {version}"),
-                };
-                self.ui.line(format_args!(
-                    "{name:<24} {kind:<8} {version:<14} {}",
-                    text(one, "title")
-                ));
-            });
-        }
-        Ok(())
+        self.pages("/profiles?", &|one| {
+            let (name, kind) = (text(one, "name"), text(one, "kind"));
+            let version = match number(one, "version") {
+                0 => "the folder's".to_owned(),
+                version => format!("version {version}"),
+            };
+            format!("{name:<24} {kind:<8} {version:<14} {}", text(one, "title"))
+        })
     }
 
     fn export(&self, profile: &Name, folder: &Path, version: Option<u32>) -> anyhow::Result<()> {

@@ -37,7 +37,7 @@ pub(super) enum Secrets {
 impl Desk<'_> {
     pub(super) fn secrets(&self, command: Secrets) -> anyhow::Result<()> {
         match command {
-            Secrets::List { at } => self.items(&format!("/secrets?place={}", at.place()), &|one| {
+            Secrets::List { at } => self.pages(&format!("/secrets?place={}", at.place()), &|one| {
                 let [name, changed, by] =
                     ["name", "changed", "changed_by"].map(|key| text(one, key));
                 format!("{name:<32} set {changed} by {by}")

@@ -52,6 +52,18 @@ pub(super) async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
     assert!(store.remove_token(&stored.id, &note("revoke")).await.unwrap());
     assert!(!store.remove_token(&stored.id, &note("again")).await.unwrap());
     store.save_token(&stored, &token.digest(), &note("token")).await.unwrap();
+    let begin = (Timestamp::default(), "");
+    let ids = async |owner, after| {
+        let found = store.tokens_after(owner, after, 1).await.unwrap();
+        found.into_iter().map(|token| token.id).collect::<Vec<_>>()
+    };
+    let behind = (stored.created, stored.id.as_str());
+    assert_eq!(ids(None, begin).await, [stored.id.clone()]);
+    assert_eq!(ids(Some(&account.name), begin).await, [stored.id.clone()]);
+    assert!(
+        ids(None, behind).await.is_empty() && ids(Some(&account.name), behind).await.is_empty()
+    );
+    assert!(ids(Some(&"bob".parse().unwrap()), begin).await.is_empty());
     store.forget_accounts(NOW.after(Seconds::new(1))).await.unwrap();
     assert!(store.tokens().await.unwrap().is_empty(), "it ended");
     store.save_token(&stored, &token.digest(), &note("token")).await.unwrap();
@@ -94,6 +106,15 @@ pub(super) async fn changes_of_accounts_come_one_after_the_other<K>(fresh: &Fres
         });
     }
     racers.join_all().await;
+    let mut pages = Vec::new();
+    let mut after: Option<UserName> = None;
+    loop {
+        let page = store.accounts_after(after.as_ref(), 4).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.name.clone());
+        pages.extend(page.into_iter().map(|account| account.name));
+    }
+    assert_eq!(pages, names);
     let all = store.accounts().await.unwrap();
     assert_eq!(all.iter().filter(|one| !one.grants.is_empty()).count(), 1, "{all:?}");
     // Each writes only what it changes.

@@ -34,7 +34,14 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     let all = store.all_secrets().await.unwrap();
     let expected = ["/admin", "/root", "host:web-01/root", "host:web-02/root", "site:berlin/root"];
     assert_eq!(names(&all), expected);
-    assert_eq!(store.secrets(&Place::Everywhere).await.unwrap().last(), Some(&again));
+    assert_eq!(
+        store.secrets_after(&Place::Everywhere, None, 10).await.unwrap().last(),
+        Some(&again)
+    );
+    let first = store.secrets_after(&Place::Everywhere, None, 1).await.unwrap();
+    assert_eq!(names(&first), ["/admin"]);
+    let rest = store.secrets_after(&Place::Everywhere, Some(&first[0].name), 10).await.unwrap();
+    assert_eq!(names(&rest), ["/root"]);
     let berlin = "berlin".parse().unwrap();
     let mut own = store.secrets_for(&name("web-01"), Some(&berlin)).await.unwrap();
     own.sort_by_key(|one| (one.place.to_string(), one.name.to_string()));
@@ -43,7 +50,10 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     assert_eq!(none.len(), 2, "of no site, and no other host's");
     let stale = [(again.clone(), "g".to_owned()), (everywhere, "g".to_owned())];
     assert!(!store.reseal_secrets(&stale, &root, NOW).await.unwrap());
-    assert_eq!(store.secrets(&Place::Everywhere).await.unwrap().last(), Some(&again));
+    assert_eq!(
+        store.secrets_after(&Place::Everywhere, None, 10).await.unwrap().last(),
+        Some(&again)
+    );
     assert!(store.reseal_secrets(&stale[..1], &root, NOW).await.unwrap());
     let place = Place::Host(name("web-02"));
     assert!(store.remove_secret(&place, &other.name, &root, NOW).await.unwrap());
