@@ -1,11 +1,12 @@
-//! Secrets at rest: sealed under a key that is not in the database. A seal holds for one place and name, so that sealed values cannot be
-//! exchanged.
+//! Secrets at rest, and tokens that came with a feed: sealed under a key that is not in the
+//! database. A seal holds for one place and name, or for one host's token, so that sealed values
+//! cannot be exchanged.
 
 use crate::{
     cipher::Cipher,
     secret::{Digest, NoRandom, unhex},
 };
-use bootmint_image_factory::host::{HostName, Invalid, Name};
+use bootmint_image_factory::host::{HostName, Invalid, Name, Token};
 use std::{fmt, str::FromStr};
 
 /// The name of a secret.
@@ -13,6 +14,7 @@ pub type SecretName = Name;
 
 /// What separates these seals, and the keys' names, from whatever else the keys may be used for.
 const SEAL: &str = "bootmint secret 1";
+const TOKEN_SEAL: &str = "bootmint host token 1";
 const KEY_ID: &str = "bootmint secrets key 1\n";
 /// The format of a seal.
 const VERSION: &str = "v1";
@@ -84,6 +86,34 @@ pub enum NoKeys {
     TooMany,
 }
 
+/// What was sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// A secret.
+    Secret(SecretName),
+    /// The token of a host.
+    Token(HostName),
+}
+
+impl Sealed {
+    /// How it is had again.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "set it anew",
+            Self::Token(_) => "import the host again with its token",
+        }
+    }
+}
+
+impl fmt::Display for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(name) => write!(f, "secret \"{name}\""),
+            Self::Token(host) => write!(f, "token of host \"{host}\""),
+        }
+    }
+}
+
 /// Why a value is not sealed, or a sealed one not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
@@ -100,18 +130,22 @@ pub enum SealError {
     NoKey,
     /// The key is another one.
     #[error(
-        "the secret \"{name}\" was sealed with the key {key}, which is not in the key file: put it \
-         back, or set the secret anew"
+        "the {what} was sealed with the key {key}, which is not in the key file: put that back, \
+         or {}",
+        what.remedy()
     )]
     OtherKey {
-        /// The secret.
-        name: SecretName,
+        /// What was sealed.
+        what: Sealed,
         /// The key's name.
         key: String,
     },
     /// It does not open.
-    #[error("the secret \"{0}\" was changed in the database, or belongs elsewhere: set it anew")]
-    Broken(SecretName),
+    #[error("the {what} was changed in the database, or belongs elsewhere: {}", what.remedy())]
+    Broken {
+        /// What was sealed.
+        what: Sealed,
+    },
 }
 
 #[derive(Clone)]
@@ -163,8 +197,17 @@ impl SealKeys {
         if !(1..=MAX_VALUE).contains(&value.len()) || !value.chars().all(plain) {
             return Err(SealError::Value);
         }
+        self.close(&bound(place, name), value)
+    }
+
+    /// Seals the token of a host.
+    pub fn seal_token(&self, host: &HostName, token: &Token) -> Result<String, SealError> {
+        self.close(&bound_token(host), token.as_str())
+    }
+
+    fn close(&self, bound: &str, value: &str) -> Result<String, SealError> {
         let key = self.0.first().ok_or(SealError::NoKey)?;
-        let sealed = key.cipher.encrypt(&bound(place, name), value)?.ok_or(SealError::Value)?;
+        let sealed = key.cipher.encrypt(bound, value)?.ok_or(SealError::Value)?;
         Ok(format!("{VERSION}.{}.{sealed}", key.id))
     }
 
@@ -175,14 +218,28 @@ impl SealKeys {
         name: &SecretName,
         sealed: &str,
     ) -> Result<String, SealError> {
-        let broken = || SealError::Broken(name.clone());
+        self.unseal(&bound(place, name), sealed, || Sealed::Secret(name.clone()))
+    }
+
+    /// Opens the sealed token of a host.
+    pub fn open_token(&self, host: &HostName, sealed: &str) -> Result<Token, SealError> {
+        let what = || Sealed::Token(host.clone());
+        let token = self.unseal(&bound_token(host), sealed, what)?;
+        token.parse().map_err(|_| SealError::Broken { what: what() })
+    }
+
+    fn unseal(
+        &self,
+        bound: &str,
+        sealed: &str,
+        what: impl Fn() -> Sealed,
+    ) -> Result<String, SealError> {
+        let broken = || SealError::Broken { what: what() };
         let parts: Vec<_> = sealed.split('.').collect();
         let [VERSION, id, sealed] = parts[..] else { return Err(broken()) };
-        let key = self.0.iter().find(|key| key.id == id).ok_or_else(|| SealError::OtherKey {
-            name: name.clone(),
-            key: id.chars().take(16).collect(),
-        })?;
-        key.cipher.decrypt(&bound(place, name), sealed).ok_or_else(broken)
+        let other = || SealError::OtherKey { what: what(), key: id.chars().take(16).collect() };
+        let key = self.0.iter().find(|key| key.id == id).ok_or_else(other)?;
+        key.cipher.decrypt(bound, sealed).ok_or_else(broken)
     }
 
     /// Whether the key that seals sealed this.
@@ -194,6 +251,10 @@ impl SealKeys {
 /// What a seal is bound to.
 fn bound(place: &Place, name: &SecretName) -> String {
     format!("{SEAL}\n{place}\n{name}")
+}
+
+fn bound_token(host: &HostName) -> String {
+    format!("{TOKEN_SEAL}\n{host}")
 }
 
 #[cfg(test)]
@@ -228,6 +289,20 @@ mod tests {
             assert!(error.contains(why), "{error}");
         }
         assert!(open(&SealKeys::default(), &here, "root", &sealed).is_err());
+    }
+
+    #[test]
+    fn a_sealed_token_opens_for_its_host_alone_and_is_no_secret() {
+        let (keys, host) = (keys(&['a']), "web-01".parse().unwrap());
+        let token: Token = "a-token-of-the-feed-0123456789".parse().unwrap();
+        let sealed = keys.seal_token(&host, &token).unwrap();
+        assert!(!sealed.contains("feed"), "{sealed}");
+        assert_eq!(keys.open_token(&host, &sealed).unwrap().as_str(), token.as_str());
+        let said = keys.open_token(&"web-02".parse().unwrap(), &sealed).unwrap_err().to_string();
+        assert!(said.contains("web-02") && said.contains("import the host again"), "{said}");
+        assert!(keys.open(&Place::Host(host.clone()), &name("token"), &sealed).is_err());
+        let secret = keys.seal(&Place::Host(host.clone()), &name("token"), token.as_str()).unwrap();
+        assert!(keys.open_token(&host, &secret).is_err());
     }
 
     #[test]

@@ -11,7 +11,6 @@ use crate::{
     app::App,
     auth::{Permission, Place},
     db::{Committed, END, StoredHost},
-    secret::Digest,
     time::Timestamp,
 };
 use axum::{
@@ -120,8 +119,8 @@ pub(crate) async fn create(
     let host = view::read(&body(request, &()).await?, None).map_err(|f| Problem::of_feed(&f))?;
     let actor = caller.on(&host)?;
     check_policy(&app, &caller, None, &host)?;
-    let token = app.token_of(&host)?;
-    app.store().add_host(&host, &Digest::of_token(&token), &actor, Timestamp::now()).await?;
+    let (token, _) = app.token_of_feed(&host, None)?;
+    app.store().add_host(&host, token, &actor, Timestamp::now()).await?;
     Ok(shown(StatusCode::CREATED, &app.stored(&host.name).await?))
 }
 
@@ -140,9 +139,13 @@ pub(crate) async fn replace(
     let actor = caller.on(&host)?;
     check_policy(&app, &caller, Some(&stored.host), &host)?;
     let generation = seen_tag.required(stored.generation)?;
-    let token = host.token.as_ref().map(Digest::of_token);
-    let now = Timestamp::now();
-    match app.store().replace_host(&host, token.as_ref(), generation, &actor, now).await? {
+    if generation != stored.generation {
+        return Err(stale());
+    }
+    let kept = app.store().kept_token(&name).await?;
+    let token = host.token.is_some().then(|| app.token_of_feed(&host, kept.as_ref()));
+    let token = token.transpose()?.map(|(token, _)| token);
+    match app.store().replace_host(&host, token, generation, &actor, Timestamp::now()).await? {
         Committed::Done => Ok(shown(StatusCode::OK, &app.stored(&name).await?)),
         _ => Err(stale()),
     }
@@ -176,6 +179,9 @@ pub(crate) async fn remove(
     let stored = app.stored(&name).await?;
     let actor = caller.on(&stored.host)?;
     let generation = seen_tag.required(stored.generation)?;
+    if generation != stored.generation {
+        return Err(stale());
+    }
     if stored.state.due().is_some() {
         let state = stored.state.name();
         return Err(Problem::conflict(format!("the host is {state}: disarm or hold it first")));

@@ -350,6 +350,7 @@ impl From<ImageError> for Problem {
                 StatusCode::NOT_FOUND
             }
             ImageError::Token(_)
+            | ImageError::NoSealKey(_)
             | ImageError::Missing { .. }
             | ImageError::Unverified
             | ImageError::Stamp { source: StampFault::Slot(_), .. }

@@ -7,15 +7,20 @@ use super::{
     problem::Problem,
     view::spec,
 };
-use crate::{app::App, db::Actor, time::Timestamp};
+use crate::{
+    app::{App, AppError, Incoming, TokenChange},
+    db::{Actor, DbError},
+    time::Timestamp,
+};
 use axum::{
     Extension, Json,
     extract::{Request, State},
     http::header,
 };
 use bootmint_image_factory::{
+    fault::{Fault, Faults},
     feed::{self, Defaults, FeedFormat},
-    host::{Host, ServerUrl},
+    host::{Host, HostName, ServerUrl},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,11 +83,11 @@ pub(crate) async fn run(
     let format = format_of(&query, &request)?;
     let bytes = body(request, &()).await?;
     let hosts = parse(&bytes, format, query.server.as_deref())?;
-    let view = look(&app, &caller, &hosts).await?;
+    let (view, seen) = look(&app, &caller, &hosts).await?;
     if query.dry_run {
         return Ok(Json(view));
     }
-    Ok(Json(apply(&app, &caller, &hosts, view, &query.reason).await?))
+    Ok(Json(apply(&app, &caller, &seen, view, &query.reason).await?))
 }
 
 /// The hosts of a feed; `server` is that of hosts that name none.
@@ -97,21 +102,40 @@ pub(crate) fn parse(
     feed::parse(bytes, format, "body", &defaults).map_err(|faults| Problem::of_feed(&faults))
 }
 
-/// Imports what was looked at.
+/// Imports what was looked at, if it is still as it was then.
 pub(crate) async fn apply(
     app: &App,
     caller: &Caller,
-    hosts: &[Host],
+    seen: &[Incoming<'_>],
     mut view: ImportView,
     reason: &str,
 ) -> Result<ImportView, Problem> {
     let actor: Actor = caller.actor().because(reason);
-    let done = app.import(hosts, &actor, Timestamp::now()).await?;
+    let done = match app.import_seen(seen, &actor, Timestamp::now()).await {
+        Err(AppError::Db(DbError::Moved(names))) => return Err(moved(seen, &names)),
+        done => done?,
+    };
     // What happened counts, should it differ from what was foreseen.
     view.added = done.added.iter().map(ToString::to_string).collect();
     view.unchanged = done.unchanged;
     view.applied = true;
     Ok(view)
+}
+
+/// Hosts that somebody or something changed meanwhile, each where the feed has it.
+fn moved(seen: &[Incoming<'_>], names: &[HostName]) -> Problem {
+    let changed = "has changed meanwhile";
+    let help = "look at what the feed would change now, and import it again";
+    let faults = names.iter().filter_map(|name| {
+        let host = seen.iter().find(|one| one.host.name == *name)?.host;
+        Some(Fault::new(host.at.clone(), changed).of(Some(name)).help(help))
+    });
+    let faults = Faults::new(faults.collect());
+    let detail = match names.len() {
+        1 => "a host has changed since this feed was looked at: nothing was imported".to_owned(),
+        n => format!("{n} hosts have changed since this feed was looked at: nothing was imported"),
+    };
+    Problem { faults: Problem::of_feed(&faults).faults, ..Problem::conflict(detail) }
 }
 
 fn format_of(query: &ImportQuery, request: &Request) -> Result<FeedFormat, Problem> {
@@ -126,26 +150,34 @@ fn format_of(query: &ImportQuery, request: &Request) -> Result<FeedFormat, Probl
 
 /// What an import would change. The caller must be allowed to change every host of it, both as
 /// it is and as it would be.
-pub(crate) async fn look(
+pub(crate) async fn look<'h>(
     app: &App,
     caller: &Caller,
-    hosts: &[Host],
-) -> Result<ImportView, Problem> {
+    hosts: &'h [Host],
+) -> Result<(ImportView, Vec<Incoming<'h>>), Problem> {
     let mut view =
         ImportView { applied: false, added: Vec::new(), updated: Vec::new(), unchanged: 0 };
     for host in hosts {
         caller.on(host)?;
-        let stored = app.store().host(&host.name).await?;
-        check_policy(app, caller, stored.as_ref().map(|stored| &stored.host), host)?;
+    }
+    let seen = app.look_at(hosts).await?;
+    for one in &seen {
+        let (host, stored) = (one.host, one.stored.as_ref().map(|stored| &stored.host));
+        check_policy(app, caller, stored, host)?;
         let Some(stored) = stored else {
             view.added.push(host.name.to_string());
             continue;
         };
-        caller.on(&stored.host)?;
-        let mut changes = differences(&spec(&stored.host), &spec(host));
-        if app.brings_token(host).await? {
-            // Its value is nobody's to see.
-            let (before, after) = ("the one it has".into(), "another".into());
+        caller.on(stored)?;
+        let mut changes = differences(&spec(stored), &spec(host));
+        // Its value is nobody's to see.
+        let (before, after) = match one.change {
+            TokenChange::Stays => ("", ""),
+            TokenChange::Sealed => ("known by its digest", "kept sealed"),
+            TokenChange::Another => ("the one it has", "another"),
+        };
+        if one.change != TokenChange::Stays {
+            let (before, after) = (before.into(), after.into());
             changes.push(ChangedField { field: "token".to_owned(), before, after });
         }
         if changes.is_empty() {
@@ -154,7 +186,7 @@ pub(crate) async fn look(
             view.updated.push(Updated { name: host.name.to_string(), changes });
         }
     }
-    Ok(view)
+    Ok((view, seen))
 }
 
 fn differences(before: &Value, after: &Value) -> Vec<ChangedField> {

@@ -139,7 +139,7 @@ impl From<AppError> for Problem {
         let status = match &error {
             AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
             // A host's record, profile or secret is to blame, which its editors can mend.
-            AppError::Db(DbError::Taken { .. })
+            AppError::Db(DbError::Taken { .. } | DbError::Moved(_))
             | AppError::Seal(_)
             | AppError::NoProfile(_)
             | AppError::NoScript { .. }

@@ -37,8 +37,8 @@ pub enum AppError {
     /// A secret is not sealed or opened.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// A secret was set while all of them got other seals.
-    #[error("a secret was set meanwhile, so that nothing was changed: try again")]
+    /// A secret, or a host's token, was set while all of them got other seals.
+    #[error("a secret or token was set meanwhile, so that nothing was changed: try again")]
     SecretsChanged,
     /// No random bytes.
     #[error(transparent)]

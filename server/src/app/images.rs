@@ -48,13 +48,21 @@ impl App {
         Ok(minted.await?)
     }
 
-    /// The token of `host`, if the database knows the host by it.
+    /// The token by which the database knows `host`: the one that is kept sealed, or else the one
+    /// that follows from the token key.
     pub(super) async fn known_token(&self, host: &Host) -> Result<Token, AppError> {
-        let token = self.token_of(host)?;
-        let known = self.store.host_by_token(&Digest::of_token(&token)).await?;
-        match known.is_some_and(|known| known.host.name == host.name) {
+        let name = &host.name;
+        let kept = self.store.kept_token(name).await?;
+        let token = match kept.as_ref().and_then(|kept| kept.sealed.as_ref()) {
+            Some(sealed) => self.config.seal_keys.open_token(name, sealed)?,
+            None => self.config.token_key.token(name)?,
+        };
+        match kept.is_some_and(|kept| kept.digest == Digest::of_token(&token)) {
             true => Ok(token),
-            false => Err(ImageError::Token(host.name.clone()).into()),
+            false if self.config.seal_keys.current().is_none() => {
+                Err(ImageError::NoSealKey(name.clone()).into())
+            }
+            false => Err(ImageError::Token(name.clone()).into()),
         }
     }
 

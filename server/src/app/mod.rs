@@ -30,12 +30,13 @@ pub use error::AppError;
 pub use facts::{FIELDS as FACTS, Facts};
 pub use firmware::FirmwareFault;
 pub use foresee::Foreseen;
-pub use import::Differences;
+pub use import::{Differences, Incoming, TokenChange};
 pub use orders::Order;
 pub use outlook::Outlook;
 pub use preview::Text;
 pub use profile_check::{Checked, FaultOfHosts};
 pub use publish::{Origin, PolicyChange, Publication, PublishError, Source};
+pub use secrets::Resealed;
 pub use webhooks::Delivery;
 
 use crate::{

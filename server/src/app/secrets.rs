@@ -11,6 +11,15 @@ use crate::{
 };
 use bootmint_image_factory::host::Host;
 
+/// How many got another seal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resealed {
+    /// Secrets.
+    pub secrets: usize,
+    /// Tokens of hosts.
+    pub tokens: usize,
+}
+
 impl App {
     /// The secrets that answers of `host` may hold.
     pub async fn secrets_of(&self, host: &Host) -> Result<Secrets, AppError> {
@@ -62,10 +71,18 @@ impl App {
         Ok(self.store.set_secret(&sealed, actor).await?)
     }
 
-    /// Seals all secrets with the first key; returns how many had another seal.
-    pub async fn reseal_secrets(&self, actor: &Actor, now: Timestamp) -> Result<usize, AppError> {
+    /// Seals all secrets, and tokens of hosts, with the first key; returns how many had another
+    /// seal.
+    pub async fn reseal(&self, actor: &Actor, now: Timestamp) -> Result<Resealed, AppError> {
         let keys = &self.config.seal_keys;
-        let mut again = Vec::new();
+        let (mut again, mut tokens) = (Vec::new(), Vec::new());
+        for old in self.store.sealed_tokens().await? {
+            if !keys.is_current(&old.sealed) {
+                let token = keys.open_token(&old.host, &old.sealed)?;
+                let sealed = keys.seal_token(&old.host, &token)?;
+                tokens.push((old, sealed));
+            }
+        }
         for old in self.store.all_secrets().await? {
             if !keys.is_current(&old.sealed) {
                 let value = keys.open(&old.place, &old.name, &old.sealed)?;
@@ -73,10 +90,12 @@ impl App {
                 again.push((old, sealed));
             }
         }
-        if !again.is_empty() && !self.store.reseal_secrets(&again, actor, now).await? {
+        let done = Resealed { secrets: again.len(), tokens: tokens.len() };
+        let some = !again.is_empty() || !tokens.is_empty();
+        if some && !self.store.reseal(&again, &tokens, actor, now).await? {
             return Err(AppError::SecretsChanged);
         }
-        Ok(again.len())
+        Ok(done)
     }
 }
 

@@ -35,8 +35,9 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
         after = Some(last.host.name.clone());
         for stored in page {
             let derived = app.config().token_key.token(&stored.host.name)?;
-            let digest = app.store().token_digest(&stored.host.name).await?;
-            own = own.saturating_add(usize::from(digest != Some(Digest::of_token(&derived))));
+            let kept = app.store().kept_token(&stored.host.name).await?;
+            let follows = kept.is_some_and(|kept| kept.digest == Digest::of_token(&derived));
+            own = own.saturating_add(usize::from(!follows));
             hosts.push(stored.host);
         }
     }
@@ -52,8 +53,8 @@ pub(super) async fn run(args: &Args, app: &App, ui: &Ui) -> anyhow::Result<()> {
     }
     if own > 0 {
         ui.warn(format_args!(
-            "{own} hosts have tokens that do not follow from token.key; the database holds only \
-             their digests: add the tokens before you import this feed"
+            "{own} hosts have tokens that do not follow from token.key, and no token leaves the \
+             database: add them before you import this feed elsewhere"
         ));
     }
     Ok(())

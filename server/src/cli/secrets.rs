@@ -2,7 +2,7 @@
 
 use super::{actor, ui::Ui, with_app};
 use crate::{
-    app::App,
+    app::{App, Resealed},
     config::Config,
     seal::{MAX_VALUE, Place, SealKeys, SecretName},
     secret::random_key,
@@ -57,7 +57,7 @@ pub(super) enum Command {
     },
     /// Puts a new key before those of the key file, which it makes if it is missing
     NewKey,
-    /// Seals all secrets with the first key, so that the others can be removed
+    /// Seals all secrets, and tokens of hosts, with the first key, so that the others can be removed
     Reseal,
 }
 
@@ -92,10 +92,10 @@ async fn on_database(command: Command, app: &App, ui: &Ui) -> anyhow::Result<()>
             }
         }
         Command::Reseal => {
-            let count = app.reseal_secrets(&actor(), now).await?;
+            let Resealed { secrets, tokens } = app.reseal(&actor(), now).await?;
             ui.line(format_args!(
-                "{count} secrets were sealed anew: only the first key is needed now, also for \
-                 backups that are made from now on"
+                "{secrets} secrets and {tokens} tokens of hosts were sealed anew: only the first \
+                 key is needed now, also for backups that are made from now on"
             ));
         }
     }

@@ -3,10 +3,10 @@
 use super::{
     Actor, AuditResult, Committed, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
-    import::{import_one, remember},
+    import::{KeptToken, Wanted, import_one, remember},
     retry::until_over,
 };
-use crate::{seal::Place, secret::Digest, time::Timestamp};
+use crate::{seal::Place, time::Timestamp};
 use bootmint_image_factory::host::{Host, HostName};
 
 impl Store {
@@ -14,16 +14,17 @@ impl Store {
     pub async fn add_host(
         &self,
         host: &Host,
-        token: &Digest,
+        token: KeptToken,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
-        if known(&mut tx, &host.name).await?.is_some() {
+        if generation_of(&mut tx, &host.name).await?.is_some() {
             return Err(DbError::Taken { host: host.name.to_string(), what: "name" });
         }
-        import_one(&mut tx, host, Some(token), actor, now).await?;
+        let wanted = Wanted { host, token: Some(token), seen: None };
+        import_one(&mut tx, &wanted, actor, now).await?;
         tx.commit().await
     }
 
@@ -31,21 +32,21 @@ impl Store {
     pub async fn replace_host(
         &self,
         host: &Host,
-        token: Option<&Digest>,
+        token: Option<KeptToken>,
         generation: i64,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Committed, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
-        let Some((current, old)) = known(&mut tx, &host.name).await? else {
-            return Ok(Committed::Stale);
-        };
-        if current != generation {
+        if generation_of(&mut tx, &host.name).await? != Some(generation) {
             return Ok(Committed::Stale);
         }
-        let token = token.cloned().or(old);
-        import_one(&mut tx, host, token.as_ref(), actor, now).await?;
+        let wanted = Wanted { host, token, seen: Some(generation) };
+        match import_one(&mut tx, &wanted, actor, now).await {
+            Err(DbError::Moved(_)) => return Ok(Committed::Stale),
+            done => done?,
+        }
         tx.commit().await?;
         Ok(Committed::Done)
     }
@@ -71,7 +72,7 @@ impl Store {
     ) -> Result<Committed, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
-        if known(&mut tx, name).await?.map(|(current, _)| current) != Some(generation) {
+        if generation_of(&mut tx, name).await? != Some(generation) {
             return Ok(Committed::Stale);
         }
         let host = name.as_str();
@@ -117,10 +118,8 @@ impl Store {
     }
 }
 
-/// The generation and the token's digest of a host that is there.
-async fn known(tx: &mut Tx, name: &HostName) -> Result<Option<(i64, Option<Digest>)>, DbError> {
-    let sql = "SELECT generation, token_digest FROM hosts WHERE name = $1";
-    at_most_one(tx.query(sql, [name.as_str().into()]).await?)
-        .map(|mut row| Ok((row.int()?, row.maybe_text()?.and_then(|text| Digest::parse(&text)))))
-        .transpose()
+/// The generation of a host that is there.
+async fn generation_of(tx: &mut Tx, name: &HostName) -> Result<Option<i64>, DbError> {
+    let sql = "SELECT generation FROM hosts WHERE name = $1";
+    at_most_one(tx.query(sql, [name.as_str().into()]).await?).map(|mut row| row.int()).transpose()
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a database, whichever engine says it.
 
+use bootmint_image_factory::host::HostName;
 use sqlx::{error::DatabaseError, mysql::MySqlDatabaseError};
 use std::error::Error;
 
@@ -46,6 +47,24 @@ pub enum DbError {
         /// What both have.
         what: &'static str,
     },
+    /// Hosts are not as they were when an import of them was decided on.
+    #[error(
+        "changed since they were looked at: {}; nothing was imported: look at what the feed would \
+         change now, and import it again",
+        first(.0)
+    )]
+    Moved(Vec<HostName>),
+}
+
+/// The first of them, for a message.
+fn first(hosts: &[HostName]) -> String {
+    const SHOWN: usize = 20;
+    let names = hosts.iter().take(SHOWN).map(|name| format!("\"{name}\""));
+    let names = names.collect::<Vec<_>>().join(", ");
+    match hosts.len().saturating_sub(SHOWN) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
 }
 
 impl DbError {

@@ -1,7 +1,7 @@
 //! Hosts: look-up.
 
 use super::{
-    DbError, Store, at_most_one,
+    DbError, KeptToken, Store, at_most_one,
     engine::{Bind, Row},
     lookup::columns,
 };
@@ -26,6 +26,15 @@ pub struct StoredHost {
     pub created: Timestamp,
     /// When it changed last.
     pub changed: Timestamp,
+}
+
+/// A host's token as the database holds it where it does not follow from the token key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedToken {
+    /// Whose it is.
+    pub host: HostName,
+    /// The sealed token.
+    pub sealed: String,
 }
 
 /// The columns of [`StoredHost`], in the order in which [`read`] takes them.
@@ -161,11 +170,25 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
-    /// The digest of the token of a host.
-    pub async fn token_digest(&self, name: &HostName) -> Result<Option<Digest>, DbError> {
-        let sql = "SELECT token_digest FROM hosts WHERE name = $1";
+    /// What is kept of the token of a host.
+    pub async fn kept_token(&self, name: &HostName) -> Result<Option<KeptToken>, DbError> {
+        let sql = "SELECT token_digest, token_sealed FROM hosts WHERE name = $1";
         let rows = self.engine.query(sql, [name.as_str().into()]).await?;
-        let digest = at_most_one(rows).map(|mut row| row.maybe_text()).transpose()?.flatten();
-        Ok(digest.map(Digest::stored))
+        let Some(mut row) = at_most_one(rows) else { return Ok(None) };
+        let (digest, sealed) = (row.maybe_text()?.map(Digest::stored), row.maybe_text()?);
+        Ok(digest.map(|digest| KeptToken { digest, sealed }))
+    }
+
+    /// All sealed tokens, by the names of their hosts.
+    pub async fn sealed_tokens(&self) -> Result<Vec<SealedToken>, DbError> {
+        let sql = "SELECT name, token_sealed FROM hosts WHERE token_sealed IS NOT NULL \
+                   ORDER BY name";
+        let rows = self.engine.query(sql, []).await?;
+        rows.into_iter()
+            .map(|mut row| {
+                let host = row.text()?.parse().map_err(|_| DbError::Shape)?;
+                Ok(SealedToken { host, sealed: row.text()? })
+            })
+            .collect()
     }
 }

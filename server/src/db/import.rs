@@ -20,6 +20,28 @@ use bootmint_image_factory::host::{Host, HostName};
 /// The longest list of changed fields in an audit row, in bytes.
 const MAX_DETAIL: usize = 2000;
 
+/// A host that is to be added or changed.
+#[derive(Clone, Debug)]
+pub struct Wanted<'h> {
+    /// The host.
+    pub host: &'h Host,
+    /// Its token, if it brings one; else the one for the case that it has none yet. Without any, the
+    /// one that it has stays.
+    pub token: Option<KeptToken>,
+    /// The generation that whoever decided on this saw; none if there was no such host.
+    pub seen: Option<i64>,
+}
+
+/// What is kept of a host's token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptToken {
+    /// Its digest, by which the host is known.
+    pub digest: Digest,
+    /// The token, sealed; nothing where it follows from the token key. In a [`Wanted`] also where
+    /// the seal that is there stays.
+    pub sealed: Option<String>,
+}
+
 /// What an import did, by the names of the hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
@@ -32,11 +54,11 @@ pub struct Imported {
 }
 
 impl Store {
-    /// Adds hosts, and updates those that are there: all of them or, on error, none. The token
-    /// beside a host that brings none itself is for the case that it has none yet.
+    /// Adds hosts, and updates those that are there: all of them or, on error, none. It is an
+    /// error if one that would change is not as it was seen.
     pub async fn import(
         &self,
-        hosts: &[(Host, Option<Digest>)],
+        hosts: &[Wanted<'_>],
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Imported, DbError> {
@@ -46,7 +68,7 @@ impl Store {
     /// Tells what [`Store::import`] would do, and takes it back.
     pub async fn try_import_only(
         &self,
-        hosts: &[(Host, Option<Digest>)],
+        hosts: &[Wanted<'_>],
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Imported, DbError> {
@@ -55,7 +77,7 @@ impl Store {
 
     async fn try_import(
         &self,
-        hosts: &[(Host, Option<Digest>)],
+        hosts: &[Wanted<'_>],
         actor: &Actor,
         now: Timestamp,
         keep: Keep,
@@ -63,12 +85,16 @@ impl Store {
         let mut done = Imported::default();
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
-        let mut changed = Vec::new();
-        for (host, token) in hosts {
-            match look(&mut tx, host, token.as_ref()).await? {
+        let (mut changed, mut moved) = (Vec::new(), Vec::new());
+        for wanted in hosts {
+            match look(&mut tx, wanted).await? {
                 None => done.unchanged = done.unchanged.saturating_add(1),
-                Some(incoming) => changed.push(incoming),
+                Some(incoming) if incoming.is_as_seen() => changed.push(incoming),
+                Some(incoming) => moved.push(incoming.host.name.clone()),
             }
+        }
+        if !moved.is_empty() {
+            return Err(DbError::Moved(moved));
         }
         // First all let go of what they had: two may have swapped it.
         for incoming in &changed {
@@ -98,25 +124,37 @@ struct Incoming<'h> {
     host: &'h Host,
     spec: String,
     token: Option<String>,
+    /// The token, sealed.
+    sealed: Option<String>,
+    /// The generation that was seen when this was decided.
+    seen: Option<i64>,
     old: Option<Old>,
+}
+
+impl Incoming<'_> {
+    /// Whether the host is what it was when this was decided.
+    fn is_as_seen(&self) -> bool {
+        self.seen == self.old.as_ref().map(|old| old.generation)
+    }
 }
 
 /// A host as it was.
 struct Old {
     spec: String,
     token: Option<String>,
+    sealed: Option<String>,
+    generation: i64,
     state: State,
 }
 
 /// Adds or changes one host.
 pub(super) async fn import_one(
     tx: &mut Tx,
-    host: &Host,
-    token: Option<&Digest>,
+    wanted: &Wanted<'_>,
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    if let Some(incoming) = look(tx, host, token).await? {
+    if let Some(incoming) = look(tx, wanted).await? {
         let_go(tx, &incoming).await?;
         settle(tx, &incoming, actor, now).await?;
     }
@@ -124,24 +162,41 @@ pub(super) async fn import_one(
 }
 
 /// What is to be done for a host, if anything is.
-async fn look<'h>(
-    tx: &mut Tx,
-    host: &'h Host,
-    token: Option<&Digest>,
-) -> Result<Option<Incoming<'h>>, DbError> {
-    let spec = record::write(host)?;
-    let mut token = token.map(|digest| digest.as_str().to_owned());
-    let sql = "SELECT spec, token_digest, state, attempt, tries, due FROM hosts WHERE name = $1";
-    let Some(mut row) = at_most_one(tx.query(sql, [host.name.as_str().into()]).await?) else {
-        return Ok(Some(Incoming { host, spec, token, old: None }));
+async fn look<'h>(tx: &mut Tx, wanted: &Wanted<'h>) -> Result<Option<Incoming<'h>>, DbError> {
+    let Wanted { host, token, seen } = wanted;
+    let token = token.as_ref();
+    let mut incoming = Incoming {
+        host,
+        spec: record::write(host)?,
+        token: token.map(|token| token.digest.as_str().to_owned()),
+        sealed: token.and_then(|token| token.sealed.clone()),
+        seen: *seen,
+        old: None,
     };
-    let old = Old { spec: row.text()?, token: row.maybe_text()?, state: read_state(&mut row)? };
-    if host.token.is_none() && old.token.is_some() {
+    let sql = "SELECT spec, token_digest, token_sealed, generation, state, attempt, tries, due \
+               FROM hosts WHERE name = $1";
+    let Some(mut row) = at_most_one(tx.query(sql, [host.name.as_str().into()]).await?) else {
+        return Ok(Some(incoming));
+    };
+    let old = Old {
+        spec: row.text()?,
+        token: row.maybe_text()?,
+        sealed: row.maybe_text()?,
+        generation: row.int()?,
+        state: read_state(&mut row)?,
+    };
+    if (host.token.is_none() || token.is_none()) && old.token.is_some() {
         // Its image holds the one that it has.
-        token.clone_from(&old.token);
+        incoming.token.clone_from(&old.token);
+        incoming.sealed.clone_from(&old.sealed);
     }
-    let same = old.spec == spec && old.token == token;
-    Ok((!same).then_some(Incoming { host, spec, token, old: Some(old) }))
+    if incoming.token == old.token && incoming.sealed.is_none() {
+        incoming.sealed.clone_from(&old.sealed);
+    }
+    let same =
+        old.spec == incoming.spec && old.token == incoming.token && old.sealed == incoming.sealed;
+    incoming.old = Some(old);
+    Ok((!same).then_some(incoming))
 }
 
 /// Takes from a host what it is known by, before it gets that of its new record.
@@ -188,7 +243,7 @@ async fn settle(
                     .map_or(state, |(next, _)| next),
             };
             let detail = what_changed(tx, incoming, old, &state).await?;
-            update(tx, incoming, &state, now).await?;
+            update(tx, incoming, old, &state, now).await?;
             ("update", old.state.name(), state, detail)
         }
     };
@@ -216,6 +271,8 @@ async fn what_changed(
     let mut told = record::changes(&old.spec, &incoming.spec);
     if old.token != incoming.token {
         told.push("another token".to_owned());
+    } else if old.sealed != incoming.sealed {
+        told.push("its token is kept sealed".to_owned());
     }
     let mut detail = told.join("; ");
     if detail.len() > MAX_DETAIL {
@@ -237,7 +294,7 @@ async fn insert(
     state: &State,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let Incoming { host, spec, token, .. } = incoming;
+    let Incoming { host, spec, token, sealed, .. } = incoming;
     let binds = [
         host.name.as_str().into(),
         spec.as_str().into(),
@@ -245,19 +302,21 @@ async fn insert(
         state.name().into(),
         now.as_unix().into(),
         asset(host).into(),
+        sealed.clone().into(),
     ];
     let sql = "INSERT INTO hosts (name, spec, token_digest, state, generation, created, changed, \
-               asset) VALUES ($1, $2, $3, $4, 1, $5, $5, $6)";
+               asset, token_sealed) VALUES ($1, $2, $3, $4, 1, $5, $5, $6, $7)";
     tx.execute(sql, binds).await.map(drop)
 }
 
 async fn update(
     tx: &mut Tx,
     incoming: &Incoming<'_>,
+    old: &Old,
     state: &State,
     now: Timestamp,
 ) -> Result<(), DbError> {
-    let Incoming { host, spec, token, .. } = incoming;
+    let Incoming { host, spec, token, sealed, .. } = incoming;
     let [state, attempt, tries, due] = state_columns(state);
     let binds = [
         spec.as_str().into(),
@@ -268,12 +327,18 @@ async fn update(
         attempt,
         tries,
         due,
+        sealed.clone().into(),
         host.name.as_str().into(),
+        old.generation.into(),
     ];
     let sql = "UPDATE hosts SET spec = $1, token_digest = $2, generation = generation + 1, \
-               changed = $3, asset = $4, state = $5, attempt = $6, tries = $7, due = $8 \
-               WHERE name = $9";
-    tx.execute(sql, binds).await.map(drop)
+               changed = $3, asset = $4, state = $5, attempt = $6, tries = $7, due = $8, \
+               token_sealed = $9 WHERE name = $10 AND generation = $11";
+    // A boot may have changed the host since it was looked at, where reads take no locks.
+    match tx.execute(sql, binds).await? {
+        1 => Ok(()),
+        _ => Err(DbError::Moved(vec![host.name.clone()])),
+    }
 }
 
 fn asset(host: &Host) -> Option<String> {

@@ -2,7 +2,7 @@
 //! read.
 
 use super::{
-    Actor, AuditResult, DbError, Store,
+    Actor, AuditResult, DbError, SealedToken, Store,
     audit::{self, Entry},
     engine::Row,
     retry::until_over,
@@ -119,10 +119,12 @@ impl Store {
         Ok(true)
     }
 
-    /// Puts other seals on the same secrets. False if one of them changed meanwhile: then all stay.
-    pub async fn reseal_secrets(
+    /// Puts other seals on the same secrets, and on the same tokens of hosts. False if one of them
+    /// changed meanwhile: then all stay.
+    pub async fn reseal(
         &self,
         secrets: &[(SealedSecret, String)],
+        tokens: &[(SealedToken, String)],
         actor: &Actor,
         now: Timestamp,
     ) -> Result<bool, DbError> {
@@ -141,7 +143,15 @@ impl Store {
                 return Ok(false);
             }
         }
-        let detail = format!("{} secrets", secrets.len());
+        for (old, sealed) in tokens {
+            let sql = "UPDATE hosts SET token_sealed = $1 WHERE name = $2 AND token_sealed = $3";
+            let binds =
+                [sealed.as_str().into(), old.host.as_str().into(), old.sealed.as_str().into()];
+            if tx.execute(sql, binds).await? != 1 {
+                return Ok(false);
+            }
+        }
+        let detail = format!("{} secrets, {} tokens of hosts", secrets.len(), tokens.len());
         audit::append(&mut tx, &entry("secrets-reseal", &Place::Everywhere, &detail, actor, now))
             .await?;
         tx.commit().await?;

@@ -56,10 +56,17 @@ pub enum ImageError {
     Unknown(#[from] UnknownName),
     /// The host's token is not known here.
     #[error(
-        "the token of host \"{0}\" came with its feed, and only its digest is kept: mint its image \
-         with build-images, or import it without a token"
+        "the token of host \"{0}\" does not follow from token.key, and only its digest is kept: \
+         import the host again with its token, which is then kept sealed"
     )]
     Token(HostName),
+    /// Nor could it be kept.
+    #[error(
+        "the token of host \"{0}\" does not follow from token.key, and there is no key to keep it \
+         sealed by: run `bootmint secrets new-key` where the server runs, start that anew, and \
+         import the host again with its token"
+    )]
+    NoSealKey(HostName),
     /// The firmware lacks something.
     #[error("host \"{host}\": {missing}")]
     Missing {

@@ -25,7 +25,7 @@ use axum::{
 };
 use bootmint_image_factory::{
     feed::{self, FeedFormat},
-    host::HostName,
+    host::{Host, HostName},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -141,42 +141,47 @@ pub(super) async fn run(
     fields.get("format").clone_into(&mut page.format);
     fields.get("server").clone_into(&mut page.server);
     fields.get("reason").clone_into(&mut page.reason);
-    let result = check(&app, &visitor, &page).await;
-    let (hosts, view) = match result {
-        Ok(found) => found,
+    match go_on(&app, &visitor, &fields, &mut page).await {
+        Ok(()) => page::show(&page),
         Err(problem) if problem.status.as_u16() == 403 || problem.status.is_server_error() => {
-            return Err(problem);
+            Err(problem)
         }
         Err(problem) => {
             page.wrong = Some(problem.clone());
-            return page::refuse(&page, &problem);
+            page::refuse(&page, &problem)
         }
-    };
+    }
+}
+
+/// Looks at the feed of `page` and, if the person saw what it would change, imports it.
+async fn go_on(
+    app: &App,
+    visitor: &Visitor,
+    fields: &Fields,
+    page: &mut ImportPage,
+) -> Result<(), Problem> {
+    let hosts = hosts_of(page)?;
+    let (view, seen) = look(app, &visitor.caller, &hosts).await?;
     let digest = digest(&view)?;
     page.moved = !fields.get("seen").is_empty() && fields.get("seen") != digest;
     page.seen = digest;
     if fields.get("apply") == "yes" && fields.get("seen") == page.seen {
-        page.foreseen = Some(apply(&app, &visitor.caller, &hosts, view, &page.reason).await?);
+        page.foreseen = Some(apply(app, &visitor.caller, &seen, view, &page.reason).await?);
         page.text.clear();
     } else {
         page.foreseen = Some(view);
     }
-    page::show(&page)
+    Ok(())
 }
 
-async fn check(
-    app: &App,
-    visitor: &Visitor,
-    page: &ImportPage,
-) -> Result<(Vec<bootmint_image_factory::host::Host>, ImportView), Problem> {
+/// The hosts of the feed that was typed.
+fn hosts_of(page: &ImportPage) -> Result<Vec<Host>, Problem> {
     let format: FeedFormat =
         page.format.parse().map_err(|error| Problem::bad(format!("{error}")))?;
     // Browsers end the lines of a form as Windows does.
     let text = page.text.replace("\r\n", "\n");
     let server = Some(page.server.as_str()).filter(|server| !server.is_empty());
-    let hosts = parse(text.as_bytes(), format, server)?;
-    let view = look(app, &visitor.caller, &hosts).await?;
-    Ok((hosts, view))
+    parse(text.as_bytes(), format, server)
 }
 
 fn digest(view: &ImportView) -> Result<String, Problem> {

@@ -21,8 +21,11 @@ const WRONG: &str = "canary-of-a-wrong-password";
 const PASSWORD: &str = "canary-of-the-right-password";
 const HASH: &str = "$6$canary$of.a.root.password";
 const VALUE: &str = "canary-of-a-value";
-const FEED: &str = "name,mac,address,gateway,server,os,mirror-host\n\
-    web-01,52:54:00:00:00:01,192.0.2.1/24,192.0.2.254,http://192.0.2.2,debian,m\n";
+const TOKEN: &str = "canary-of-a-token-of-the-feed";
+const FEED: &str = "name,mac,address,gateway,server,os,mirror-host,token\n\
+    web-01,52:54:00:00:00:01,192.0.2.1/24,192.0.2.254,http://192.0.2.2,debian,m,\n\
+    web-02,52:54:00:00:00:02,192.0.2.2/24,192.0.2.254,http://192.0.2.2,debian,m,\
+    canary-of-a-token-of-the-feed\n";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server that says all that it can.
@@ -73,7 +76,7 @@ impl Chatterbox {
             assert!(start.elapsed() < PATIENCE, "{}", fs::read_to_string(&log).unwrap());
             std::thread::sleep(Duration::from_millis(50));
         }
-        let private = [once, WRONG, PASSWORD, HASH, VALUE].map(str::to_owned).to_vec();
+        let private = [once, WRONG, PASSWORD, HASH, VALUE, TOKEN].map(str::to_owned).to_vec();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none());
         let client = client.build().unwrap();
         Self { folder, log, boot, console, process, client, private, _scratch: scratch }
@@ -155,6 +158,16 @@ fn no_log_no_metric_and_no_audit_row_holds_a_secret() {
     assert!(import.body(FEED).send().unwrap().status().is_success());
     let arm = server.client.post(server.api("/hosts/web-01/arm")).bearer_auth(&token);
     server.asks(arm, &json!({ "confirm": "web-01" }));
+
+    // Its token is kept sealed: it is opened for its image, of which nothing was published.
+    let image = server.client.get(server.api("/images/web-02.iso")).bearer_auth(&token);
+    assert_eq!(image.send().unwrap().status(), StatusCode::NOT_FOUND);
+    assert!(server.machine(&format!("/boot/{TOKEN}"), "mac=52:54:00:00:00:02").status == 200);
+    for file in fs::read_dir(&server.folder).unwrap().flatten() {
+        let bytes = fs::read(file.path()).unwrap_or_default();
+        let found = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+        assert!(!found, "{} holds {TOKEN}", file.path().display());
+    }
 
     let key = TokenKey::new(&fs::read(server.folder.join("token.key")).unwrap()).unwrap();
     let host = key.token(&"web-01".parse().unwrap()).unwrap();

@@ -2,11 +2,18 @@
 
 use super::desk::Desk;
 use crate::{
+    db::{Actor, KeptToken, Wanted},
     images::{publish, tests::build},
+    secret::Digest,
     time::{Seconds, Timestamp},
 };
 use axum::http::StatusCode as S;
-use bootmint_image_factory::{format::Format, host::Host, ticket::Patience};
+use bootmint_image_factory::{
+    feed::{self, FeedFormat},
+    format::Format,
+    host::Host,
+    ticket::Patience,
+};
 use serde_json::json;
 use std::time::Duration;
 
@@ -139,7 +146,7 @@ async fn a_link_leads_to_its_image_and_ends() {
     let mut changed = host;
     changed.serial = Some("SN9".parse().unwrap());
     changed.token = None;
-    let root = crate::db::Actor::person("root");
+    let root = Actor::person("root");
     desk.app.import(&[changed], &root, Timestamp::now()).await.unwrap();
     assert_eq!(desk.get(&path, "").await.status, S::NOT_FOUND, "the host is another now");
 }
@@ -173,15 +180,68 @@ async fn several_images_come_as_one_archive() {
     }
 }
 
+/// A feed that brings a token for web-01.
+const FEED: &str = "name,mac,address,server,token\n\
+    web-01,52:54:00:00:00:01,192.0.2.1/24,http://192.0.2.2:8080,a-token-of-the-feed-0123456789\n";
+
+/// What a batch makes of [`FEED`].
+fn batch(work: &std::path::Path) -> (std::path::PathBuf, Vec<u8>, std::path::PathBuf) {
+    let defaults = feed::Defaults::default();
+    let hosts = feed::parse(FEED.as_bytes(), FeedFormat::Csv, "feed", &defaults).unwrap();
+    let (firmware, out) = build(work, &hosts, &Patience::default());
+    let iso = std::fs::read(out.join("web-01.iso")).unwrap();
+    (out, iso, firmware)
+}
+
 #[tokio::test]
-async fn a_host_whose_token_is_not_known_has_no_image() {
+async fn a_host_whose_token_came_with_its_feed_has_the_image_that_a_batch_makes_of_it() {
     let desk = Desk::open().await;
-    let (_, mut host, _work) = published(&desk).await;
-    host.token = Some("a-token-of-the-feed-0123456789".parse().unwrap());
-    let root = crate::db::Actor::person("root");
-    desk.app.import(&[host], &root, Timestamp::now()).await.unwrap();
-    let answer = desk.get("/api/v1/images/web-01.iso", &desk.token("a", "admin").await).await;
-    assert_eq!(answer.status, S::CONFLICT, "{}", answer.text());
+    let admin = desk.token("a", "admin").await;
+    let work = tempfile::tempdir().unwrap();
+    let (out, iso, firmware) = batch(work.path());
+    publish(&out, &[firmware], &Patience::default(), &desk.app.config().templates).unwrap();
+    let csv = [("content-type", "text/csv")];
+    let import = async |path: &str| {
+        let answer = desk.ask(&format!("POST {path}"), &admin, &csv, FEED).await;
+        assert_eq!(answer.status, S::OK, "{}", answer.text());
+        answer.json()
+    };
+    let image = async || desk.get("/api/v1/images/web-01.iso", &admin).await;
+    // As servers wrote it before they kept tokens.
+    let feed = feed::parse(FEED.as_bytes(), FeedFormat::Csv, "feed", &feed::Defaults::default());
+    let feed = feed.unwrap();
+    let stored = desk.app.stored(&feed[0].name).await.unwrap();
+    let digest = Digest::of_token(feed[0].token.as_ref().unwrap());
+    let token = Some(KeptToken { digest, sealed: None });
+    let former = Wanted { host: &feed[0], token, seen: Some(stored.generation) };
+    let (root, now) = (Actor::person("root"), Timestamp::now());
+    desk.app.store().import(&[former], &root, now).await.unwrap();
+    let none = image().await;
+    assert_eq!(none.status, S::CONFLICT);
+    assert!(none.text().contains("import the host again with its token"), "{}", none.text());
+    let foreseen = import("/api/v1/import?dry-run=true").await;
+    assert_eq!(foreseen["updated"][0]["changes"][0]["after"], "kept sealed");
+    import("/api/v1/import").await;
+    assert!(image().await.body[..] == iso[..], "it is what a batch writes");
+    assert_eq!(import("/api/v1/import").await["unchanged"], 1);
+    // Another key, and the same image.
+    let keys = std::fs::read_to_string(desk.site().join("secrets.key")).unwrap();
+    let both = desk.replica("", &format!("{}\n{keys}", "0e".repeat(32))).await;
+    assert_eq!(both.reseal(&root, now).await.unwrap().tokens, 1);
+    let lost = image().await;
+    assert_eq!(lost.status, S::CONFLICT, "the server that runs has only the key before");
+    assert!(lost.text().contains("not in the key file"), "{}", lost.text());
+    let minted = both.mint(&feed[0], None, Format::Iso).await.unwrap().whole().concat();
+    assert!(minted == iso);
+    // Who lost the key has it again by the feed.
+    assert_eq!(import("/api/v1/import").await["updated"][0]["name"], "web-01");
+    assert!(image().await.body[..] == iso[..]);
+    desk.app.store().close().await;
+    for file in std::fs::read_dir(desk.site()).unwrap().flatten() {
+        let bytes = std::fs::read(file.path()).unwrap_or_default();
+        let found = bytes.windows(20).any(|window| window == b"a-token-of-the-feed-");
+        assert!(!found, "the token stands in {}", file.path().display());
+    }
 }
 
 #[tokio::test]

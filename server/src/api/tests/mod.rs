@@ -3,6 +3,7 @@
 pub(crate) mod desk;
 mod events;
 pub(crate) mod images;
+mod import;
 mod limits;
 mod matrix;
 mod nocloud;

@@ -105,14 +105,14 @@ async fn a_lost_key_is_said_and_nothing_else_is_released() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("not in the key file"), "{error}");
-    assert!(other.reseal_secrets(&Actor::person("root"), Timestamp::now()).await.is_err());
+    assert!(other.reseal(&Actor::person("root"), Timestamp::now()).await.is_err());
     let answer =
         desk.app.answer(&secret, "preseed.cfg", &Trace::default(), Timestamp::now()).await.unwrap();
     assert!(answer.contains("$6$everywhere"), "the failed try did not use it up");
     let key = std::fs::read_to_string(desk.site().join("secrets.key")).unwrap();
     let both = desk.replica("", &format!("{}\n{key}", "ab".repeat(32))).await;
-    let resealed = both.reseal_secrets(&Actor::person("root"), Timestamp::now()).await.unwrap();
-    assert_eq!(resealed, 1);
+    let resealed = both.reseal(&Actor::person("root"), Timestamp::now()).await.unwrap();
+    assert_eq!((resealed.secrets, resealed.tokens), (1, 0));
     let host = both.stored(&"web-01".parse().unwrap()).await.unwrap().host;
     let other = desk.replica("", &"ab".repeat(32)).await;
     let secrets = other.secrets_of(&host).await.unwrap();

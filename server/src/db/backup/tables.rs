@@ -99,8 +99,8 @@ macro_rules! table {
 /// `audit_start` and `audit_head`, which follow from `audit`.
 pub(in crate::db) const TABLES: &[Table] = &[
     table!(hosts by Text name: name Text, spec Text, token_digest Text, state Text, attempt Text,
-        tries Int, due Int, generation Int, created Int, changed Int, asset Text
-        => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),
+        tries Int, due Int, generation Int, created Int, changed Int, asset Text,
+        token_sealed Text => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12"),
     table!(host_ids by (kind, value): kind Text, value Text, host Text => "$1, $2, $3"),
     table!(former_ids by (kind, value): kind Text, value Text => "$1, $2"),
     table!(attempts by Text id: id Text, host Text, secret_digest Text, profile Text, started Int,

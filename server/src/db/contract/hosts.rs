@@ -36,6 +36,76 @@ pub(super) async fn an_import_is_all_or_nothing<K>(fresh: &Fresh<K>) {
     assert_eq!(store.verify_audit().await.unwrap(), Ok(0));
 }
 
+pub(super) async fn an_import_is_for_the_hosts_that_were_seen<K>(fresh: &Fresh<K>) {
+    let (store, root) = (fresh.open().await, Actor::person("root"));
+    let old: Vec<_> = (1..=3).map(|n| testing::host(&format!("web-0{n}"), n)).collect();
+    import(&store, &old).await.unwrap();
+    let mut new = old.clone();
+    for host in &mut new[..2] {
+        host.serial = Some("SN9".parse().unwrap());
+    }
+    new.push(testing::host("web-04", 4));
+    let mut seen = Vec::new();
+    for host in &new {
+        seen.push(samples::wanted(&store, host).await);
+    }
+    // Meanwhile one is armed, one that would stay boots, and one comes that was not there.
+    let stored = async |host: &str| store.host(&name(host)).await.unwrap().unwrap();
+    let armed = State::Armed { until: NOW };
+    store.commit(&change(&stored("web-01").await, armed)).await.unwrap();
+    store.commit(&change(&stored("web-03").await, State::Held)).await.unwrap();
+    let mut other = new[3].clone();
+    other.site = Some("paris".parse().unwrap());
+    import(&store, &[other.clone()]).await.unwrap();
+    let moved = store.import(&seen, &root, NOW).await.unwrap_err();
+    let DbError::Moved(names) = &moved else { panic!("{moved}") };
+    assert_eq!(names, &[name("web-01"), name("web-04")], "{moved}");
+    assert_eq!(stored("web-02").await.host.serial, None, "nothing was imported");
+    assert_eq!(stored("web-04").await.host.site, other.site);
+    assert_eq!(stored("web-01").await.state, armed);
+    // Who is not there any more has changed, too.
+    let web = stored("web-01").await;
+    store.remove_host(&web.host.name, web.generation, &root, NOW).await.unwrap();
+    let moved = store.import(&seen[..1], &root, NOW).await.unwrap_err();
+    assert!(matches!(moved, DbError::Moved(_)), "{moved}");
+    seen.truncate(3);
+    let done = store.import(&seen[1..], &root, NOW).await.unwrap();
+    assert_eq!((done.updated, done.unchanged), (vec![name("web-02")], 1));
+}
+
+pub(super) async fn a_token_of_a_feed_is_kept_sealed_and_goes_with_its_host<K>(fresh: &Fresh<K>) {
+    let (store, root) = (fresh.open().await, Actor::person("root"));
+    let host = testing::host("web-01", 1);
+    import(&store, std::slice::from_ref(&host)).await.unwrap();
+    let kept = async || store.kept_token(&host.name).await.unwrap().unwrap();
+    assert_eq!(kept().await, samples::kept(host.token.as_ref().unwrap()));
+    assert!(store.sealed_tokens().await.unwrap().is_empty());
+    let with = async |sealed: Option<&str>| {
+        let mut wanted = samples::wanted(&store, &host).await;
+        wanted.token.as_mut().unwrap().sealed = sealed.map(str::to_owned);
+        store.import(&[wanted], &root, NOW).await.unwrap()
+    };
+    assert_eq!(with(Some("one")).await.updated.len(), 1);
+    assert_eq!(with(None).await.unchanged, 1, "the seal that is there stays");
+    let mut plain = host.clone();
+    plain.token = None;
+    plain.serial = Some("SN1".parse().unwrap());
+    import(&store, &[plain]).await.unwrap();
+    let sealed = |sealed: &str| SealedToken { host: host.name.clone(), sealed: sealed.into() };
+    assert_eq!(store.sealed_tokens().await.unwrap(), [sealed("one")]);
+    assert!(store.reseal(&[], &[(sealed("one"), "two".into())], &root, NOW).await.unwrap());
+    assert!(!store.reseal(&[], &[(sealed("one"), "three".into())], &root, NOW).await.unwrap());
+    assert_eq!(kept().await.sealed.as_deref(), Some("two"));
+    // Another token has nothing of the one before.
+    let mut other = host.clone();
+    other.token = Some("another-token-0123456789".parse().unwrap());
+    import(&store, &[other]).await.unwrap();
+    assert_eq!(kept().await.sealed, None);
+    let details = store.audit(0, 100).await.unwrap().into_iter().map(|row| row.detail);
+    let details: Vec<_> = details.collect();
+    assert!(details.iter().any(|detail| detail.contains("kept sealed")), "{details:?}");
+}
+
 pub(super) async fn hosts_are_found_by_what_they_prove<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     let (one, two) = (testing::host("web-02", 2), testing::full_host());
@@ -107,16 +177,16 @@ pub(super) async fn due_hosts_come_in_the_order_of_their_times<K>(fresh: &Fresh<
 pub(super) async fn a_host_is_edited_by_who_saw_its_generation<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     let (root, mut host) = (Actor::person("root"), testing::host("web-01", 1));
-    let token = Digest::of_token(host.token.as_ref().unwrap());
-    store.add_host(&host, &token, &root, NOW).await.unwrap();
-    let taken = store.add_host(&host, &token, &root, NOW).await.unwrap_err();
+    let token = samples::kept(host.token.as_ref().unwrap());
+    store.add_host(&host, token.clone(), &root, NOW).await.unwrap();
+    let taken = store.add_host(&host, token.clone(), &root, NOW).await.unwrap_err();
     assert!(matches!(taken, DbError::Taken { what: "name", .. }), "{taken}");
     host.serial = Some("SN1".parse().unwrap());
     let replace =
         async |generation| store.replace_host(&host, None, generation, &root, NOW).await.unwrap();
     assert_eq!(replace(1).await, Committed::Done);
     assert_eq!(replace(1).await, Committed::Stale);
-    let found = store.host_by_token(&token).await.unwrap().unwrap();
+    let found = store.host_by_token(&token.digest).await.unwrap().unwrap();
     assert_eq!((found.generation, &found.host.serial), (2, &host.serial), "the token stays");
     let id = AttemptId::from_bits(1);
     let mut begin = change(&found, State::Installing { attempt: id, tries: 1, deadline: NOW });

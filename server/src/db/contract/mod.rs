@@ -29,7 +29,7 @@ use crate::{
     testing,
     time::{Seconds, Timestamp},
 };
-use bootmint_image_factory::host::{Host, HostName};
+use bootmint_image_factory::host::{Host, HostName, Token};
 use servers::Server;
 use std::{
     path::Path,
@@ -75,6 +75,8 @@ contract!(
     hosts:
         hosts_are_imported_once_and_updated,
         an_import_is_all_or_nothing,
+        an_import_is_for_the_hosts_that_were_seen,
+        a_token_of_a_feed_is_kept_sealed_and_goes_with_its_host,
         hosts_are_found_by_what_they_prove,
         hosts_are_found_by_their_asset_tags_if_one_has_it,
         asset_tags_of_older_hosts_are_known,

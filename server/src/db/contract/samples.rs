@@ -2,13 +2,23 @@
 
 use super::*;
 
-fn entry(host: &Host) -> (Host, Option<Digest>) {
-    (host.clone(), host.token.as_ref().map(Digest::of_token))
+/// What is kept of a token.
+pub(crate) fn kept(token: &Token) -> KeptToken {
+    KeptToken { digest: Digest::of_token(token), sealed: None }
+}
+
+/// A host as it is imported by who sees it as it is now.
+pub(crate) async fn wanted<'h>(store: &Store, host: &'h Host) -> Wanted<'h> {
+    let seen = store.host(&host.name).await.unwrap().map(|stored| stored.generation);
+    Wanted { host, token: host.token.as_ref().map(kept), seen }
 }
 
 pub(crate) async fn import(store: &Store, hosts: &[Host]) -> Result<Imported, DbError> {
-    let entries: Vec<_> = hosts.iter().map(entry).collect();
-    store.import(&entries, &Actor::person("root"), NOW).await
+    let mut all = Vec::new();
+    for host in hosts {
+        all.push(wanted(store, host).await);
+    }
+    store.import(&all, &Actor::person("root"), NOW).await
 }
 
 pub(crate) fn name(text: &str) -> HostName {
@@ -56,7 +66,10 @@ pub(crate) async fn fill(store: &Store) {
     let mut full = testing::full_host();
     full.name = name("full-01");
     full.token = Some("another-token-0123456789".parse().unwrap());
-    import(store, &[testing::host("web-01", 1), full]).await.unwrap();
+    import(store, &[testing::host("web-01", 1)]).await.unwrap();
+    let mut wanted = wanted(store, &full).await;
+    wanted.token.as_mut().unwrap().sealed = Some("sealed-token".into());
+    store.import(&[wanted], &Actor::person("root"), NOW).await.unwrap();
     // It was not new: what it was known by is remembered.
     let full = store.host(&name("full-01")).await.unwrap().unwrap();
     store.commit(&change(&full, State::Installed)).await.unwrap();

@@ -49,12 +49,12 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     let none = store.secrets_for(&name("db-01"), None).await.unwrap();
     assert_eq!(none.len(), 2, "of no site, and no other host's");
     let stale = [(again.clone(), "g".to_owned()), (everywhere, "g".to_owned())];
-    assert!(!store.reseal_secrets(&stale, &root, NOW).await.unwrap());
+    assert!(!store.reseal(&stale, &[], &root, NOW).await.unwrap());
     assert_eq!(
         store.secrets_after(&Place::Everywhere, None, 10).await.unwrap().last(),
         Some(&again)
     );
-    assert!(store.reseal_secrets(&stale[..1], &root, NOW).await.unwrap());
+    assert!(store.reseal(&stale[..1], &[], &root, NOW).await.unwrap());
     let place = Place::Host(name("web-02"));
     assert!(store.remove_secret(&place, &other.name, &root, NOW).await.unwrap());
     assert!(!store.remove_secret(&place, &other.name, &root, NOW).await.unwrap());
