@@ -191,6 +191,11 @@ const TOOLS: &[Tool] = &[
         "fonts-dejavu-core",
         "dejavu-sans-fonts",
     ),
+    // They read what installed systems are told of their networks. Installing them starts nothing.
+    program("ifquery", Task::Tests, "ifupdown", "ifupdown"),
+    // Debian's installer has its shell.
+    program("busybox", Task::Tests, "busybox", "busybox"),
+    program("netplan", Task::Tests, "netplan.io", "netplan"),
     program("strace", Task::Tests, "strace", "strace"),
     program("systemd-analyze", Task::Tests, "systemd", "systemd"),
     program("tgtd", Task::Tests, "tgt", "scsi-target-utils"),

@@ -317,6 +317,9 @@ const CASES: &[(FeedFormat, &str, &[&str])] = &[
     (Csv, "name,address,server,mac,nic2_mac,nic2_address,nic2_vlan\na,10.0.0.5/24,http://10.0.0.1,52:54:00:00:00:01,52:54:00:00:00:01,10.1.0.5/24,\n", &[
         r#"f:2:49: host "a": the same interface stands twice in the host; give each its own mac or bus, or another vlan"#,
     ]),
+    (Csv, "name,address,server,mac,bus,nic2_mac,nic2_bus,nic2_address,nic2_vlan\na,10.0.0.5/24,http://10.0.0.1,52:54:00:00:00:01,00:03.0,52:54:00:00:00:01,00:04.0,10.1.0.5/24,7\n", &[
+        r#"f:2:57: host "a": the card 52:54:00:00:00:01 stands at the bus 0000:00:03.0 and at 0000:00:04.0; a card has one place: correct the bus or the mac"#,
+    ]),
     (Csv, "name,address,server,mac,nic2_mac,nic2_address,nic2_vlan\na,10.0.0.5/24,http://10.0.0.1,52:54:00:00:00:01,52:54:00:00:00:02,10.0.0.5/24,\n", &[
         r#"f:2:67: host "a": address 10.0.0.5 is also that of host "a" at f:2:3; every host needs its own"#,
     ]),

@@ -94,7 +94,7 @@ fn report(values: &mut Values<'_>, spot: Spot, checked: Result<(), Problem>) {
 }
 
 /// Checks that every interface can be found: by its own MAC address or PCI location where there
-/// are several, and no two in the same way with the same VLAN.
+/// are several, no two in the same way with the same VLAN, and no card in two places.
 pub(super) fn distinct(values: &mut Values<'_>, nics: &[(Spot, Nic)]) {
     for (index, (spot, nic)) in nics.iter().enumerate() {
         if nics.len() > 1 && nic.mac.is_none() && nic.bus.is_none() {
@@ -106,7 +106,15 @@ pub(super) fn distinct(values: &mut Values<'_>, nics: &[(Spot, Nic)]) {
                 && (nic.mac.is_some() && other.mac == nic.mac
                     || nic.bus.is_some() && other.bus == nic.bus)
         };
-        if nics.iter().take(index).any(|(_, other)| same(other)) {
+        let before = || nics.iter().take(index).map(|(_, other)| other);
+        let elsewhere = before().find_map(|other| {
+            let bus = other.bus.filter(|_| nic.mac.is_some() && other.mac == nic.mac)?;
+            nic.bus.filter(|own| *own != bus).map(|own| (bus, own))
+        });
+        if let (Some((bus, own)), Some(mac)) = (elsewhere, nic.mac) {
+            let message = format!("the card {mac} stands at the bus {bus} and at {own}");
+            values.fault(*spot, message, "a card has one place: correct the bus or the mac");
+        } else if before().any(same) {
             let message = "the same interface stands twice in the host";
             values.fault(*spot, message, "give each its own mac or bus, or another vlan");
         }

@@ -22,8 +22,7 @@ pub struct Link {
 /// found by nothing.
 pub fn links(host: &Host) -> Option<Vec<Link>> {
     let link = |port: Port<'_>| {
-        let nic = port.nics.first()?.nic;
-        let found = match (nic.mac, nic.bus) {
+        let found = match (port.mac, port.bus) {
             (Some(mac), _) => format!("MACAddress={mac}"),
             // What hangs below a device, as with virtio, has a longer path.
             (None, Some(bus)) => format!("Path=pci-{bus} pci-{bus}-*"),
@@ -71,12 +70,17 @@ fn stanzas(host: &Host, tagged: &Tagged<'_>, dhcp: &mut u16, lines: &mut Vec<Str
     };
     let v4 = v4.map(|v| ("inet", format!("{}/{}", v.address, v.prefix)));
     let v6 = v6.map(|v| ("inet6", format!("{}/{}", v.address, v.prefix)));
-    // IPv6 first: where there is a gateway, ifup turns off routers that announce themselves, which
-    // must be done before the card is up.
+    // IPv6 first: routers that announce themselves are turned off, which must be done before the
+    // card is up.
     for (family, address) in v6.into_iter().chain(v4) {
         lines.push(format!("iface {name} {family} static"));
         let mut option = |key: &str, value: &dyn Display| lines.push(format!("    {key} {value}"));
         option("address", &address);
+        if family == "inet6" {
+            // Without a gateway, ifup would leave that to the kernel, which listens.
+            option("accept_ra", &0);
+            option("autoconf", &0);
+        }
         for route in routes.iter().filter(|route| route.via.is_ipv4() == (family == "inet")) {
             option("gateway", &route.via);
             if let Some(metric) = route.metric {

@@ -11,7 +11,7 @@ mod netplan;
 pub use ifupdown::{Link, interfaces, links};
 pub use netplan::netplan;
 
-use bootmint_image_factory::host::{Addressing, Host, Nic};
+use bootmint_image_factory::host::{Addressing, BusId, Host, Mac, Nic};
 use std::net::IpAddr;
 
 /// What a further default route costs: more than the first one does on any system.
@@ -20,8 +20,22 @@ const FURTHER: u16 = 2001;
 /// A card, with what it carries.
 struct Port<'h> {
     name: String,
-    /// One of them says how the card is found.
+    mac: Option<Mac>,
+    bus: Option<BusId>,
+    /// The card itself first, if it has addresses, then its VLANs: of a VLAN that comes up first,
+    /// the card is up before anybody has said how.
     nics: Vec<Tagged<'h>>,
+}
+
+impl Port<'_> {
+    /// Whether `nic` is on this card: of the same MAC address or, where one of them has none, at
+    /// the same place. Cards with several sockets may share a place.
+    fn has(&self, nic: &Nic) -> bool {
+        match (self.mac, nic.mac) {
+            (Some(own), Some(other)) => own == other,
+            _ => nic.bus.is_some() && self.bus == nic.bus,
+        }
+    }
 }
 
 /// An interface of a card: the card itself, or a VLAN on it.
@@ -43,15 +57,17 @@ struct Route {
 
 /// The cards of `host`, in the order of its record.
 fn ports(host: &Host) -> Vec<Port<'_>> {
-    let mut ports: Vec<(_, Port<'_>)> = Vec::new();
+    let mut ports: Vec<Port<'_>> = Vec::new();
     let (mut further4, mut further6) = (0_u16, 0_u16);
     for nic in &host.nics {
-        let card = (nic.mac, nic.bus);
-        let at = ports.iter().position(|(known, _)| *known == card).unwrap_or(ports.len());
+        let at = ports.iter().position(|port| port.has(nic)).unwrap_or(ports.len());
         if at == ports.len() {
-            ports.push((card, Port { name: format!("nic{at}"), nics: Vec::new() }));
+            let name = format!("nic{at}");
+            ports.push(Port { name, mac: nic.mac, bus: nic.bus, nics: Vec::new() });
         }
-        let Some((_, port)) = ports.get_mut(at) else { continue };
+        let Some(port) = ports.get_mut(at) else { continue };
+        port.mac = port.mac.or(nic.mac);
+        port.bus = port.bus.or(nic.bus);
         let name = match nic.vlan {
             None => port.name.clone(),
             Some(vlan) => format!("{}.{}", port.name, vlan.get()),
@@ -59,7 +75,10 @@ fn ports(host: &Host) -> Vec<Port<'_>> {
         let routes = routes(nic, &mut further4, &mut further6);
         port.nics.push(Tagged { name, nic, routes });
     }
-    ports.into_iter().map(|(_, port)| port).collect()
+    for port in &mut ports {
+        port.nics.sort_by_key(|tagged| tagged.nic.vlan.is_some());
+    }
+    ports
 }
 
 fn routes(nic: &Nic, further4: &mut u16, further6: &mut u16) -> Vec<Route> {

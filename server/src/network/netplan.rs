@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 /// a card which it can be found by in this format and which the record may hold.
 pub fn netplan(host: &Host) -> Option<Value> {
     let (mut ethernets, mut vlans) = (Map::new(), Map::new());
-    for Port { name: port, nics } in ports(host) {
-        let mac = nics.first().and_then(|first| first.nic.mac)?.to_string();
+    for Port { name: port, mac, nics, .. } in ports(host) {
+        let mac = mac?.to_string();
         let mut card = Map::new();
         // A VLAN has the MAC address of its card: with a name of its own, the card is found once.
         card.insert("match".to_owned(), json!({ "macaddress": mac }));

@@ -78,8 +78,8 @@ pub(crate) fn two_routers() -> Host {
     host("routers-01", vec![nic(1, None, first), nic(2, None, second)])
 }
 
-fn all() -> [Host; 4] {
-    [two_vlans(), mixed(), six(), two_routers()]
+fn all() -> [Host; 5] {
+    [two_vlans(), mixed(), six(), two_routers(), vlan_first()]
 }
 
 #[test]
@@ -149,6 +149,8 @@ fn debians_file_has_every_interface() {
             "auto nic0",
             "iface nic0 inet6 static",
             "    address 2001:db8::10/64",
+            "    accept_ra 0",
+            "    autoconf 0",
             "    gateway 2001:db8::1",
             "    dns-search example.net",
             "iface nic0 inet static",
@@ -170,6 +172,48 @@ fn debians_file_has_every_interface() {
     assert_eq!(vlans[2..5], ["auto nic0", "iface nic0 inet manual", "auto nic0.7"]);
     assert!(interfaces(&six()).contains(&"iface nic0 inet6 static".to_owned()));
     assert!(!interfaces(&six()).iter().any(|line| line.contains("inet static")));
+}
+
+/// A card whose VLAN stands before it in the record, both with IPv6 and no gateway.
+fn vlan_first() -> Host {
+    let six = |address| fixed(None, Some((address, None)));
+    let nics = [
+        nic(1, Some("9"), six("2001:db8:9::10/64")),
+        nic(2, None, Addressing::Dhcp),
+        nic(1, None, six("2001:db8::10/64")),
+    ];
+    host("order-01", nics.into())
+}
+
+#[test]
+fn a_card_comes_before_its_vlans_whatever_the_record_says() {
+    let lines = interfaces(&vlan_first());
+    let autos: Vec<_> = lines.iter().filter(|line| line.starts_with("auto ")).collect();
+    assert_eq!(autos, ["auto lo", "auto nic0", "auto nic0.9", "auto nic1"]);
+    assert_eq!(netplan(&vlan_first()).unwrap()["vlans"]["nic0.9"]["link"], "nic0");
+}
+
+#[test]
+fn interfaces_are_of_one_card_by_its_mac_address_or_else_by_its_place() {
+    let cards = |nics: Vec<(Option<&str>, Option<&str>)>| {
+        let nics = nics.into_iter().zip(7..).map(|((mac, bus), vlan)| Nic {
+            mac: mac.map(|mac| mac.parse().unwrap()),
+            bus: bus.map(|bus| bus.parse().unwrap()),
+            vlan: Some(vlan.to_string().parse().unwrap()),
+            addressing: Addressing::Dhcp,
+        });
+        let host = host("cards-01", nics.collect());
+        let links = super::links(&host).unwrap();
+        links.into_iter().map(|link| link.lines[1].clone()).collect::<Vec<_>>()
+    };
+    let (one, two) = ("52:54:00:00:00:01", "52:54:00:00:00:02");
+    let (here, there) = (Some("00:03.0"), Some("00:04.0"));
+    let of = |mac: &str| format!("MACAddress={mac}");
+    assert_eq!(cards(vec![(Some(one), None), (Some(one), None)]), [of(one)]);
+    assert_eq!(cards(vec![(Some(one), here), (Some(one), None)]), [of(one)]);
+    assert_eq!(cards(vec![(None, here), (Some(one), here)]), [of(one)]);
+    assert_eq!(cards(vec![(Some(one), here), (Some(two), here)]), [of(one), of(two)]);
+    assert_eq!(cards(vec![(None, here), (None, there)]).len(), 2);
 }
 
 #[test]
@@ -203,10 +247,40 @@ fn cards_are_found_by_what_the_record_holds() {
     assert_eq!(super::links(&by_bus), None);
 }
 
-/// What `program` says, if it is there.
+/// What `program` says. Where it is not installed, that is passed over, but not in CI.
 fn said_by(program: &str, arguments: &[&str]) -> Option<Output> {
     #[allow(clippy::disallowed_methods, reason = "the format's own program reads what we write")]
-    Command::new(program).args(arguments).output().ok()
+    let said = Command::new(program).args(arguments).output().ok();
+    assert!(said.is_some() || std::env::var_os("CI").is_none(), "{program} is not installed");
+    said
+}
+
+/// What ifup would do to bring everything up, in its order.
+fn brought_up(host: &Host) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("interfaces");
+    fs::write(&file, interfaces(host).join("\n") + "\n").unwrap();
+    let (file, state) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
+    let arguments = ["--all", "--no-act", "--verbose", "--state-dir", state, "-i", file];
+    let said = said_by("ifup", &arguments)?;
+    assert!(said.status.success(), "{said:?}");
+    Some(String::from_utf8(said.stderr).unwrap())
+}
+
+#[test]
+fn ifupdown_listens_to_no_router_where_addresses_are_fixed() {
+    for host in [vlan_first(), six(), mixed()] {
+        let Some(said) = brought_up(&host) else { return };
+        let at = |what: &str| said.find(what).unwrap_or_else(|| panic!("{what}: {said}"));
+        let up =
+            at("link set dev nic0 ").min(said.find("link set up dev nic0;").unwrap_or(usize::MAX));
+        for setting in ["accept_ra=0", "autoconf=0"] {
+            assert!(at(&format!("net.ipv6.conf.nic0.{setting}")) < up, "{said}");
+        }
+    }
+    let Some(said) = brought_up(&vlan_first()) else { return };
+    let vlan = said.find("link set dev nic0.9 ").unwrap();
+    assert!(said.find("net.ipv6.conf.nic0/9.accept_ra=0").is_some_and(|at| at < vlan), "{said}");
 }
 
 #[test]

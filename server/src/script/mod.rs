@@ -19,6 +19,8 @@ pub mod shipped;
 mod template;
 
 #[cfg(test)]
+mod disks;
+#[cfg(test)]
 mod networks;
 #[cfg(test)]
 mod snapshots;

@@ -6,6 +6,7 @@ use super::{
     *,
 };
 use crate::network;
+use bootmint_image_factory::host::{Addressing, V4, V6};
 use std::{fs, path::Path};
 
 fn told(profile: &str, mut host: Host) -> Result<String, String> {
@@ -62,6 +63,44 @@ fn debian_and_kali_leave_every_interface_behind() {
         for link in network::links(&host).unwrap() {
             let text = read(format!("target/etc/systemd/network/{}", link.file));
             assert_eq!(text, link.lines.join("\n") + "\n");
+        }
+    }
+}
+
+#[test]
+fn anaconda_is_kept_from_a_default_route_where_no_protocol_has_a_gateway() {
+    let v4 = |gateway: Option<&str>| V4 {
+        address: "192.0.2.10".parse().unwrap(),
+        prefix: 24,
+        gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+    };
+    let v6 = |gateway: Option<&str>| V6 {
+        address: "2001:db8::10".parse().unwrap(),
+        prefix: 64,
+        gateway: gateway.map(|gateway| gateway.parse().unwrap()),
+    };
+    let (via4, via6) = (Some("192.0.2.1"), Some("2001:db8::1"));
+    for (own4, own6, kept) in [
+        (Some(v4(via4)), Some(v6(via6)), false),
+        (Some(v4(via4)), Some(v6(None)), false),
+        (Some(v4(None)), Some(v6(via6)), false),
+        (Some(v4(None)), Some(v6(None)), true),
+        (Some(v4(None)), None, true),
+        (None, Some(v6(via6)), false),
+        (None, Some(v6(None)), true),
+    ] {
+        let mut host = network::tests::six();
+        host.nics[0].addressing = Addressing::Static { v4: own4, v6: own6 };
+        let text = told("rhel", host).unwrap();
+        let line = text.lines().find(|line| line.starts_with("network --device")).unwrap();
+        assert_eq!(line.contains(" --nodefroute"), kept, "{line}");
+        assert_eq!(line.contains(" --noipv4"), own4.is_none(), "{line}");
+        let gateways = [
+            (" --gateway=", own4.and_then(|v| v.gateway).is_some()),
+            (" --ipv6gateway=", own6.and_then(|v| v.gateway).is_some()),
+        ];
+        for (option, there) in gateways {
+            assert_eq!(line.contains(option), there, "{line}");
         }
     }
 }
