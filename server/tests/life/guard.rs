@@ -106,11 +106,11 @@ async fn the_disk_that_may_be_wiped_is_named_where_it_must_be() {
     let lines = end.count() + 1;
     let command: Vec<_> = command.lines().take(lines).collect();
     let command = command.join("\n").replace("\\\n", " ");
-    assert!(command.contains("/dev/disk/by-id/*[-_]'S3R1AL'"), "{command}");
+    assert!(command.contains("serial='S3R1AL';"), "{command}");
     assert!(command.ends_with("fi"), "{command}");
     // A shell takes it: with no such disk it reports the failure and restarts the machine.
     let script = format!(
-        "wget() {{ echo \"wget $*\"; }}; sleep() {{ :; }}; reboot() {{ echo reboot; }}; {command}"
+        "wget() {{ echo \"wget $*\"; }}; sleep() {{ :; }}; reboot() {{ echo reboot; exit; }}; {command}"
     );
     #[allow(clippy::disallowed_methods, reason = "a real shell reads what we quote")]
     let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();

@@ -8,6 +8,8 @@ mod asset;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod cloud_init;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod guard;
