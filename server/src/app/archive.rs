@@ -21,6 +21,9 @@ const MAX_LINE: u64 = 1 << 20;
 /// What always stays: limits count the armings of a day.
 const STAYS: Seconds = Seconds::new(7 * 24 * 60 * 60);
 
+/// Rows of how long a time go to one file together, where the server archives by itself.
+const TOGETHER: Seconds = Seconds::new(30 * 24 * 60 * 60);
+
 /// What moved to an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archived {
@@ -53,6 +56,13 @@ pub enum ArchiveError {
         /// Why.
         source: io::Error,
     },
+    /// No file is written over.
+    #[error(
+        "{}: is there already. If archiving broke off when it was written, its rows are still in the \
+         database: remove it",
+        .0.display()
+    )]
+    Exists(PathBuf),
     /// A line is no row.
     #[error("{}: line {line} is no row of an audit log", path.display())]
     Line {
@@ -102,7 +112,10 @@ impl App {
         if end == start {
             return Err(ArchiveError::Nothing);
         }
-        let digest = out.keep(to, folder).map_err(file)?;
+        let digest = out.keep(to, folder).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => ArchiveError::Exists(to.to_owned()),
+            _ => file(source),
+        })?;
         let name = to.file_name().unwrap_or_default().to_string_lossy();
         let detail = format!("in {name} with SHA-256 {digest}");
         if !self.store.forget_audit((&start, &end), &detail, actor, now).await? {
@@ -111,6 +124,30 @@ impl App {
             return Err(ArchiveError::Stale);
         }
         Ok(Archived { first: start.seq.saturating_add(1), end })
+    }
+
+    /// Moves old rows to the folder of archives, if there is one and they have waited long enough
+    /// to fill a file; returns that.
+    pub async fn archive_by_itself(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(PathBuf, Archived)>, ArchiveError> {
+        let Some(archive) = &self.config.archive else { return Ok(None) };
+        let start = self.store.audit_start().await?;
+        let oldest = self.store.audit(start.seq, 1).await?.pop();
+        let before = now.before(archive.after);
+        if oldest.is_none_or(|oldest| oldest.at >= before.before(TOGETHER)) {
+            return Ok(None);
+        }
+        // Their names are in the order of their rows.
+        let name = format!("audit-{:012}.ndjson", start.seq.saturating_add(1));
+        let to = archive.folder.join(name);
+        match self.archive_audit(before, &to, &Actor::clock(), now).await {
+            Ok(done) => Ok(Some((to, done))),
+            // Somebody waits for these rows, or another replica was faster.
+            Err(ArchiveError::Nothing | ArchiveError::Stale) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The last row that nobody waits for.

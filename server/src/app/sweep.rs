@@ -41,8 +41,11 @@ impl App {
         Ok(ended)
     }
 
-    /// Forgets boots that are older than is wanted.
+    /// Forgets boots that are older than is wanted, and versions of profiles that are more.
     pub async fn forget(&self, now: Timestamp) -> Result<u64, AppError> {
-        Ok(self.store.forget(now.before(self.config.keep_boots)).await?)
+        let boots = self.store.forget(now.before(self.config.keep_boots)).await?;
+        let (keep, clock) = (self.config.keep_profile_versions, Actor::clock());
+        let versions = self.store.forget_profile_versions(keep, &clock, now).await?;
+        Ok(boots.saturating_add(versions))
     }
 }

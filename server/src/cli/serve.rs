@@ -363,5 +363,9 @@ async fn ship(app: Arc<App>, to: Collector, mut stopped: watch::Receiver<bool>) 
 
 async fn clean(app: &App) -> anyhow::Result<()> {
     app.forget(Timestamp::now()).await?;
+    if let Some((file, done)) = app.archive_by_itself(Timestamp::now()).await? {
+        let (first, last) = (done.first, done.end.seq);
+        tracing::info!(file = %file.display(), first, last, "old rows of the audit log are archived");
+    }
     Ok(app.forget_accounts(Timestamp::now()).await?)
 }

@@ -117,6 +117,15 @@ pub enum LogFormat {
     Json,
 }
 
+/// Where old rows of the audit log go by themselves.
+#[derive(Clone, Debug)]
+pub struct ArchiveConfig {
+    /// The folder.
+    pub folder: PathBuf,
+    /// How old they are then at least.
+    pub after: Seconds,
+}
+
 /// The checked configuration. Paths are relative to the file's folder no more.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -168,6 +177,8 @@ pub struct Config {
     pub webhooks: Vec<WebhookConfig>,
     /// Where the audit log is sent as it grows.
     pub syslog: Option<SyslogConfig>,
+    /// Where old rows of the audit log go by themselves, if anywhere.
+    pub archive: Option<ArchiveConfig>,
     /// How often an attempt may read each of its answer files.
     pub answer_reads: i64,
     /// What hosts do unless they, their profile or their site say otherwise.
@@ -196,6 +207,8 @@ pub struct Config {
     pub write_time: Seconds,
     /// How long boots are remembered.
     pub keep_boots: Seconds,
+    /// How many versions of a profile are kept.
+    pub keep_profile_versions: i64,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// The least level that is logged.
@@ -244,6 +257,13 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
     }
     if raw.boot.listen.is_none() && raw.boot.listen_tls.is_none() {
         return Err(value("boot has neither listen nor listen-tls, so that no machine could ask"));
+    }
+    // Fewer could go while another replica begins an installation with one of them.
+    if raw.limits.keep_profile_versions < 10 {
+        return Err(value("limits.keep-profile-versions is less than 10"));
+    }
+    if !(7..=36_500).contains(&raw.audit.archive_after_days) {
+        return Err(value("audit.archive-after-days is not in 7 to 36500"));
     }
     let days = u32::from(raw.limits.keep_boots_days.get());
     let tls =
@@ -298,6 +318,10 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
             .collect::<Result<_, _>>()?,
         webhooks: webhooks(raw.webhooks, file)?,
         syslog: raw.syslog.map(|raw| raw.check(folder).map_err(|what| value(&what))).transpose()?,
+        archive: raw.audit.archive_folder.map(|name| ArchiveConfig {
+            folder: folder.join(name),
+            after: Seconds::new(u32::from(raw.audit.archive_after_days).saturating_mul(86_400)),
+        }),
         answer_reads: i64::from(raw.install.answer_reads.get()),
         policy: raw.policy.over(&Policy::default()),
         sites: sites(raw.sites).map_err(|what| value(&what))?,
@@ -313,6 +337,7 @@ fn check(mut raw: RawConfig, file: &Path) -> Result<Config, ConfigError> {
         request_time: raw.limits.request_seconds,
         write_time: raw.limits.write_seconds,
         keep_boots: Seconds::new(days.saturating_mul(86_400)),
+        keep_profile_versions: raw.limits.keep_profile_versions.into(),
         log_format: raw.log.format,
         log_level: raw
             .log

@@ -45,6 +45,8 @@ pub(super) struct RawConfig {
     pub(super) webhooks: Vec<RawWebhook>,
     pub(super) syslog: Option<RawSyslog>,
     #[serde(default)]
+    pub(super) audit: RawAudit,
+    #[serde(default)]
     pub(super) guard: Guard,
     pub(super) directory: Option<RawDirectory>,
     pub(super) oidc: Option<RawOidc>,
@@ -195,6 +197,7 @@ pub(super) struct RawLimits {
     pub(super) request_seconds: Seconds,
     pub(super) write_seconds: Seconds,
     pub(super) keep_boots_days: NonZeroU16,
+    pub(super) keep_profile_versions: u16,
 }
 
 impl Default for RawLimits {
@@ -208,7 +211,21 @@ impl Default for RawLimits {
             request_seconds: Seconds::new(15),
             write_seconds: Seconds::new(60),
             keep_boots_days: NonZeroU16::MIN.saturating_add(89),
+            keep_profile_versions: 100,
         }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct RawAudit {
+    pub(super) archive_folder: Option<String>,
+    pub(super) archive_after_days: u16,
+}
+
+impl Default for RawAudit {
+    fn default() -> Self {
+        Self { archive_folder: None, archive_after_days: 400 }
     }
 }
 

@@ -1,10 +1,10 @@
-//! OS profiles that were published: every version, for good.
+//! OS profiles that were published: the newest versions, and those that installers go by.
 
 use super::{
     Actor, AuditResult, DbError, Store, at_most_one,
     audit::{self, Entry},
     engine::Row,
-    retry::Retry,
+    retry::{Retry, until_over},
 };
 use crate::time::Timestamp;
 use bootmint_image_factory::host::Name;
@@ -14,7 +14,7 @@ use bootmint_image_factory::host::Name;
 pub struct ProfileVersion {
     /// The profile.
     pub profile: Name,
-    /// Its number, from 1 without gaps.
+    /// Its number, from 1; each is one more than the one before.
     pub version: i64,
     /// When it was published.
     pub at: Timestamp,
@@ -46,7 +46,7 @@ pub struct NewVersion<'a> {
     pub profile: &'a Name,
     /// The newest version that its author saw; 0 if there was none.
     pub base: i64,
-    /// How many versions of all profiles there were when it was checked.
+    /// How many versions of all profiles were published when it was checked.
     pub all: i64,
     /// Where its texts come from.
     pub origin: &'a str,
@@ -80,6 +80,19 @@ macro_rules! columns {
     };
 }
 
+/// The newest number of every profile.
+const NUMBERS: &str = "SELECT profile, MAX(version) FROM profile_versions GROUP BY profile";
+
+fn numbers(rows: Vec<Row>) -> Result<Vec<(String, i64)>, DbError> {
+    rows.into_iter().map(|mut row| Ok((row.text()?, row.int()?))).collect()
+}
+
+/// How many versions these profiles had.
+fn count(rows: Vec<Row>) -> Result<i64, DbError> {
+    let numbers = numbers(rows)?;
+    Ok(numbers.iter().fold(0_i64, |sum, (_, newest)| sum.saturating_add(*newest)))
+}
+
 fn read(mut row: Row) -> Result<ProfileVersion, DbError> {
     Ok(ProfileVersion {
         profile: row.text()?.parse().map_err(|_| DbError::Shape)?,
@@ -93,11 +106,62 @@ fn read(mut row: Row) -> Result<ProfileVersion, DbError> {
 }
 
 impl Store {
-    /// How many versions of all profiles there are. They only grow in number, so that another
-    /// number means that something was published.
+    /// How many versions of all profiles were published. That only grows, so that another number
+    /// means that something was published.
     pub async fn count_profile_versions(&self) -> Result<i64, DbError> {
-        let rows = self.engine.query("SELECT COUNT(*) FROM profile_versions", []).await?;
-        at_most_one(rows).ok_or(DbError::Shape)?.int()
+        count(self.engine.query(NUMBERS, []).await?)
+    }
+
+    /// Forgets versions but the newest `keep` of each profile, and those that attempts of hosts go
+    /// by; returns how many.
+    pub async fn forget_profile_versions(
+        &self,
+        keep: i64,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, DbError> {
+        let mut forgotten = 0_u64;
+        for (profile, newest) in numbers(self.engine.query(NUMBERS, []).await?)? {
+            let last = newest.saturating_sub(keep);
+            if last > 0 {
+                let gone = until_over!(self.try_forget_versions(&profile, last, actor, now))?;
+                forgotten = forgotten.saturating_add(gone);
+            }
+        }
+        Ok(forgotten)
+    }
+
+    async fn try_forget_versions(
+        &self,
+        profile: &str,
+        last: i64,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, DbError> {
+        let mut tx = self.engine.begin().await?;
+        audit::lock(&mut tx).await?;
+        let sql = "DELETE FROM profile_versions WHERE profile = $1 AND version <= $2 \
+                   AND NOT EXISTS (SELECT 1 FROM attempts a JOIN hosts h ON h.attempt = a.id \
+                   WHERE a.profile = profile_versions.profile \
+                   AND a.profile_version = profile_versions.version)";
+        let gone = tx.execute(sql, [profile.into(), last.into()]).await?;
+        if gone == 0 {
+            return Ok(0);
+        }
+        let detail = format!("profile {profile}: {gone} versions up to {last}");
+        let entry = Entry {
+            at: now,
+            actor,
+            host: "",
+            event: "forget-profile-versions",
+            was: "",
+            became: "",
+            detail: &detail,
+            result: AuditResult::Done,
+        };
+        audit::append(&mut tx, &entry).await?;
+        tx.commit().await?;
+        Ok(gone)
     }
 
     /// The newest version of every profile that has one.
@@ -184,8 +248,7 @@ impl Store {
         if newest != new.base {
             return Ok(Published::Stale(newest));
         }
-        let rows = tx.query("SELECT COUNT(*) FROM profile_versions", []).await?;
-        if at_most_one(rows).ok_or(DbError::Shape)?.int()? != new.all {
+        if count(tx.query(NUMBERS, []).await?)? != new.all {
             return Ok(Published::Moved);
         }
         let version = newest.saturating_add(1);

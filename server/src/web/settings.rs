@@ -185,6 +185,13 @@ fn settings(config: &Config) -> Vec<(&'static str, String)> {
         ("Armings of one person in a day", limit(guard.arms_per_day)),
         ("Approval", shown(&guard.approval)),
         ("Serial number of the disk", shown(&guard.disk_serial)),
+        (
+            "Old rows of the audit log go to",
+            config.archive.as_ref().map_or("nowhere by themselves".to_owned(), |archive| {
+                format!("{} after {} s", archive.folder.display(), archive.after.get())
+            }),
+        ),
+        ("Versions of an OS profile that are kept", config.keep_profile_versions.to_string()),
         ("Boots are kept for", format!("{} s", config.keep_boots.get())),
     ]
 }

@@ -72,8 +72,44 @@ async fn an_archive_that_was_touched_or_left_out_is_found() {
         .archive_audit(now.after_days(1), &one, &root, now.after_days(400))
         .await
         .unwrap_err();
-    assert!(matches!(again, ArchiveError::File { .. }), "no file is written over: {again}");
+    assert!(matches!(again, ArchiveError::Exists(_)), "no file is written over: {again}");
     assert_eq!(std::fs::read_to_string(&one).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_server_archives_by_itself_where_it_is_told_to() {
+    let desk = Desk::open().await;
+    let now = Timestamp::now();
+    assert_eq!(desk.app.archive_by_itself(now.after_days(9000)).await.unwrap(), None);
+    let folder = desk.site().join("audit");
+    let section = "\n[audit]\narchive-folder = \"audit\"\narchive-after-days = 100\n";
+    let app = desk.replica(section, "").await;
+    let early = app.archive_by_itself(now.after_days(129)).await.unwrap();
+    assert_eq!(early, None, "what is old enough waits for more, so that files do not get many");
+    let later = now.after_days(131);
+    let missing = app.archive_by_itself(later).await.unwrap_err();
+    assert!(matches!(missing, ArchiveError::File { .. }), "{missing}");
+    std::fs::create_dir(&folder).unwrap();
+    let (first, archived) = app.archive_by_itself(later).await.unwrap().unwrap();
+    assert_eq!((&first, archived.first), (&folder.join("audit-000000000001.ndjson"), 1));
+    // A new row tells of the archive; it is one of now, whatever the time is for the test.
+    assert_eq!(app.archive_by_itself(later).await.unwrap(), None, "the rest is too new");
+    let (second, more) = app.archive_by_itself(later.after_days(131)).await.unwrap().unwrap();
+    assert_eq!(more.first, archived.end.seq + 1);
+    let mut files = [second, first];
+    files.sort();
+    let start = app.store().audit_start().await.unwrap();
+    assert_eq!(start, more.end);
+    let rows = verify_archives(&files, &start, None).unwrap().rows;
+    assert_eq!(rows as i64, more.end.seq, "all rows are in the files, in the order of their names");
+    assert!(app.store().verify_audit().await.unwrap().is_ok());
+    let row = app.store().audit(start.seq, 1).await.unwrap().remove(0);
+    assert_eq!((row.event.as_str(), row.actor.as_str()), ("audit-archive", "clock"));
+    // What is there is not written over.
+    let next = format!("audit-{:012}.ndjson", start.seq + 1);
+    std::fs::write(folder.join(next), "x").unwrap();
+    let again = app.archive_by_itself(later.after_days(999)).await.unwrap_err();
+    assert!(again.to_string().contains("its rows are still in the database"), "{again}");
 }
 
 #[tokio::test]

@@ -58,8 +58,8 @@ pub(super) async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
         found.into_iter().map(|token| token.id).collect::<Vec<_>>()
     };
     let behind = (stored.created, stored.id.as_str());
-    assert_eq!(ids(None, begin).await, [stored.id.clone()]);
-    assert_eq!(ids(Some(&account.name), begin).await, [stored.id.clone()]);
+    assert_eq!(ids(None, begin).await, std::slice::from_ref(&stored.id));
+    assert_eq!(ids(Some(&account.name), begin).await, std::slice::from_ref(&stored.id));
     assert!(
         ids(None, behind).await.is_empty() && ids(Some(&account.name), behind).await.is_empty()
     );

@@ -114,8 +114,9 @@ contract!(
         a_sign_in_under_way_ends_once_and_in_time,
         a_code_of_a_second_factor_is_taken_once;
     profiles:
-        versions_are_kept_for_good_and_the_newest_counts,
+        versions_are_kept_and_the_newest_counts,
         of_two_authors_the_second_is_told,
+        old_versions_go_but_those_that_are_installed_from,
         an_attempt_knows_its_version;
     webhooks:
         a_webhook_begins_where_the_log_ends_and_keeps_its_place,

@@ -21,7 +21,7 @@ pub(super) async fn publish(store: &Store, profile: &str, base: i64, files: &str
     assert_eq!(published.unwrap(), Published::Done(base + 1));
 }
 
-pub(super) async fn versions_are_kept_for_good_and_the_newest_counts<K>(fresh: &Fresh<K>) {
+pub(super) async fn versions_are_kept_and_the_newest_counts<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
     assert_eq!(store.newest_profiles().await.unwrap(), []);
     let large = "\u{e4}\u{1f600}x\\\"".repeat(100_000);
@@ -78,6 +78,47 @@ pub(super) async fn of_two_authors_the_second_is_told<K>(fresh: &Fresh<K>) {
     assert_eq!(late, Published::Moved);
     assert_eq!(store.count_profile_versions().await.unwrap(), 2);
     assert_eq!(store.audit(0, 9).await.unwrap().len(), 2, "what was not done is not audited");
+}
+
+pub(super) async fn old_versions_go_but_those_that_are_installed_from<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    for base in 0..6 {
+        publish(&store, "debian", base, &format!("text {base}")).await;
+    }
+    publish(&store, "kali", 0, "one").await;
+    // One installs from the first version; one did from the second, and is done.
+    import(&store, &[testing::host("web-01", 1), testing::host("web-02", 2)]).await.unwrap();
+    for (number, host) in [(1, "web-01"), (2, "web-02")] {
+        let stored = store.host(&name(host)).await.unwrap().unwrap();
+        let id = AttemptId::from_bits(number);
+        let state = State::Installing { attempt: id, tries: 1, deadline: NOW };
+        let mut begin = change(&stored, state);
+        let (profile, version) = ("debian".to_owned(), i64::try_from(number).unwrap());
+        let secret = Digest::of(host.as_bytes());
+        begin.begins = Some(NewAttempt { id, secret, profile, version, due: NOW });
+        store.commit(&begin).await.unwrap();
+    }
+    let done = store.host(&name("web-02")).await.unwrap().unwrap();
+    let mut end = change(&done, State::Installed);
+    end.ends = Some(Outcome::Done);
+    store.commit(&end).await.unwrap();
+    let clock = Actor::clock();
+    let forget = async |keep| store.forget_profile_versions(keep, &clock, NOW).await.unwrap();
+    assert_eq!(forget(6).await, 0);
+    let before = store.count_profile_versions().await.unwrap();
+    assert_eq!(forget(3).await, 2, "the second and the third");
+    let debian = "debian".parse().unwrap();
+    let left = store.profile_versions(&debian, i64::MAX, 99).await.unwrap();
+    assert_eq!(left.iter().map(|one| one.version).collect::<Vec<_>>(), [6, 5, 4, 1]);
+    assert_eq!(store.profile_version(&debian, 1).await.unwrap().unwrap().1, "text 0");
+    assert_eq!(store.count_profile_versions().await.unwrap(), before, "nothing was published");
+    assert_eq!(forget(3).await, 0);
+    let row = store.audit(0, 99).await.unwrap().pop().unwrap();
+    assert_eq!(row.event, "forget-profile-versions");
+    assert_eq!(row.detail, "profile debian: 2 versions up to 3");
+    // The next one goes on where the newest stands.
+    publish(&store, "debian", 6, "seven").await;
+    assert!(store.verify_audit().await.unwrap().is_ok());
 }
 
 pub(super) async fn an_attempt_knows_its_version<K>(fresh: &Fresh<K>) {
