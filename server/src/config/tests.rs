@@ -30,6 +30,23 @@ fn what_init_makes_is_the_default() {
     assert_eq!((short.policy, short.hold), (config.policy, config.hold));
     assert_eq!(short.max_clients, config.max_clients);
     assert_eq!(short.keep_boots, config.keep_boots);
+    assert_eq!((short.keep_profile_versions, config.keep_profile_versions), (100, 100));
+    assert!(short.archive.is_none() && config.archive.is_none());
+}
+
+#[test]
+fn how_much_is_kept_has_limits() {
+    let (_folder, file) = made();
+    for (key, value, why) in [
+        ("BOOTMINT_LIMITS__KEEP_PROFILE_VERSIONS", "9", "keep-profile-versions is less than 10"),
+        ("BOOTMINT_AUDIT__ARCHIVE_AFTER_DAYS", "6", "archive-after-days is not in 7 to 36500"),
+    ] {
+        let error = load(&file, env(key, value)).unwrap_err();
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains(why), "{error}");
+    }
+    let config = load(&file, env("BOOTMINT_AUDIT__ARCHIVE_FOLDER", "old")).unwrap();
+    assert_eq!(config.archive.unwrap().folder, file.with_file_name("old"));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use super::{
     Actor, AuditResult, Committed, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
-    import::{KeptToken, Wanted, import_one, remember},
+    ids::remember,
+    import::{KeptToken, Wanted, import_one},
     retry::until_over,
 };
 use crate::{seal::Place, time::Timestamp};

@@ -18,6 +18,7 @@ mod flows;
 mod foreign;
 mod guard;
 mod hosts;
+mod ids;
 mod import;
 mod locked;
 mod log;
