@@ -59,6 +59,7 @@ fn what_others_say_never_runs() -> anyhow::Result<()> {
     desk.go("/tokens")?;
     browser.fill("#label", &EVIL[..100])?;
     browser.click("main .primary")?;
+    browser.reads("main [role=status]", "Copy this token")?;
     is_harmless(&desk, "a token's label")?;
     desk.go("/import")?;
     browser.fill("#feed", &format!("name,mac,{EVIL}\n{EVIL},{EVIL},{EVIL}\n"))?;
