@@ -24,6 +24,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     1 "0001-start.sql",
@@ -39,6 +40,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     1 "0001-start.sql",
@@ -54,6 +56,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
 );
 /// SQL Server came with version 51, whose file makes the whole schema as it was then.
 pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
@@ -62,6 +65,7 @@ pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
 );
 
 /// Applies the migrations that are missing, each in a transaction of its own.

@@ -54,7 +54,7 @@ impl Site {
 
     /// Whose session it is, and what they may; nothing if it is none.
     async fn stands(&self, key: &SessionKey, now: Timestamp) -> Option<(String, bool)> {
-        let session = self.app.session(key, now).await.unwrap()?;
+        let session = self.app.session(key, &Trace::default(), now).await.unwrap()?;
         let may = session.principal.role_for(Permission::HostsReimage, Place::Somewhere);
         Some((session.principal.user().to_string(), may.is_some()))
     }

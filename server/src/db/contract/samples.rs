@@ -1,6 +1,7 @@
 //! What the tests write, and how they write it.
 
 use super::*;
+use crate::auth::sessions::Turns;
 
 fn entry(host: &Host) -> (Host, Option<Digest>) {
     (host.clone(), host.token.as_ref().map(Digest::of_token))
@@ -140,8 +141,11 @@ async fn fill_accounts(store: &Store) {
         created: NOW,
         seen: NOW,
         expires: NOW,
+        turns: Turns::begin(Digest::of(b"turn"), NOW),
     };
     store.save_session(&session, &Digest::of(b"session")).await.unwrap();
+    let (turn, next) = (&session.turns.turn, Digest::of(b"next"));
+    assert!(store.offer_turn(&session.id, (turn, &next), NOW, NOW).await.unwrap());
     store.count_try("user:alice", NOW, |_| None).await.unwrap();
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();

@@ -6,6 +6,7 @@ mod factor;
 mod matrix;
 mod openid;
 mod profiles;
+mod rotation;
 mod workshop;
 
 use crate::{
