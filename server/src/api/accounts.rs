@@ -2,13 +2,14 @@
 
 use super::{
     caller::{Caller, Source},
-    input::{Json as Body, Params, Why},
+    input::{Json as Body, Params, Rests, Why, tagged},
     problem::Problem,
 };
 use crate::{
     app::App,
     auth::{
-        Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId,
+        AuthError, Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName,
+        Which, token::TokenId,
     },
     db::{Account, Realm, StoredToken},
     time::{Seconds, Timestamp},
@@ -16,7 +17,8 @@ use crate::{
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -99,6 +101,8 @@ pub(crate) async fn sign_out(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenView {
     pub(crate) id: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     pub(crate) owner: String,
     pub(crate) label: String,
     pub(crate) roles: Vec<String>,
@@ -110,6 +114,7 @@ impl TokenView {
     fn new(token: &StoredToken) -> Self {
         Self {
             id: token.id.to_string(),
+            etag: token.mark().as_str().to_owned(),
             owner: token.owner.to_string(),
             label: token.label.clone(),
             roles: token.grants.iter().map(ToString::to_string).collect(),
@@ -133,6 +138,26 @@ pub(crate) async fn tokens(
     let all = app.store().tokens().await?;
     let items = all.iter().filter(|token| owns(&caller, &token.owner)).map(TokenView::new);
     Ok(Json(TokenList { items: items.collect() }))
+}
+
+/// `GET /tokens/{token}`.
+pub(crate) async fn token(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let token = touched(&app, &caller, &id).await?;
+    Ok(tagged(&headers, &token.mark(), TokenView::new(&token)))
+}
+
+/// The token of that id, if the caller may touch it: others' are told from none by nobody else.
+async fn touched(app: &App, caller: &Caller, id: &str) -> Result<StoredToken, Problem> {
+    let missing = || Problem::not_found("there is no such token");
+    let id = TokenId::parse(id).ok_or_else(missing)?;
+    let all = app.store().tokens().await?;
+    let token = all.into_iter().find(|token| token.id == id);
+    token.filter(|token| owns(caller, &token.owner)).ok_or_else(missing)
 }
 
 /// Whether the caller may touch tokens of `owner`.
@@ -203,15 +228,16 @@ pub(crate) async fn revoke_token(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || Problem::not_found("there is no such token");
-    let id = TokenId::parse(&id).ok_or_else(missing)?;
-    let all = app.store().tokens().await?;
-    let token = all.iter().find(|token| token.id == id);
-    // Others' tokens are told from none by who may see them.
-    token.filter(|token| owns(&caller, &token.owner)).ok_or_else(missing)?;
-    app.revoke_token(&id, &caller.actor().because(&why.reason), Timestamp::now()).await?;
+    let token = touched(&app, &caller, &id).await?;
+    // A token does not change: another mark was never its own.
+    if !seen.holds(Some(&token.mark())) {
+        let detail = "this token is not the one that you saw: look again, then decide";
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail));
+    }
+    app.revoke_token(&token.id, &caller.actor().because(&why.reason), Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -219,6 +245,8 @@ pub(crate) async fn revoke_token(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserView {
     pub(crate) name: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     /// A program's account has tokens and no password.
     pub(crate) program: bool,
     /// Whether it is the directory's or the identity provider's, which decides its roles.
@@ -238,6 +266,7 @@ impl UserView {
     fn new(account: &Account) -> Self {
         Self {
             name: account.name.to_string(),
+            etag: account.mark().as_str().to_owned(),
             program: account.password.is_none() && account.directory.is_none(),
             directory: account.directory.is_some(),
             openid: account.is_of(Realm::Openid),
@@ -260,6 +289,17 @@ pub(crate) struct UserList {
 pub(crate) async fn users(State(app): State<Arc<App>>) -> Result<Json<UserList>, Problem> {
     let all = app.store().accounts().await?;
     Ok(Json(UserList { items: all.iter().map(UserView::new).collect() }))
+}
+
+/// `GET /users/{user}`.
+pub(crate) async fn user(
+    State(app): State<Arc<App>>,
+    Path(user): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let name = name(&user)?;
+    let account = app.store().account(&name).await?.ok_or(AuthError::NoAccount(name))?;
+    Ok(tagged(&headers, &account.mark(), UserView::new(&account)))
 }
 
 /// An account that is wanted.
@@ -318,13 +358,15 @@ pub(crate) async fn change_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Body(body): Body<UserChange>,
-) -> Result<Json<UserView>, Problem> {
+) -> Result<Response, Problem> {
     let grants = body.roles.as_deref().map(grants).transpose()?;
     let (name, now) = (name(&user)?, Timestamp::now());
     let actor = caller.actor().because(&body.reason);
-    let changed = app.change_account(&name, grants.as_ref(), body.locked, &actor, now).await?;
-    Ok(Json(UserView::new(&changed)))
+    let which = Which { name: &name, seen: &seen };
+    let changed = app.change_account(which, grants.as_ref(), body.locked, &actor, now).await?;
+    Ok(tagged(&HeaderMap::new(), &changed.mark(), UserView::new(&changed)))
 }
 
 /// `POST /users/{user}/reset-password`.
@@ -332,10 +374,12 @@ pub(crate) async fn reset_password(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Body(why): Body<Why>,
 ) -> Result<Json<OneTime>, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    let password = app.reset_password(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    let password = app.reset_password(which, &actor, Timestamp::now()).await?;
     Ok(Json(OneTime { one_time_password: Some(password.reveal().to_owned()) }))
 }
 
@@ -344,10 +388,12 @@ pub(crate) async fn remove_factor(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    app.remove_factor(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    app.remove_factor(which, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -356,10 +402,12 @@ pub(crate) async fn remove_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    app.remove_account(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    app.remove_account(which, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,11 +2,11 @@
 
 use super::{
     caller::Caller,
-    input::{Json as Body, Params},
+    input::{Json as Body, Params, Rests, tagged},
     problem::Problem,
 };
 use crate::{
-    app::App,
+    app::{App, AppError},
     auth::Place as Reach,
     db::{Actor, SealedSecret},
     seal::{Place, SecretName},
@@ -15,7 +15,8 @@ use crate::{
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) struct Where {
 pub(crate) struct SecretView {
     pub(crate) place: String,
     pub(crate) name: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     pub(crate) changed: String,
     pub(crate) changed_by: String,
 }
@@ -44,6 +47,7 @@ impl SecretView {
         Self {
             place: secret.place.to_string(),
             name: secret.name.to_string(),
+            etag: secret.mark().as_str().to_owned(),
             changed: secret.changed.to_string(),
             changed_by: secret.changed_by,
         }
@@ -100,17 +104,32 @@ pub(crate) async fn list(
     Ok(Json(SecretList { items }))
 }
 
+/// `GET /secrets/{secret}`: which it is, without its value.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Params(at): Params<Where>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (place, _) = place(&app, &caller, &at.place).await?;
+    let (name, all) = (named(&name)?, app.store().secrets(&place).await?);
+    let secret = all.into_iter().find(|one| one.name == name).ok_or(AppError::NoSecret(name))?;
+    Ok(tagged(&headers, &secret.mark(), SecretView::new(secret)))
+}
+
 /// `PUT /secrets/{secret}`.
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Params(at): Params<Where>,
+    Rests(seen): Rests,
     Body(body): Body<SecretBody>,
 ) -> Result<StatusCode, Problem> {
     let (place, actor) = place(&app, &caller, &at.place).await?;
     let (name, actor) = (named(&name)?, actor.because(&body.reason));
-    app.set_secret((&place, &name), &body.value, &actor, Timestamp::now()).await?;
+    app.set_secret((&place, &name), &body.value, &seen, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -120,10 +139,9 @@ pub(crate) async fn remove(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Params(at): Params<Where>,
+    Rests(seen): Rests,
 ) -> Result<StatusCode, Problem> {
     let (place, actor) = place(&app, &caller, &at.place).await?;
-    if !app.store().remove_secret(&place, &named(&name)?, &actor, Timestamp::now()).await? {
-        return Err(Problem::not_found("no secret of that name is set there"));
-    }
+    app.remove_secret((&place, &named(&name)?), &seen, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -23,7 +23,7 @@ mod refusals;
 mod sign_in;
 mod vouched;
 
-pub use accounts::{AuthError, NewToken};
+pub use accounts::{AuthError, NewToken, Which};
 pub use grant::{Grant, Grants, Place, Scope};
 pub use password::Password;
 pub use principal::Principal;

@@ -1,7 +1,7 @@
 //! What the tests write, and how they write it.
 
 use super::*;
-use crate::auth::sessions::Turns;
+use crate::{auth::sessions::Turns, mark::Seen};
 
 fn entry(host: &Host) -> (Host, Option<Digest>) {
     (host.clone(), host.token.as_ref().map(Digest::of_token))
@@ -153,7 +153,8 @@ async fn fill_accounts(store: &Store) {
     profiles::publish(store, "debian", 0, "{\"profile.toml\":\"'ä\"}").await;
     let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
     store.keep_view(&account.name, &view).await.unwrap();
-    store.set_secret(&secrets::sealed("", "root", "sealed"), &root).await.unwrap();
+    let secret = secrets::sealed("", "root", "sealed");
+    assert!(store.set_secret(&secret, &Seen::Nothing, &root).await.unwrap());
 }
 
 pub(crate) fn boot(at: Timestamp) -> BootRow {
