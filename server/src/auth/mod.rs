@@ -21,6 +21,7 @@ mod groups;
 mod kerberos;
 mod refusals;
 mod sign_in;
+mod tries;
 mod vouched;
 
 pub use accounts::{AuthError, NewToken, Which};
