@@ -9,6 +9,7 @@ mod config;
 mod entry;
 mod gate;
 mod login;
+mod policy;
 mod refusal;
 
 pub use config::{Controller, DirectoryConfig, Encryption, Kind, NoDirectory, RawDirectory};
@@ -239,7 +240,7 @@ impl Directory {
             return self.turn_away(session, password, Refusal::Held).await;
         }
         let proof = session.prove(&entry.dn, password).await?;
-        Ok(proof.and_then(|()| self.person(entry, grants)))
+        Ok(entry.explain(proof).and_then(|()| self.person(entry, grants)))
     }
 
     /// Says no, after a bind that takes its time as one with the right name would.
