@@ -12,6 +12,7 @@ pub mod images;
 pub mod limits;
 pub mod link;
 pub mod machine;
+pub mod mark;
 pub mod metrics;
 pub mod network;
 pub mod nocloud;

@@ -11,8 +11,12 @@ use std::{
 
 /// What is asked for evenly over a minute may be asked for at once.
 const MINUTE: Duration = Duration::from_secs(60);
-/// How many are remembered. Whoever has more addresses than that is not held by this.
+/// How many are remembered. Whoever keeps that many waiting has more addresses than this can hold.
 const MAX_KNOWN: usize = 100_000;
+/// How many are forgotten at a time to make room.
+const ROOM: usize = MAX_KNOWN / 10;
+/// How often it is looked for room: it comes with time.
+const SWEEP: Duration = Duration::from_secs(1);
 /// When somebody may come again whose work is done at that time.
 const SOON: Duration = Duration::from_secs(5);
 /// How many may watch changes at a time.
@@ -116,34 +120,75 @@ fn network(source: &str) -> String {
 struct Pace {
     /// What one request takes of the minute.
     each: Duration,
+    known: Mutex<Known>,
+}
+
+/// Who asked of late.
+#[derive(Debug, Default)]
+struct Known {
     /// When all that somebody asked for would have been even. Who is not in it asked long ago.
-    even: Mutex<HashMap<String, Instant>>,
+    even: HashMap<String, Instant>,
+    /// When it was looked for room last.
+    swept: Option<Instant>,
+}
+
+impl Known {
+    /// Whether there is room for one more. Who waits no more is forgotten first, then whose
+    /// requests are longest ago; never who is refused now, as `held` says of their time.
+    fn has_room(&mut self, now: Instant, held: impl Fn(Instant) -> bool) -> bool {
+        if self.even.len() < MAX_KNOWN {
+            return true;
+        }
+        if self.swept.is_some_and(|at| now.saturating_duration_since(at) < SWEEP) {
+            return false;
+        }
+        self.swept = Some(now);
+        self.even.retain(|_, at| now < *at);
+        let free = MAX_KNOWN.saturating_sub(self.even.len());
+        if let Some(more) = ROOM.checked_sub(free).filter(|more| *more > 0) {
+            let mut times: Vec<_> = self.even.values().copied().filter(|at| !held(*at)).collect();
+            times.sort_unstable();
+            if let Some(last) = times.get(more.saturating_sub(1)).or(times.last()).copied() {
+                self.even.retain(|_, at| held(*at) || *at > last);
+            }
+        }
+        self.even.len() < MAX_KNOWN
+    }
 }
 
 impl Pace {
     fn new(per_minute: NonZeroU32) -> Self {
         let each = MINUTE.checked_div(per_minute.get()).unwrap_or(MINUTE);
-        Self { each, even: Mutex::default() }
+        Self { each, known: Mutex::default() }
     }
 
     /// Counts a request at `now`; else, how long to wait.
     fn ask(&self, who: &str, now: Instant) -> Result<(), Duration> {
-        let mut even = self.even.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = even.get(who).map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before =
+            known.even.get(who).map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
         let after = before.saturating_add(self.each);
-        if let Some(wait) = after.checked_sub(MINUTE).filter(|wait| !wait.is_zero()) {
+        if let Some(wait) = self.over(after) {
             return Err(wait);
         }
-        if even.len() >= MAX_KNOWN {
-            even.retain(|_, at| now < *at);
+        let Some(at) = now.checked_add(after) else { return Ok(()) };
+        if let Some(even) = known.even.get_mut(who) {
+            *even = at;
+            return Ok(());
         }
-        if even.len() >= MAX_KNOWN {
-            even.clear();
-        }
-        if let Some(at) = now.checked_add(after) {
-            even.insert(who.to_owned(), at);
+        let held = |at: Instant| {
+            let before = at.saturating_duration_since(now);
+            self.over(before.saturating_add(self.each)).is_some()
+        };
+        if known.has_room(now, held) {
+            known.even.insert(who.to_owned(), at);
         }
         Ok(())
+    }
+
+    /// How long to wait with so much asked for.
+    fn over(&self, asked: Duration) -> Option<Duration> {
+        asked.checked_sub(MINUTE).filter(|wait| !wait.is_zero())
     }
 }
 
@@ -190,59 +235,4 @@ impl Drop for Place {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pace(per_minute: u32) -> Pace {
-        Pace::new(per_minute.try_into().unwrap())
-    }
-
-    #[test]
-    fn a_minutes_requests_come_at_once_and_then_evenly() {
-        let (pace, start) = (pace(60), Instant::now());
-        for _ in 0..60 {
-            assert_eq!(pace.ask("alice", start), Ok(()));
-        }
-        assert_eq!(pace.ask("alice", start), Err(Duration::from_secs(1)));
-        assert_eq!(pace.ask("bob", start), Ok(()), "another has a minute of their own");
-        let later = start + Duration::from_secs(1);
-        assert_eq!(pace.ask("alice", later), Ok(()));
-        assert_eq!(
-            pace.ask("alice", later),
-            Err(Duration::from_secs(1)),
-            "what is refused is free"
-        );
-        let fresh = start + Duration::from_secs(300);
-        assert!((0..60).all(|_| pace.ask("alice", fresh).is_ok()));
-        assert!(pace.ask("alice", fresh).is_err(), "a pause saves up no more than a minute");
-    }
-
-    #[test]
-    fn memory_does_not_grow_with_addresses() {
-        let (pace, start) = (pace(60), Instant::now());
-        for number in 0..=MAX_KNOWN {
-            assert_eq!(pace.ask(&number.to_string(), start), Ok(()));
-        }
-        assert_eq!(pace.even.lock().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn nobody_takes_all_places() {
-        let places = Places::new(3, 2);
-        let own: Vec<_> = (0..2).map(|_| places.take("alice").unwrap()).collect();
-        assert!(places.take("alice").is_none());
-        let other = places.take("bob").unwrap();
-        assert!(places.take("carol").is_none(), "there are three");
-        drop(own);
-        assert!(places.take("alice").is_some() && places.take("carol").is_some());
-        drop(other);
-        assert!(places.taken.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn one_customers_addresses_are_one() {
-        assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2::9"));
-        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
-        assert_eq!(network("192.0.2.1"), "192.0.2.1");
-    }
-}
+mod tests;

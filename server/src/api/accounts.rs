@@ -2,14 +2,15 @@
 
 use super::{
     caller::{Caller, Source},
-    input::{Json as Body, Params, Why},
+    input::{Json as Body, Params, Rests, Why, tagged},
     pages::{Page, by_time},
     problem::Problem,
 };
 use crate::{
     app::App,
     auth::{
-        Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName, token::TokenId,
+        AuthError, Credentials, Grants, NewToken, Password, Permission, Place, Role, UserName,
+        Which, token::TokenId,
     },
     db::{Account, Realm, StoredToken},
     time::{Seconds, Timestamp},
@@ -17,7 +18,8 @@ use crate::{
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -100,6 +102,8 @@ pub(crate) async fn sign_out(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenView {
     pub(crate) id: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     pub(crate) owner: String,
     pub(crate) label: String,
     pub(crate) roles: Vec<String>,
@@ -111,6 +115,7 @@ impl TokenView {
     fn new(token: &StoredToken) -> Self {
         Self {
             id: token.id.to_string(),
+            etag: token.mark().as_str().to_owned(),
             owner: token.owner.to_string(),
             label: token.label.clone(),
             roles: token.grants.iter().map(ToString::to_string).collect(),
@@ -146,6 +151,26 @@ pub(crate) async fn tokens(
 /// Whether the caller manages accounts.
 fn manages(caller: &Caller) -> bool {
     caller.principal.role_for(Permission::AccountsManage, Place::Everywhere).is_some()
+}
+
+/// `GET /tokens/{token}`.
+pub(crate) async fn token(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let token = touched(&app, &caller, &id).await?;
+    Ok(tagged(&headers, &token.mark(), TokenView::new(&token)))
+}
+
+/// The token of that id, if the caller may touch it: others' are told from none by nobody else.
+async fn touched(app: &App, caller: &Caller, id: &str) -> Result<StoredToken, Problem> {
+    let missing = || Problem::not_found("there is no such token");
+    let id = TokenId::parse(id).ok_or_else(missing)?;
+    let all = app.store().tokens().await?;
+    let token = all.into_iter().find(|token| token.id == id);
+    token.filter(|token| owns(caller, &token.owner)).ok_or_else(missing)
 }
 
 /// Whether the caller may touch tokens of `owner`.
@@ -215,15 +240,16 @@ pub(crate) async fn revoke_token(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let missing = || Problem::not_found("there is no such token");
-    let id = TokenId::parse(&id).ok_or_else(missing)?;
-    let all = app.store().tokens().await?;
-    let token = all.iter().find(|token| token.id == id);
-    // Others' tokens are told from none by who may see them.
-    token.filter(|token| owns(&caller, &token.owner)).ok_or_else(missing)?;
-    app.revoke_token(&id, &caller.actor().because(&why.reason), Timestamp::now()).await?;
+    let token = touched(&app, &caller, &id).await?;
+    // A token does not change: another mark was never its own.
+    if !seen.holds(Some(&token.mark())) {
+        let detail = "this token is not the one that you saw: look again, then decide";
+        return Err(Problem::new(StatusCode::PRECONDITION_FAILED, detail));
+    }
+    app.revoke_token(&token.id, &caller.actor().because(&why.reason), Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -231,6 +257,8 @@ pub(crate) async fn revoke_token(
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UserView {
     pub(crate) name: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     /// A program's account has tokens and no password.
     pub(crate) program: bool,
     /// Whether it is the directory's or the identity provider's, which decides its roles.
@@ -250,6 +278,7 @@ impl UserView {
     fn new(account: &Account) -> Self {
         Self {
             name: account.name.to_string(),
+            etag: account.mark().as_str().to_owned(),
             program: account.password.is_none() && account.directory.is_none(),
             directory: account.directory.is_some(),
             openid: account.is_of(Realm::Openid),
@@ -280,6 +309,17 @@ pub(crate) async fn users(
     let found = app.store().accounts_after(after.as_ref(), page.limit()).await?;
     let next = page.last(&found).map(|account| account.name.to_string());
     Ok(Json(UserPage { items: found.iter().map(UserView::new).collect(), next }))
+}
+
+/// `GET /users/{user}`.
+pub(crate) async fn user(
+    State(app): State<Arc<App>>,
+    Path(user): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let name = name(&user)?;
+    let account = app.store().account(&name).await?.ok_or(AuthError::NoAccount(name))?;
+    Ok(tagged(&headers, &account.mark(), UserView::new(&account)))
 }
 
 /// An account that is wanted.
@@ -338,13 +378,15 @@ pub(crate) async fn change_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Body(body): Body<UserChange>,
-) -> Result<Json<UserView>, Problem> {
+) -> Result<Response, Problem> {
     let grants = body.roles.as_deref().map(grants).transpose()?;
     let (name, now) = (name(&user)?, Timestamp::now());
     let actor = caller.actor().because(&body.reason);
-    let changed = app.change_account(&name, grants.as_ref(), body.locked, &actor, now).await?;
-    Ok(Json(UserView::new(&changed)))
+    let which = Which { name: &name, seen: &seen };
+    let changed = app.change_account(which, grants.as_ref(), body.locked, &actor, now).await?;
+    Ok(tagged(&HeaderMap::new(), &changed.mark(), UserView::new(&changed)))
 }
 
 /// `POST /users/{user}/reset-password`.
@@ -352,10 +394,12 @@ pub(crate) async fn reset_password(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Body(why): Body<Why>,
 ) -> Result<Json<OneTime>, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    let password = app.reset_password(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    let password = app.reset_password(which, &actor, Timestamp::now()).await?;
     Ok(Json(OneTime { one_time_password: Some(password.reveal().to_owned()) }))
 }
 
@@ -364,10 +408,12 @@ pub(crate) async fn remove_factor(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    app.remove_factor(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    app.remove_factor(which, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -376,10 +422,12 @@ pub(crate) async fn remove_user(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(user): Path<String>,
+    Rests(seen): Rests,
     Params(why): Params<Why>,
 ) -> Result<StatusCode, Problem> {
-    let actor = caller.actor().because(&why.reason);
-    app.remove_account(&name(&user)?, &actor, Timestamp::now()).await?;
+    let (name, actor) = (name(&user)?, caller.actor().because(&why.reason));
+    let which = Which { name: &name, seen: &seen };
+    app.remove_account(which, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

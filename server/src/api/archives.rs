@@ -46,11 +46,19 @@ pub(crate) struct Selection {
 impl Selection {
     /// The formats, each once.
     pub(crate) fn formats(&self) -> Result<Vec<Format>, Problem> {
-        let names = self.format.split(',').map(str::trim);
-        let formats: Result<BTreeSet<Format>, _> = names.map(str::parse).collect();
-        let formats = formats.map_err(|error| Problem::bad(format!("format: {error}")))?;
-        Ok(formats.into_iter().collect())
+        formats(&self.format)
     }
+}
+
+/// The formats that a text names, separated by commas: each once, one at least.
+pub(crate) fn formats(text: &str) -> Result<Vec<Format>, Problem> {
+    if text.is_empty() {
+        return Err(Problem::bad("format: choose one at least"));
+    }
+    let formats: Result<BTreeSet<Format>, _> =
+        text.split(',').map(|one| one.trim().parse()).collect();
+    let formats = formats.map_err(|error| Problem::bad(format!("format: {error}")))?;
+    Ok(formats.into_iter().collect())
 }
 
 /// `GET /images.tar`.

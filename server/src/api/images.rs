@@ -230,34 +230,6 @@ pub(super) fn put(response: &mut Response, name: header::HeaderName, value: &str
     }
 }
 
-/// An image of a person's own script: nobody's.
-pub(crate) async fn of_script(
-    app: &App,
-    caller: &Caller,
-    firmware: &str,
-    format: &str,
-    script: &str,
-) -> Result<Response, Problem> {
-    let profile = firmware.parse().map_err(|error| Problem::bad(format!("firmware: {error}")))?;
-    let format: Format =
-        format.parse().map_err(|error| Problem::bad(format!("format: {error}")))?;
-    let image = app.mint_script(&profile, format, script).await?;
-    let digest = Digest::of(image.script().as_bytes());
-    let detail = format!("{format} of a script on {profile}, SHA-256 {}", digest.as_str());
-    let note = Note {
-        at: Timestamp::now(),
-        actor: &caller.actor(),
-        host: "",
-        event: "image",
-        detail: &detail,
-        result: AuditResult::Done,
-    };
-    app.store().note(&note).await?;
-    let mut response = stream(pieces(app, image.size(), image.whole().into_iter()));
-    name_file(&mut response, &format!("script.{}", format.extension()));
-    Ok(response)
-}
-
 /// A link that is wanted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

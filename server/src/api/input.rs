@@ -3,15 +3,17 @@
 use super::problem::Problem;
 use crate::{
     link::MAX_MINUTES,
+    mark::{Mark, Seen},
     time::{Seconds, Timestamp},
 };
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use bootmint_image_factory::host::HostName;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 /// When a link ends that is to live for `minutes`.
@@ -147,6 +149,42 @@ impl IfMatch {
     }
 }
 
+/// What the `If-Match` or `If-None-Match` of a change says of what has no generation.
+pub(crate) struct Rests(pub(crate) Seen);
+
+impl<S: Send + Sync> FromRequestParts<S> for Rests {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        rests(&parts.headers).map(Self)
+    }
+}
+
+fn rests(headers: &HeaderMap) -> Result<Seen, Problem> {
+    let said = |name| Some(headers.get(name)?.to_str().unwrap_or_default().trim());
+    match (said(header::IF_MATCH), said(header::IF_NONE_MATCH)) {
+        (None | Some("*"), None) => Ok(Seen::Anything),
+        (None, Some("*")) => Ok(Seen::Nothing),
+        (Some(tag), None) => {
+            let mark = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            mark.and_then(Mark::parse).map(Seen::This).ok_or_else(|| {
+                let detail = "If-Match is no ETag that this has: read it again, then decide";
+                Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+            })
+        }
+        _ => Err(Problem::bad("send If-Match with an ETag, or If-None-Match: *, not both")),
+    }
+}
+
+/// An answer with its entity tag; nothing but the tag if that is what the asker knows.
+pub(crate) fn tagged(headers: &HeaderMap, mark: &Mark, view: impl Serialize) -> Response {
+    let tag = format!("\"{}\"", mark.as_str());
+    if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response();
+    }
+    ([(header::ETAG, tag)], axum::Json(view)).into_response()
+}
+
 /// The host is not as it was when the sender looked.
 pub(crate) fn stale() -> Problem {
     let detail = "the host has changed since you looked: read it again, then decide";
@@ -175,5 +213,30 @@ mod tests {
             assert!(of(bad).is_err(), "{bad}");
         }
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), IfMatch::Absent);
+    }
+
+    #[test]
+    fn a_change_says_what_it_rests_on_or_is_refused() {
+        let of = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            rests(&headers)
+        };
+        let mark = Mark::of(&["x"]);
+        let tag = format!("\"{}\"", mark.as_str());
+        assert_eq!(of(&[("if-match", &tag)]).unwrap(), Seen::This(mark));
+        assert_eq!(of(&[]).unwrap(), Seen::Anything);
+        assert_eq!(of(&[("if-match", "*")]).unwrap(), Seen::Anything);
+        assert_eq!(of(&[("if-none-match", "*")]).unwrap(), Seen::Nothing);
+        for bad in [
+            &[("if-match", "\"g7\"")][..],
+            &[("if-match", "")],
+            &[("if-none-match", &tag)],
+            &[("if-match", &tag), ("if-none-match", "*")],
+        ] {
+            assert!(of(bad).is_err(), "{bad:?}");
+        }
     }
 }

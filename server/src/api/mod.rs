@@ -27,6 +27,7 @@ pub(crate) mod profiles;
 pub(crate) mod publish;
 pub(crate) mod route;
 mod routes;
+pub(crate) mod scripts;
 pub(crate) mod secrets;
 pub(crate) mod view;
 

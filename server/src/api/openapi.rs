@@ -109,6 +109,8 @@ fn operation(route: &Route) -> Operation {
     let path = path.map(|name| parameter(name, None, ParameterIn::Path));
     let query = route.query.iter();
     let query = query.map(|(name, about)| parameter(name, Some(about), ParameterIn::Query));
+    let tag = "the ETag of what was seen: 412 if it has changed since";
+    let rests = route.guarded.then(|| parameter("If-Match", Some(tag), ParameterIn::Header));
     let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name())));
     let failure = ResponseBuilder::new()
         .description("Why it was not done")
@@ -121,7 +123,7 @@ fn operation(route: &Route) -> Operation {
     let mut operation = OperationBuilder::new()
         .summary(Some(route.about))
         .description(Some(needs))
-        .parameters(Some(path.chain(query)))
+        .parameters(Some(path.chain(query).chain(rests)))
         .response("2XX", success)
         .response("default", failure);
     if let Some(taken) = route.takes {

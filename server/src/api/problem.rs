@@ -188,6 +188,7 @@ impl From<AuthError> for Problem {
             }
             // Without a challenge: a browser would show the same ticket again.
             AuthError::Kerberos(_) => StatusCode::FORBIDDEN,
+            AuthError::Changed(_) => StatusCode::PRECONDITION_FAILED,
             AuthError::Exists(_)
             | AuthError::HasFactor(_)
             | AuthError::Program(_)

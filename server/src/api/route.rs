@@ -84,6 +84,8 @@ pub struct Route {
     pub(in crate::api) gives: Option<Content>,
     /// Whether it is asked so often that its requests are no news.
     pub(in crate::api) quiet: bool,
+    /// Whether it takes `If-Match`, with the `ETag` of what it changes.
+    pub(in crate::api) guarded: bool,
     /// Whether it makes much work, so that it has limits of its own.
     pub(in crate::api) heavy: bool,
     handler: fn() -> MethodRouter<Arc<App>>,
@@ -107,6 +109,11 @@ impl Route {
 
     pub(crate) const fn heavy(mut self) -> Self {
         self.heavy = true;
+        self
+    }
+
+    pub(super) const fn guarded(mut self) -> Self {
+        self.guarded = true;
         self
     }
 
@@ -147,6 +154,7 @@ pub(crate) const fn route(
         takes: None,
         gives: None,
         quiet: false,
+        guarded: false,
         heavy: false,
         handler,
     }

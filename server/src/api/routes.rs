@@ -89,6 +89,7 @@ pub static TABLE: &[Route] = &[
         "Change a host; needs If-Match",
         || routing::put(hosts::replace),
     )
+    .guarded()
     .takes_raw("application/json")
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -97,7 +98,8 @@ pub static TABLE: &[Route] = &[
         on_hosts(P::HostsWrite),
         "Remove a host; needs If-Match",
         || routing::delete(hosts::remove),
-    ),
+    )
+    .guarded(),
     route(
         Post,
         "/api/v1/hosts/{host}/arm",
@@ -105,6 +107,7 @@ pub static TABLE: &[Route] = &[
         "Allow one install: the disk will be wiped",
         || routing::post(orders::arm),
     )
+    .guarded()
     .takes(Shape::of::<orders::ArmBody>())
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -114,6 +117,7 @@ pub static TABLE: &[Route] = &[
         "Agree to an arming that another person asked for",
         || routing::post(orders::approve),
     )
+    .guarded()
     .takes(Shape::of::<orders::ArmBody>())
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -123,6 +127,7 @@ pub static TABLE: &[Route] = &[
         "Take an arming back",
         || routing::post(orders::disarm),
     )
+    .guarded()
     .takes(Shape::of::<orders::OrderBody>())
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -132,6 +137,7 @@ pub static TABLE: &[Route] = &[
         "Make a host wait for a person",
         || routing::post(orders::hold),
     )
+    .guarded()
     .takes(Shape::of::<orders::OrderBody>())
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -141,6 +147,7 @@ pub static TABLE: &[Route] = &[
         "Let a held host boot its disk",
         || routing::post(orders::release),
     )
+    .guarded()
     .takes(Shape::of::<orders::OrderBody>())
     .gives(Shape::of::<super::view::HostView>()),
     route(
@@ -286,6 +293,7 @@ pub static TABLE: &[Route] = &[
         "Publish texts as the next version; needs If-Match",
         || routing::post(publish::publish),
     )
+    .guarded()
     .takes(Shape::of::<publish::PublishBody>())
     .gives(Shape::of::<publish::PublishedView>())
     .heavy(),
@@ -296,6 +304,7 @@ pub static TABLE: &[Route] = &[
         "Publish an earlier version again, or let the folder's count; needs If-Match",
         || routing::post(publish::revert),
     )
+    .guarded()
     .takes(Shape::of::<publish::RevertBody>())
     .gives(Shape::of::<publish::PublishedView>())
     .heavy(),
@@ -384,14 +393,33 @@ pub static TABLE: &[Route] = &[
     )
     .query(&[PLACE, LIMIT, AFTER])
     .gives(Shape::of::<secrets::SecretPage>()),
-    route(Put, "/api/v1/secrets/{secret}", on_hosts(P::SecretsWrite), "Set a secret", || {
-        routing::put(secrets::set)
-    })
+    route(
+        Get,
+        "/api/v1/secrets/{secret}",
+        on_hosts(P::SecretsWrite),
+        "A secret, without its value, with its ETag",
+        || routing::get(secrets::get),
+    )
+    .query(&[PLACE])
+    .gives(Shape::of::<secrets::SecretView>()),
+    route(
+        Put,
+        "/api/v1/secrets/{secret}",
+        on_hosts(P::SecretsWrite),
+        "Set a secret; takes If-Match, or If-None-Match: * where none may be set",
+        || routing::put(secrets::set),
+    )
+    .guarded()
     .query(&[PLACE])
     .takes(Shape::of::<secrets::SecretBody>()),
-    route(Delete, "/api/v1/secrets/{secret}", on_hosts(P::SecretsWrite), "Remove a secret", || {
-        routing::delete(secrets::remove)
-    })
+    route(
+        Delete,
+        "/api/v1/secrets/{secret}",
+        on_hosts(P::SecretsWrite),
+        "Remove a secret; takes If-Match",
+        || routing::delete(secrets::remove),
+    )
+    .guarded()
     .query(&[PLACE]),
     route(
         Get,
@@ -407,15 +435,32 @@ pub static TABLE: &[Route] = &[
     })
     .takes(Shape::of::<acc::TokenBody>())
     .gives(Shape::of::<acc::TokenMade>()),
-    route(Delete, "/api/v1/tokens/{token}", on_hosts(P::TokensOwn), "End a token", || {
-        routing::delete(acc::revoke_token)
+    route(Get, "/api/v1/tokens/{token}", on_hosts(P::TokensOwn), "A token, with its ETag", || {
+        routing::get(acc::token)
     })
+    .gives(Shape::of::<acc::TokenView>()),
+    route(
+        Delete,
+        "/api/v1/tokens/{token}",
+        on_hosts(P::TokensOwn),
+        "End a token; takes If-Match",
+        || routing::delete(acc::revoke_token),
+    )
+    .guarded()
     .query(&[REASON]),
     route(Get, "/api/v1/users", on_all(P::AccountsManage), "Accounts, by name", || {
         routing::get(acc::users)
     })
     .query(&[LIMIT, AFTER])
     .gives(Shape::of::<acc::UserPage>()),
+    route(
+        Get,
+        "/api/v1/users/{user}",
+        on_all(P::AccountsManage),
+        "An account, with its ETag",
+        || routing::get(acc::user),
+    )
+    .gives(Shape::of::<acc::UserView>()),
     route(
         Post,
         "/api/v1/users",
@@ -429,34 +474,38 @@ pub static TABLE: &[Route] = &[
         Patch,
         "/api/v1/users/{user}",
         on_all(P::AccountsManage),
-        "Change what an account may, or lock it",
+        "Change what an account may, or lock it; takes If-Match",
         || routing::patch(acc::change_user),
     )
+    .guarded()
     .takes(Shape::of::<acc::UserChange>())
     .gives(Shape::of::<acc::UserView>()),
     route(
         Delete,
         "/api/v1/users/{user}/factor",
         on_all(P::AccountsManage),
-        "Remove an account's second factor",
+        "Remove an account's second factor; takes If-Match",
         || routing::delete(acc::remove_factor),
     )
+    .guarded()
     .query(&[REASON]),
     route(
         Delete,
         "/api/v1/users/{user}",
         on_all(P::AccountsManage),
-        "Remove an account with its tokens",
+        "Remove an account with its tokens; takes If-Match",
         || routing::delete(acc::remove_user),
     )
+    .guarded()
     .query(&[REASON]),
     route(
         Post,
         "/api/v1/users/{user}/reset-password",
         on_all(P::AccountsManage),
-        "Give an account a new one-time password",
+        "Give an account a new one-time password; takes If-Match",
         || routing::post(acc::reset_password),
     )
+    .guarded()
     .takes(Shape::of::<Why>())
     .gives(Shape::of::<acc::OneTime>()),
 ];

@@ -2,12 +2,12 @@
 
 use super::{
     caller::Caller,
-    input::{Json as Body, Params},
+    input::{Json as Body, Params, Rests, tagged},
     pages::Page,
     problem::Problem,
 };
 use crate::{
-    app::App,
+    app::{App, AppError},
     auth::Place as Reach,
     db::{Actor, SealedSecret},
     seal::{Place, SecretName},
@@ -16,7 +16,8 @@ use crate::{
 use axum::{
     Extension, Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -56,6 +57,8 @@ impl SecretQuery {
 pub(crate) struct SecretView {
     pub(crate) place: String,
     pub(crate) name: String,
+    /// What its `ETag` holds.
+    pub(crate) etag: String,
     pub(crate) changed: String,
     pub(crate) changed_by: String,
 }
@@ -65,6 +68,7 @@ impl SecretView {
         Self {
             place: secret.place.to_string(),
             name: secret.name.to_string(),
+            etag: secret.mark().as_str().to_owned(),
             changed: secret.changed.to_string(),
             changed_by: secret.changed_by,
         }
@@ -127,17 +131,32 @@ pub(crate) async fn list(
     Ok(Json(SecretPage { items: found.into_iter().map(SecretView::new).collect(), next }))
 }
 
+/// `GET /secrets/{secret}`: which it is, without its value.
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    Path(name): Path<String>,
+    Params(at): Params<Where>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (place, _) = place(&app, &caller, &at.place).await?;
+    let name = named(&name)?;
+    let secret = app.store().secret(&place, &name).await?.ok_or(AppError::NoSecret(name))?;
+    Ok(tagged(&headers, &secret.mark(), SecretView::new(secret)))
+}
+
 /// `PUT /secrets/{secret}`.
 pub(crate) async fn set(
     State(app): State<Arc<App>>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Params(at): Params<Where>,
+    Rests(seen): Rests,
     Body(body): Body<SecretBody>,
 ) -> Result<StatusCode, Problem> {
     let (place, actor) = place(&app, &caller, &at.place).await?;
     let (name, actor) = (named(&name)?, actor.because(&body.reason));
-    app.set_secret((&place, &name), &body.value, &actor, Timestamp::now()).await?;
+    app.set_secret((&place, &name), &body.value, &seen, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -147,10 +166,9 @@ pub(crate) async fn remove(
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
     Params(at): Params<Where>,
+    Rests(seen): Rests,
 ) -> Result<StatusCode, Problem> {
     let (place, actor) = place(&app, &caller, &at.place).await?;
-    if !app.store().remove_secret(&place, &named(&name)?, &actor, Timestamp::now()).await? {
-        return Err(Problem::not_found("no secret of that name is set there"));
-    }
+    app.remove_secret((&place, &named(&name)?), &seen, &actor, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use crate::{
     machine::Refused,
     nocloud::NoCloudFile,
     script::{ProfileError, ScriptError},
-    seal::SealError,
+    seal::{SealError, SecretName},
     secret::NoRandom,
     time::Timestamp,
     tls::TrustError,
@@ -40,6 +40,12 @@ pub enum AppError {
     /// A secret, or a host's token, was set while all of them got other seals.
     #[error("a secret or token was set meanwhile, so that nothing was changed: try again")]
     SecretsChanged,
+    /// A secret is not as it was seen.
+    #[error("the secret \"{0}\" has changed since you looked: look again, then decide")]
+    SecretChanged(SecretName),
+    /// There is no such secret.
+    #[error("no secret of that name is set there: \"{0}\"")]
+    NoSecret(SecretName),
     /// No random bytes.
     #[error(transparent)]
     Random(#[from] NoRandom),

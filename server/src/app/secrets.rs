@@ -5,7 +5,8 @@
 use super::{App, AppError};
 use crate::{
     config::Secrets,
-    db::{Actor, SealedSecret},
+    db::{Actor, Removed, SealedSecret},
+    mark::Seen,
     seal::{Place, SecretName},
     time::Timestamp,
 };
@@ -49,11 +50,12 @@ impl App {
         found.iter().try_fold(self.config.secrets.clone(), put)
     }
 
-    /// Seals a value and keeps it, in place of the one of that name.
+    /// Seals a value and keeps it, in place of the one of that name, if that is as it was seen.
     pub async fn set_secret(
         &self,
         (place, name): (&Place, &SecretName),
         value: &str,
+        seen: &Seen,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AppError> {
@@ -68,7 +70,25 @@ impl App {
             Place::Host(host) => drop(self.stored(host).await?),
             Place::Everywhere | Place::Site(_) => {}
         }
-        Ok(self.store.set_secret(&sealed, actor).await?)
+        match self.store.set_secret(&sealed, seen, actor).await? {
+            true => Ok(()),
+            false => Err(AppError::SecretChanged(name.clone())),
+        }
+    }
+
+    /// Removes a secret, if it is as it was seen.
+    pub async fn remove_secret(
+        &self,
+        (place, name): (&Place, &SecretName),
+        seen: &Seen,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<(), AppError> {
+        match self.store.remove_secret((place, name), seen, actor, now).await? {
+            Removed::Done => Ok(()),
+            Removed::Missing => Err(AppError::NoSecret(name.clone())),
+            Removed::Changed => Err(AppError::SecretChanged(name.clone())),
+        }
     }
 
     /// Seals all secrets, and tokens of hosts, with the first key; returns how many had another

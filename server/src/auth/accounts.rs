@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::App,
     db::{Account, Actor, AuditResult, DbError, LockedAccounts, Note, StoredToken},
+    mark::Seen,
     secret::NoRandom,
     time::{Seconds, Timestamp},
 };
@@ -82,6 +83,9 @@ pub enum AuthError {
     /// There is no such account.
     #[error("there is no account \"{0}\"")]
     NoAccount(UserName),
+    /// The account is not as it was seen.
+    #[error("the account \"{0}\" has changed since you looked: look again, then decide")]
+    Changed(UserName),
     /// There is one already.
     #[error("there is an account \"{0}\" already")]
     Exists(UserName),
@@ -113,6 +117,23 @@ pub struct NewToken {
     pub grants: Grants,
     /// Until when.
     pub expires: Timestamp,
+}
+
+/// Which account is meant, and what was seen of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Which<'a> {
+    /// Its name.
+    pub name: &'a UserName,
+    /// What the change rests on.
+    pub seen: &'a Seen,
+}
+
+impl<'a> From<&'a UserName> for Which<'a> {
+    /// The account of that name, whatever it is.
+    fn from(name: &'a UserName) -> Self {
+        static ANYTHING: Seen = Seen::Anything;
+        Self { name, seen: &ANYTHING }
+    }
 }
 
 impl App {
@@ -218,14 +239,16 @@ impl App {
     /// Changes what an account may, or locks it.
     pub async fn change_account(
         &self,
-        name: &UserName,
+        which: impl Into<Which<'_>>,
         grants: Option<&Grants>,
         disabled: Option<bool>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
+        let which = which.into();
+        let name = which.name;
         let mut locked = self.store().lock_accounts().await?;
-        let before = known(&mut locked, name).await?;
+        let before = known(&mut locked, which).await?;
         if grants.is_some() && before.directory.is_some() {
             return Err(AuthError::OfDirectory(name.clone()));
         }
@@ -247,14 +270,16 @@ impl App {
     /// else may have got them by the old one.
     pub async fn reset_password(
         &self,
-        name: &UserName,
+        which: impl Into<Which<'_>>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Password, AuthError> {
+        let which = which.into();
+        let name = which.name;
         let password = Password::one_time()?;
         let hash = password.hash().await?;
         let mut locked = self.store().lock_accounts().await?;
-        let account = known(&mut locked, name).await?;
+        let account = known(&mut locked, which).await?;
         if account.directory.is_some() {
             return Err(AuthError::OfDirectory(name.clone()));
         }
@@ -270,12 +295,14 @@ impl App {
     /// Removes an account with its tokens.
     pub async fn remove_account(
         &self,
-        name: &UserName,
+        which: impl Into<Which<'_>>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
+        let which = which.into();
+        let name = which.name;
         let mut locked = self.store().lock_accounts().await?;
-        known(&mut locked, name).await?;
+        known(&mut locked, which).await?;
         keep_an_admin(&mut locked, name).await?;
         let detail = format!("account {name}");
         Ok(locked.remove(name, &note("remove-account", &detail, actor, now)).await?)
@@ -287,8 +314,17 @@ impl App {
     }
 }
 
-async fn known(locked: &mut LockedAccounts, name: &UserName) -> Result<Account, AuthError> {
-    locked.account(name).await?.ok_or_else(|| AuthError::NoAccount(name.clone()))
+/// The account that is meant, if it is as it was seen.
+pub(super) async fn known(
+    locked: &mut LockedAccounts,
+    which: Which<'_>,
+) -> Result<Account, AuthError> {
+    let name = || which.name.clone();
+    let account = locked.account(which.name).await?.ok_or_else(|| AuthError::NoAccount(name()))?;
+    match which.seen.holds(Some(&account.mark())) {
+        true => Ok(account),
+        false => Err(AuthError::Changed(name())),
+    }
 }
 
 /// Refuses when nobody but `name` could manage accounts.

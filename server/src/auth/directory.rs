@@ -2,9 +2,10 @@
 //! kept as it has them, and worth nothing when it has not been asked for too long.
 
 use super::{
-    AuthError, Password, UserName,
+    AuthError, Credentials, UserName,
     accounts::{note, told},
     ldap::{Directory, DirectoryError, Person, Refusal, SignInError, Standing},
+    tries::Tries,
 };
 use crate::{
     app::App,
@@ -55,12 +56,12 @@ impl App {
     pub(super) async fn try_directory(
         &self,
         directory: &Directory,
-        name: &str,
-        password: &Password,
+        shown: &Credentials<'_>,
+        tries: &Tries<'_>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<Account, AuthError> {
-        let found = directory.sign_in(name, password.reveal(), now).await;
+        let found = directory.sign_in(shown.name, shown.password.reveal(), tries, now).await;
         self.take_in(found, actor, now).await
     }
 

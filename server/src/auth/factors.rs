@@ -2,7 +2,7 @@
 
 use super::{
     AuthError, Role, UserName,
-    accounts::{ended, note},
+    accounts::{Which, ended, known, note},
     factor::{FactorNumber, FactorSecret},
     sign_in::pause,
 };
@@ -151,11 +151,14 @@ impl App {
     /// signed in by it ends, as the telephone may be somebody else's now.
     pub async fn remove_factor(
         &self,
-        owner: &UserName,
+        which: impl Into<Which<'_>>,
         actor: &Actor,
         now: Timestamp,
     ) -> Result<(), AuthError> {
+        let which = which.into();
+        let owner = which.name;
         let mut locked = self.store().lock_accounts().await?;
+        known(&mut locked, which).await?;
         let ended = ended(&mut locked, owner, now).await?;
         let detail = format!("account {owner}: removed{ended}");
         if locked.remove_factor(owner, &note(EVENT, &detail, actor, now)).await? {

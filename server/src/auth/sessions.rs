@@ -1,56 +1,23 @@
-//! Sessions of people at the console: short, and a new one at each sign-in.
+//! Sessions of people at the console: short, a new one at each sign-in, and with keys that change.
+
+mod key;
+mod turns;
+
+pub use key::SessionKey;
+pub use turns::{GRACE, TURN, Turns};
 
 use super::{AuthError, Credentials, Principal, UserName, accounts::note, token::TokenId};
 use crate::{
     app::App,
-    db::{Actor, Realm, StoredSession},
-    secret::{Digest, NoRandom, hex, random_bytes},
+    db::{Actor, AuditResult, Note, Realm, StoredSession, Trace},
     time::{Seconds, Timestamp},
 };
-use std::fmt;
+use turns::Shown;
 
-/// How many hexadecimal digits a key has.
-const KEY: usize = 64;
 /// How exactly it is written down when a session was used.
 const GRAIN: Seconds = Seconds::new(60);
-
-/// What a browser has in its cookie: 256 random bits. Its `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SessionKey(String);
-
-impl SessionKey {
-    fn random() -> Result<Self, NoRandom> {
-        random_bytes::<32>().map(|bytes| Self(hex(&bytes)))
-    }
-
-    /// The key that a cookie holds, if it looks like one.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        (text.len() == KEY && digits).then(|| Self(text.to_owned()))
-    }
-
-    /// The text, for the cookie.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// What the database holds.
-    fn digest(&self) -> Digest {
-        Digest::of(format!("session\n{}", self.0).as_bytes())
-    }
-
-    /// What every form of this session holds, so that other sites can't send one: it can't be
-    /// known without the key, and the key does not follow from it.
-    pub fn form_token(&self) -> Digest {
-        Digest::of(format!("form\n{}", self.0).as_bytes())
-    }
-}
-
-impl fmt::Debug for SessionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SessionKey(hidden)")
-    }
-}
+/// The event of a session that ended since a key of before came again, for the audit log.
+pub(crate) const REUSED: &str = "session-reuse";
 
 /// A session that counts.
 #[derive(Clone, Debug)]
@@ -61,6 +28,15 @@ pub struct Session {
     pub principal: Principal,
     /// When it ends, used or not.
     pub expires: Timestamp,
+    /// Whether another key is to be offered.
+    due: bool,
+}
+
+impl Session {
+    /// How many seconds of it are left.
+    pub(crate) fn left(&self, now: Timestamp) -> u32 {
+        u32::try_from(self.expires.as_unix().saturating_sub(now.as_unix())).unwrap_or(0)
+    }
 }
 
 impl App {
@@ -88,7 +64,8 @@ impl App {
     ) -> Result<SessionKey, AuthError> {
         let (key, id) = (SessionKey::random()?, TokenId::random()?);
         let expires = now.after(self.config().console.longest);
-        let stored = StoredSession { id, owner, created: now, seen: now, expires };
+        let turns = Turns::begin(key.turn(), now);
+        let stored = StoredSession { id, owner, created: now, seen: now, expires, turns };
         self.store().save_session(&stored, &key.digest()).await?;
         Ok(key)
     }
@@ -109,10 +86,12 @@ impl App {
         Ok(Some((stored.id, again)))
     }
 
-    /// Whose session it is, if it counts at `now`.
+    /// Whose session it is, if it counts at `now`. A key that is spent ends it: somebody has a copy
+    /// of what another one has, and nobody knows which of them this is. `trace` is of who shows it.
     pub async fn session(
         &self,
         key: &SessionKey,
+        trace: &Trace,
         now: Timestamp,
     ) -> Result<Option<Session>, AuthError> {
         let Some((stored, account)) = self.store().session(&key.digest()).await? else {
@@ -122,12 +101,57 @@ impl App {
         if now >= stored.expires || now >= idle || !self.counts(&account, now) {
             return Ok(None);
         }
+        let shown = stored.turns.shown(&key.turn(), now);
+        match shown {
+            Shown::Spent => {
+                self.end_copied(&stored, trace, now).await?;
+                return Ok(None);
+            }
+            Shown::Coming => self.store().turn_session(&stored.id, &key.turn(), now).await?,
+            Shown::Counts | Shown::Due | Shown::Late => {}
+        }
         if now >= stored.seen.after(GRAIN) {
             self.store().touch_session(&stored.id, now).await?;
         }
         let enrols = self.must_enrol(&account);
         let principal = Principal::in_person(account.name, account.grants).enrolling(enrols);
-        Ok(Some(Session { id: stored.id, principal, expires: stored.expires }))
+        let due = shown == Shown::Due;
+        Ok(Some(Session { id: stored.id, principal, expires: stored.expires, due }))
+    }
+
+    /// Ends a session of which a spent key was shown.
+    async fn end_copied(
+        &self,
+        stored: &StoredSession,
+        trace: &Trace,
+        now: Timestamp,
+    ) -> Result<(), AuthError> {
+        let detail = format!("session of {}: a key that it had before came again", stored.owner);
+        let trace = Trace { token: stored.id.to_string(), ..trace.clone() };
+        let actor = Actor::by_request("anybody", &trace);
+        let note = note(REUSED, &detail, &actor, now);
+        let note = Note { result: AuditResult::Denied, ..note };
+        if self.store().remove_session(&stored.id, &note).await? {
+            tracing::warn!(source = trace.source, owner = %stored.owner, "a session key was reused");
+        }
+        Ok(())
+    }
+
+    /// The key that is to follow `key`, which `session` was shown with, if one is due: of several
+    /// requests at a time, one is given it. It counts once it is shown.
+    pub async fn next_key(
+        &self,
+        session: &Session,
+        key: &SessionKey,
+        now: Timestamp,
+    ) -> Result<Option<SessionKey>, AuthError> {
+        if !session.due {
+            return Ok(None);
+        }
+        let next = key.turned()?;
+        let offer = (&key.turn(), &next.turn());
+        let given = self.store().offer_turn(&session.id, offer, now, now.before(GRACE)).await?;
+        Ok(given.then_some(next))
     }
 
     /// Ends a session, if it is one.

@@ -4,6 +4,7 @@ use super::{
     AuthError, NewToken, Password, Principal, UserName,
     accounts::{ended, note},
     token::ApiToken,
+    tries::Tries,
 };
 use crate::{
     app::App,
@@ -23,8 +24,8 @@ pub(crate) const BREAK_GLASS: [&str; 2] = [
 /// What somebody shows at the sign-in.
 #[derive(Clone, Copy, Debug)]
 pub struct Credentials<'a> {
-    name: &'a str,
-    password: &'a Password,
+    pub(super) name: &'a str,
+    pub(super) password: &'a Password,
     new_password: Option<&'a Password>,
     code: &'a str,
 }
@@ -159,45 +160,29 @@ impl App {
         };
         // What is no name is nobody's, in whatever way it is written.
         let who = who.parse::<UserName>().map_or(String::new(), |name| name.to_string());
-        let source = &actor.trace().source;
-        let subjects = [
-            (format!("source:{source}"), 20, 900),
-            (format!("user:{who} source:{source}"), 5, 900),
-            // Weak against one who comes from everywhere, or anybody could lock anybody out.
-            (format!("user:{who}"), 50, 60),
-        ];
-        let mut locked_out = None;
-        for (subject, free, most) in &subjects {
-            let mut tries = 0;
-            let pause = |count| {
-                tries = count;
-                pause(count, *free, *most)
-            };
-            if let Some(until) = self.store().count_try(subject, now, pause).await? {
-                return Err(AuthError::Throttled(until));
-            }
-            locked_out = Some(subject).filter(|_| tries == free.saturating_add(1)).or(locked_out);
-        }
+        let tries = Tries::begin(self, &who, &actor.trace().source, now).await?;
         let account = match directory {
-            Some(directory) => self.try_directory(directory, name, password, actor, now).await,
+            Some(directory) => {
+                let account = self.try_directory(directory, shown, &tries, actor, now).await;
+                tries.broken()?;
+                account
+            }
             None => Self::try_local(account, password).await,
         };
         let result = match account {
             Ok(account) => self.try_factor(account, shown, actor, now).await,
             Err(error) => Err(error),
         };
-        if let (Err(_), Some(subject)) = (&result, locked_out) {
-            // Once, when it begins: what comes after it is in the server's log alone.
-            let detail = format!("further sign-ins of {subject} must wait");
-            let note =
-                Note { result: AuditResult::Denied, ..note("lock-out", &detail, actor, now) };
-            self.store().note(&note).await?;
+        match result {
+            Ok(account) => {
+                tries.succeeded().await?;
+                Ok(account)
+            }
+            Err(error) => {
+                tries.failed(actor).await?;
+                Err(error)
+            }
         }
-        let account = result?;
-        for (subject, ..) in &subjects {
-            self.store().forget_tries(subject).await?;
-        }
-        Ok(account)
     }
 
     /// The rest that is asked of somebody who knows the password.

@@ -22,6 +22,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         AppError::UnknownHost(_)
         | AppError::UnknownAttempt
         | AppError::NoLink
+        | AppError::NoSecret(_)
         | AppError::NoCloud(NoCloudFile::Unknown)
         | AppError::Script(ScriptError::NoAnswer { .. }) => StatusCode::NOT_FOUND,
         AppError::AwaitsApproval { .. } => StatusCode::ACCEPTED,
@@ -34,7 +35,7 @@ pub(crate) fn status(error: &AppError) -> StatusCode {
         | AppError::NoCloud(NoCloudFile::NoMac(_)) => StatusCode::CONFLICT,
         AppError::Closed | AppError::Released | AppError::LinkEnded => StatusCode::GONE,
         AppError::Firmware(_) | AppError::Policy(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        AppError::Moved(_) => StatusCode::PRECONDITION_FAILED,
+        AppError::Moved(_) | AppError::SecretChanged(_) => StatusCode::PRECONDITION_FAILED,
         AppError::Unconfirmed { .. } | AppError::Seal(SealError::Value) => StatusCode::BAD_REQUEST,
         AppError::Db(_)
         | AppError::Script(_)

@@ -2,7 +2,7 @@
 
 use super::ui::Ui;
 use crate::{
-    auth::ldap::{Directory, SignInError},
+    auth::ldap::{Directory, Open, SignInError},
     config::Config,
     time::Timestamp,
 };
@@ -34,7 +34,7 @@ pub(super) fn run(command: &Command, config: Config, ui: &Ui) -> anyhow::Result<
     input.lock().read_line(&mut password).context("reading the password")?;
     let password = password.trim_end_matches(['\r', '\n']);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match runtime.block_on(directory.sign_in(name, password, Timestamp::now())) {
+    match runtime.block_on(directory.sign_in(name, password, &Open, Timestamp::now())) {
         Ok(person) => {
             ui.line(format_args!("{} ({}): {}", person.name, person.shown, person.grants));
             Ok(())

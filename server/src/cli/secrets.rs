@@ -4,6 +4,7 @@ use super::{actor, ui::Ui, with_app};
 use crate::{
     app::{App, Resealed},
     config::Config,
+    mark::Seen,
     seal::{MAX_VALUE, Place, SealKeys, SecretName},
     secret::random_key,
     time::Timestamp,
@@ -84,12 +85,10 @@ async fn on_database(command: Command, app: &App, ui: &Ui) -> anyhow::Result<()>
         }
         Command::Set { name, at } => {
             let value = value()?;
-            app.set_secret((&at.place(), &name), &value, &actor(), now).await?;
+            app.set_secret((&at.place(), &name), &value, &Seen::Anything, &actor(), now).await?;
         }
         Command::Remove { name, at } => {
-            if !app.store().remove_secret(&at.place(), &name, &actor(), now).await? {
-                bail!("no secret \"{name}\" is set there: `bootmint secrets list` shows all");
-            }
+            app.remove_secret((&at.place(), &name), &Seen::Anything, &actor(), now).await?;
         }
         Command::Reseal => {
             let Resealed { secrets, tokens } = app.reseal(&actor(), now).await?;

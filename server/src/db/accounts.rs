@@ -3,6 +3,7 @@
 use super::{DbError, Note, Store, Tx, at_most_one, audit, engine::Row};
 use crate::{
     auth::{Grants, UserName, ldap::PersonId, refresh::Sealed, token::TokenId},
+    mark::Mark,
     secret::Digest,
     time::{Seconds, Timestamp},
 };
@@ -52,6 +53,18 @@ impl Realm {
 }
 
 impl Account {
+    /// What tells it from what it was before.
+    pub fn mark(&self) -> Mark {
+        Mark::of(&[
+            self.name.as_str(),
+            self.password.as_deref().unwrap_or_default(),
+            &format!("{} {} {}", self.one_time, self.disabled, self.factor),
+            &self.grants.to_string(),
+            &self.created.to_string(),
+            self.directory.as_ref().map_or("", |person| person.id.as_str()),
+        ])
+    }
+
     /// Whether that realm vouches for it.
     pub fn is_of(&self, realm: Realm) -> bool {
         self.directory.as_ref().is_some_and(|person| person.realm == realm)
@@ -93,6 +106,15 @@ pub struct StoredToken {
     pub created: Timestamp,
     /// Until when it counts.
     pub expires: Timestamp,
+}
+
+impl StoredToken {
+    /// What tells it from others: a token does not change.
+    pub fn mark(&self) -> Mark {
+        let (id, owner) = (self.id.to_string(), self.owner.as_str());
+        let (grants, created) = (self.grants.to_string(), self.created.to_string());
+        Mark::of(&[&id, owner, &self.label, &grants, &created, &self.expires.to_string()])
+    }
 }
 
 /// The columns of [`Account`], in the order in which [`read`] takes them.

@@ -24,6 +24,7 @@ pub(super) const SQLITE: &[(i64, &str)] = files!("sqlite":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
     70 "0070-host-tokens.sql",
 );
 pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
@@ -40,6 +41,7 @@ pub(super) const POSTGRES: &[(i64, &str)] = files!("postgres":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
     70 "0070-host-tokens.sql",
 );
 pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
@@ -56,6 +58,7 @@ pub(super) const MYSQL: &[(i64, &str)] = files!("mysql":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
     70 "0070-host-tokens.sql",
 );
 /// SQL Server came with version 51, whose file makes the whole schema as it was then.
@@ -65,6 +68,7 @@ pub(super) const SQLSERVER: &[(i64, &str)] = files!("sqlserver":
     61 "0061-profiles.sql",
     62 "0062-secrets-and-retention.sql",
     63 "0063-former-ids.sql",
+    64 "0064-session-turns.sql",
     70 "0070-host-tokens.sql",
 );
 

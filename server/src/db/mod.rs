@@ -63,7 +63,7 @@ pub use log::{BootRow, BootView, Discovered, END};
 pub use notes::Note;
 pub use profiles::{NewVersion, Newest, ProfileVersion, Published};
 pub use replies::Reply;
-pub use secrets::SealedSecret;
+pub use secrets::{Removed, SealedSecret};
 pub use sessions::StoredSession;
 pub use trail::{AuditFilter, Transition};
 pub use verify::Whole;

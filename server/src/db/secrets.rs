@@ -2,16 +2,28 @@
 //! read.
 
 use super::{
-    Actor, AuditResult, DbError, SealedToken, Store,
+    Actor, AuditResult, DbError, SealedToken, Store, Tx, at_most_one,
     audit::{self, Entry},
     engine::Row,
     retry::until_over,
 };
 use crate::{
+    mark::{Mark, Seen},
     seal::{Place, SecretName},
     time::Timestamp,
 };
 use bootmint_image_factory::host::{HostName, Name};
+
+/// What became of removing a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// It is gone.
+    Done,
+    /// There was none.
+    Missing,
+    /// It is not the one that was seen.
+    Changed,
+}
 
 /// A secret as the database holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +38,14 @@ pub struct SealedSecret {
     pub changed: Timestamp,
     /// Who set it.
     pub changed_by: String,
+}
+
+impl SealedSecret {
+    /// What tells it from what was set before.
+    pub fn mark(&self) -> Mark {
+        let (place, changed) = (self.place.to_string(), self.changed.to_string());
+        Mark::of(&[&place, self.name.as_str(), &self.sealed, &changed, &self.changed_by])
+    }
 }
 
 fn read(mut row: Row) -> Result<SealedSecret, DbError> {
@@ -54,6 +74,18 @@ impl Store {
         rows.into_iter().map(read).collect()
     }
 
+    /// The secret of a place and a name.
+    pub async fn secret(
+        &self,
+        place: &Place,
+        name: &SecretName,
+    ) -> Result<Option<SealedSecret>, DbError> {
+        let sql = "SELECT place, name, sealed, changed, changed_by FROM secrets \
+                   WHERE place = $1 AND name = $2";
+        let key = [place.to_string().into(), name.as_str().into()];
+        at_most_one(self.engine.query(sql, key).await?).map(read).transpose()
+    }
+
     /// The secrets that count for a host of a site.
     pub async fn secrets_for(
         &self,
@@ -75,14 +107,28 @@ impl Store {
         self.engine.query(sql, []).await?.into_iter().map(read).collect()
     }
 
-    /// Sets a secret, in place of the one of that name.
-    pub async fn set_secret(&self, secret: &SealedSecret, actor: &Actor) -> Result<(), DbError> {
-        until_over!(self.try_set_secret(secret, actor))
+    /// Sets a secret, in place of the one of that name; false if that is not the one that was seen.
+    pub async fn set_secret(
+        &self,
+        secret: &SealedSecret,
+        seen: &Seen,
+        actor: &Actor,
+    ) -> Result<bool, DbError> {
+        until_over!(self.try_set_secret(secret, seen, actor))
     }
 
-    async fn try_set_secret(&self, secret: &SealedSecret, actor: &Actor) -> Result<(), DbError> {
+    async fn try_set_secret(
+        &self,
+        secret: &SealedSecret,
+        seen: &Seen,
+        actor: &Actor,
+    ) -> Result<bool, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
+        let before = standing(&mut tx, &secret.place, &secret.name).await?;
+        if !seen.holds(before.as_ref()) {
+            return Ok(false);
+        }
         let key = || [secret.place.to_string().into(), secret.name.as_str().into()];
         tx.execute("DELETE FROM secrets WHERE place = $1 AND name = $2", key()).await?;
         let [place, name] = key();
@@ -96,27 +142,31 @@ impl Store {
             &entry("secret-set", place, &said(place, name), actor, secret.changed),
         )
         .await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
-    /// Removes a secret; false if there was none.
+    /// Removes a secret, if it is the one that was seen.
     pub async fn remove_secret(
         &self,
-        place: &Place,
-        name: &SecretName,
+        (place, name): (&Place, &SecretName),
+        seen: &Seen,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<bool, DbError> {
+    ) -> Result<Removed, DbError> {
         let mut tx = self.engine.begin().await?;
         audit::lock(&mut tx).await?;
-        let sql = "DELETE FROM secrets WHERE place = $1 AND name = $2";
-        if tx.execute(sql, [place.to_string().into(), name.as_str().into()]).await? == 0 {
-            return Ok(false);
+        match standing(&mut tx, place, name).await? {
+            None => return Ok(Removed::Missing),
+            Some(mark) if !seen.holds(Some(&mark)) => return Ok(Removed::Changed),
+            Some(_) => {}
         }
+        let sql = "DELETE FROM secrets WHERE place = $1 AND name = $2";
+        tx.execute(sql, [place.to_string().into(), name.as_str().into()]).await?;
         audit::append(&mut tx, &entry("secret-remove", place, &said(place, name), actor, now))
             .await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Removed::Done)
     }
 
     /// Puts other seals on the same secrets, and on the same tokens of hosts. False if one of them
@@ -157,6 +207,14 @@ impl Store {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// The mark of the secret of that name, if one is set there.
+async fn standing(tx: &mut Tx, place: &Place, name: &SecretName) -> Result<Option<Mark>, DbError> {
+    let sql = "SELECT place, name, sealed, changed, changed_by FROM secrets \
+               WHERE place = $1 AND name = $2";
+    let rows = tx.query(sql, [place.to_string().into(), name.as_str().into()]).await?;
+    Ok(at_most_one(rows).map(read).transpose()?.map(|secret| secret.mark()))
 }
 
 fn said(place: &Place, name: &SecretName) -> String {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     api::{
         accounts::{self, UserBody, UserChange, UserView},
-        input::{Json as Body, Params, Why},
+        input::{Json as Body, Params, Rests, Why},
         pages::Page,
         problem::Problem,
     },
@@ -99,7 +99,7 @@ async fn answer(
             page.once = once;
             page::show(&page)
         }
-        Err(problem) if [400, 404, 409].contains(&problem.status.as_u16()) => {
+        Err(problem) if [400, 404, 409, 412].contains(&problem.status.as_u16()) => {
             let mut page = render(app, visitor, Page::default()).await?;
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
             page::refuse(&page, &problem)
@@ -135,23 +135,26 @@ fn why(fields: &Fields) -> Why {
 
 async fn change(
     (State(app), Extension(visitor), user): Asked,
+    seen: Rests,
     change: UserChange,
 ) -> Result<Response, Problem> {
-    let caller = Extension(visitor.caller.clone());
-    let done = accounts::change_user(State(Arc::clone(&app)), caller, user, Body(change)).await;
+    let (here, caller) = (State(Arc::clone(&app)), Extension(visitor.caller.clone()));
+    let done = accounts::change_user(here, caller, user, seen, Body(change)).await;
     answer(&app, &visitor, done.map(|_| None)).await
 }
 
 /// `POST /accounts/{user}/roles`.
 pub(super) async fn roles(asked: Asked, fields: Fields) -> Result<Response, Problem> {
     let roles = Some(split(fields.get("roles")));
-    change(asked, UserChange { roles, locked: None, reason: why(&fields).reason }).await
+    let reason = why(&fields).reason;
+    change(asked, fields.seen()?, UserChange { roles, locked: None, reason }).await
 }
 
 /// `POST /accounts/{user}/lock`.
 pub(super) async fn lock(asked: Asked, fields: Fields) -> Result<Response, Problem> {
     let locked = Some(fields.get("locked") == "yes");
-    change(asked, UserChange { roles: None, locked, reason: why(&fields).reason }).await
+    let reason = why(&fields).reason;
+    change(asked, fields.seen()?, UserChange { roles: None, locked, reason }).await
 }
 
 /// `POST /accounts/{user}/reset`.
@@ -160,8 +163,8 @@ pub(super) async fn reset(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let (name, caller) = (user.0.clone(), Extension(visitor.caller.clone()));
-    let why = Body(why(&fields));
-    let done = accounts::reset_password(State(Arc::clone(&app)), caller, user, why).await;
+    let (seen, why) = (fields.seen()?, Body(why(&fields)));
+    let done = accounts::reset_password(State(Arc::clone(&app)), caller, user, seen, why).await;
     let once =
         done.map(|once| once.0.one_time_password.map(|password| Once { user: name, password }));
     answer(&app, &visitor, once).await
@@ -173,7 +176,8 @@ pub(super) async fn factor(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let (caller, why) = (Extension(visitor.caller.clone()), Params(why(&fields)));
-    let done = accounts::remove_factor(State(Arc::clone(&app)), caller, user, why).await;
+    let (here, seen) = (State(Arc::clone(&app)), fields.seen()?);
+    let done = accounts::remove_factor(here, caller, user, seen, why).await;
     answer(&app, &visitor, done.map(|_| None)).await
 }
 
@@ -184,7 +188,8 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     let done = if fields.get("confirm") == user.0 {
         let (caller, why) = (Extension(visitor.caller.clone()), Params(why(&fields)));
-        accounts::remove_user(State(Arc::clone(&app)), caller, user, why).await.map(|_| None)
+        let (here, seen) = (State(Arc::clone(&app)), fields.seen()?);
+        accounts::remove_user(here, caller, user, seen, why).await.map(|_| None)
     } else {
         Err(Problem::bad("type the account's name to confirm that it is to be removed"))
     };

@@ -79,7 +79,7 @@ impl Gate {
             self.count_stranger(&trace)?;
             return Ok(next.run(request).await);
         };
-        let Some((key, session)) = self.session(key.as_ref()).await? else {
+        let Some((key, session)) = self.session(key.as_ref(), &trace).await? else {
             let (uri, site) = (request.uri().clone(), header(request.headers(), "sec-fetch-site"));
             let elsewhere = site == Some("cross-site");
             drop(request);
@@ -88,7 +88,8 @@ impl Gate {
         };
         let held = limit::known(&self.app, self.route, &session.principal.name())?;
         let trace = Trace { token: session.id.to_string(), ..trace };
-        let mut caller = Caller { principal: session.principal, permission, trace };
+        let principal = session.principal.clone();
+        let mut caller = Caller { principal, permission, trace };
         let form = key.form_token();
         if changes {
             request = match check_form(request, form.as_str()).await {
@@ -116,11 +117,26 @@ impl Gate {
         *visitor = Some(own.clone());
         request.extensions_mut().insert(own);
         request.extensions_mut().insert(caller.clone());
-        let response = next.run(request).await;
+        let mut response = next.run(request).await;
         if response.status() == StatusCode::FORBIDDEN {
             write_denial(&self.app, self.route, &caller, host).await?;
         }
+        self.renew_key(&session, &key, &mut response).await;
         Ok(limit::hold(response, held))
+    }
+
+    /// Lets an answer bring the session's next key, if one is due. What was done is done, whether
+    /// or not that succeeds: the key that was shown still counts, and the next answer brings one.
+    async fn renew_key(&self, session: &Session, key: &SessionKey, response: &mut Response) {
+        let now = Timestamp::now();
+        match self.app.next_key(session, key, now).await {
+            Ok(None) => {}
+            Ok(Some(next)) => {
+                let secure = self.app.config().console.is_secure();
+                page::set_session(response, Some(&next), secure, session.left(now));
+            }
+            Err(error) => tracing::error!(%error, "a session gets no new key"),
+        }
     }
 
     fn count_stranger(&self, trace: &Trace) -> Result<(), Problem> {
@@ -129,7 +145,7 @@ impl Gate {
 
     /// Whose browser sent a form, as far as it is known.
     async fn sender(&self, key: Option<&SessionKey>, trace: Trace) -> Result<Actor, Problem> {
-        Ok(match self.session(key).await? {
+        Ok(match self.session(key, &trace).await? {
             Some((_, session)) => {
                 let trace = Trace { token: session.id.to_string(), ..trace };
                 Actor::by_request(&session.principal.name(), &trace)
@@ -147,9 +163,10 @@ impl Gate {
     async fn session(
         &self,
         key: Option<&SessionKey>,
+        trace: &Trace,
     ) -> Result<Option<(SessionKey, Session)>, Problem> {
         let Some(key) = key else { return Ok(None) };
-        let session = self.app.session(key, Timestamp::now()).await?;
+        let session = self.app.session(key, trace, Timestamp::now()).await?;
         Ok(session.map(|session| (key.clone(), session)))
     }
 

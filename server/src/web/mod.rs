@@ -18,6 +18,7 @@ mod gate;
 mod host;
 mod kerberos;
 mod openid;
+mod orders;
 mod page;
 mod profiles;
 mod routes;

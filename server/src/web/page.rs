@@ -2,8 +2,14 @@
 
 use super::{assets, routes::passes};
 use crate::{
-    api::{Method, caller::Caller, input::body, problem::Problem},
+    api::{
+        Method,
+        caller::Caller,
+        input::{Rests, body},
+        problem::Problem,
+    },
     auth::SessionKey,
+    mark::{Mark, Seen},
     secret::Digest,
 };
 use askama::Template;
@@ -122,6 +128,18 @@ impl Fields {
     /// A field's value as it was typed: a password.
     pub(super) fn raw(&self, name: &str) -> &str {
         self.0.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// What the form's page showed of what it changes, by its mark; a form without one rests on
+    /// nothing.
+    pub(super) fn seen(&self) -> Result<Rests, Problem> {
+        match self.get("seen") {
+            "" => Ok(Rests(Seen::Anything)),
+            text => match Mark::parse(text) {
+                Some(mark) => Ok(Rests(Seen::This(mark))),
+                None => Err(Problem::bad("seen: load the page again, then send its form")),
+            },
+        }
     }
 
     /// All values of fields of that name.

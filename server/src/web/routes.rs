@@ -1,7 +1,7 @@
 //! The console's route table: every page and form, with the permission that it needs.
 
 use super::{
-    accounts, assets, audit, editor, factor, feed, fleet, host, kerberos, openid, profiles,
+    accounts, assets, audit, editor, factor, feed, fleet, host, kerberos, openid, orders, profiles,
     secrets, settings, sign_in, tokens, views, workshop,
 };
 use crate::{
@@ -37,16 +37,16 @@ pub static TABLE: &[Route] = &[
     }),
     route(Get, "/fleet.csv", on_hosts(P::HostsRead), "Hosts as a feed", || get(feed::export)),
     route(Post, "/fleet/arm", on_hosts(P::HostsReimage), "Arm the marked hosts", || {
-        post(fleet::arm)
+        post(orders::arm)
     }),
     route(Post, "/fleet/disarm", on_hosts(P::HostsReimage), "Disarm the marked hosts", || {
-        post(fleet::disarm)
+        post(orders::disarm)
     }),
     route(Post, "/fleet/hold", on_hosts(P::HostsHold), "Hold the marked hosts", || {
-        post(fleet::hold)
+        post(orders::hold)
     }),
     route(Post, "/fleet/release", on_hosts(P::HostsHold), "Release the marked hosts", || {
-        post(fleet::release)
+        post(orders::release)
     }),
     route(Post, "/fleet/views", on_hosts(P::HostsRead), "Keep a view of one's own", || {
         post(views::keep)

@@ -3,12 +3,13 @@
 use super::page::{self, Fields, Frame, Notice, Visitor};
 use crate::{
     api::{
-        input::{Json as Body, Params},
+        input::{Json as Body, Params, Rests},
         problem::Problem,
         secrets::{self, SecretBody, SecretPage, SecretQuery, SecretView, Where},
     },
     app::App,
     auth::Place,
+    mark::{Mark, Seen},
 };
 use askama::Template;
 use axum::{
@@ -79,6 +80,17 @@ fn back(place: &str) -> Response {
     Redirect::to(&format!("/secrets?place={}", page::encode(place))).into_response()
 }
 
+/// What the form's page showed of the secret of that name: that it is set, or that it is not.
+fn seen(fields: &Fields, name: &str) -> Rests {
+    let mut set = fields.all("set").filter_map(|one| one.split_once(' '));
+    let mark = set.find(|(set, _)| *set == name).and_then(|(_, mark)| Mark::parse(mark));
+    Rests(match (mark, fields.get("shown")) {
+        (Some(mark), _) => Seen::This(mark),
+        (None, "yes") => Seen::Nothing,
+        (None, _) => Seen::Anything,
+    })
+}
+
 /// `POST /secrets`.
 pub(super) async fn set(
     State(app): State<Arc<App>>,
@@ -91,10 +103,11 @@ pub(super) async fn set(
     let body = SecretBody { value, reason: fields.get("reason").to_owned() };
     let caller = Extension(visitor.caller.clone());
     let at = Params(Where { place: place.clone() });
-    let set = secrets::set(State(Arc::clone(&app)), caller, Path(name.clone()), at, Body(body));
+    let (here, seen) = (State(Arc::clone(&app)), seen(&fields, &name));
+    let set = secrets::set(here, caller, Path(name.clone()), at, seen, Body(body));
     match set.await {
         Ok(_) => Ok(back(&place)),
-        Err(problem) if matches!(problem.status.as_u16(), 400 | 409) => {
+        Err(problem) if matches!(problem.status.as_u16(), 400 | 409 | 412) => {
             let mut page = render(&app, &visitor, SecretQuery::of(&place)).await?;
             page.name = name;
             page.notice = Some(Notice { text: problem.detail.clone(), good: false });
@@ -113,6 +126,6 @@ pub(super) async fn remove(
 ) -> Result<Response, Problem> {
     let place = fields.get("place").to_owned();
     let at = Params(Where { place: place.clone() });
-    secrets::remove(State(app), Extension(visitor.caller), name, at).await?;
+    secrets::remove(State(app), Extension(visitor.caller), name, at, fields.seen()?).await?;
     Ok(back(&place))
 }

@@ -96,6 +96,6 @@ pub(super) async fn end(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let why = Params(Why { reason: fields.get("reason").to_owned() });
-    accounts::revoke_token(State(app), Extension(visitor.caller), id, why).await?;
+    accounts::revoke_token(State(app), Extension(visitor.caller), id, fields.seen()?, why).await?;
     Ok(Redirect::to("/tokens").into_response())
 }

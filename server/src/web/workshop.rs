@@ -7,6 +7,7 @@ use crate::{
         archives::{self, Selection},
         images,
         problem::Problem,
+        scripts,
     },
     app::App,
     images::Set,
@@ -131,8 +132,15 @@ impl WorkshopPage {
 /// The form of a script, as it was sent.
 struct ScriptForm {
     firmware: String,
-    format: String,
+    formats: Vec<String>,
     text: String,
+}
+
+impl ScriptForm {
+    /// Whether a format is chosen.
+    fn has(&self, format: &str) -> bool {
+        self.formats.iter().any(|one| one == format)
+    }
 }
 
 impl Asked {
@@ -188,7 +196,7 @@ async fn empty(app: &App, visitor: &Visitor) -> Result<WorkshopPage, Problem> {
         may_script: visitor.may_make_scripts(),
         script: ScriptForm {
             firmware: first.unwrap_or_default(),
-            format: Format::Iso.to_string(),
+            formats: vec![Format::Iso.to_string()],
             text: EXAMPLE.to_owned(),
         },
         notice: None,
@@ -266,7 +274,7 @@ pub(super) async fn show(
     }
 }
 
-/// `POST /workshop/script`: the image itself, or the page that says why not.
+/// `POST /workshop/script`: the image, or images, or the page that says why not.
 pub(super) async fn script(
     State(app): State<Arc<App>>,
     Extension(visitor): Extension<Visitor>,
@@ -274,12 +282,12 @@ pub(super) async fn script(
 ) -> Result<Response, Problem> {
     let form = ScriptForm {
         firmware: fields.get("firmware").to_owned(),
-        format: fields.get("format").to_owned(),
+        formats: fields.all("format").map(ToOwned::to_owned).collect(),
         text: fields.raw("script").to_owned(),
     };
-    let made = images::of_script(&app, &visitor.caller, &form.firmware, &form.format, &form.text);
-    match made.await {
-        Ok(image) => Ok(image),
+    let (caller, wanted) = (&visitor.caller, form.formats.join(","));
+    match scripts::images(&app, caller, &form.firmware, &wanted, &form.text).await {
+        Ok(images) => Ok(images),
         Err(problem) if problem.status.is_server_error() => Err(problem),
         Err(problem) => {
             let mut page = empty(&app, &visitor).await?;

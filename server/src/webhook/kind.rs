@@ -1,6 +1,9 @@
 //! What can be told, by name: what happens to hosts, and what happens to accounts and secrets.
 
-use crate::{auth::BREAK_GLASS, db::AuditRow};
+use crate::{
+    auth::{BREAK_GLASS, REUSED},
+    db::AuditRow,
+};
 
 /// Events of hosts, as the audit log names them.
 const HOSTS: [&str; 16] = [
@@ -28,11 +31,12 @@ const QUIET: [&str; 2] = ["heartbeat", ANSWER];
 
 /// Events of accounts, tokens and secrets, told only where they are asked for. All but those of
 /// sign-ins are named as in the audit log.
-const ACCOUNTS: [&str; 18] = [
+const ACCOUNTS: [&str; 19] = [
     SIGN_IN,
     REFUSED,
     BROKEN_GLASS,
     "lock-out",
+    REUSED,
     "denied",
     "add-account",
     "change-account",

@@ -54,7 +54,7 @@ impl Site {
 
     /// Whose session it is, and what they may; nothing if it is none.
     async fn stands(&self, key: &SessionKey, now: Timestamp) -> Option<(String, bool)> {
-        let session = self.app.session(key, now).await.unwrap()?;
+        let session = self.app.session(key, &Trace::default(), now).await.unwrap()?;
         let may = session.principal.role_for(Permission::HostsReimage, Place::Somewhere);
         Some((session.principal.user().to_string(), may.is_some()))
     }
@@ -128,6 +128,34 @@ async fn what_the_directory_was_not_asked_about_for_long_counts_no_more() {
     assert_eq!(site.stands(&key, later(now, 901)).await, None, "offline-seconds are over");
     assert_eq!(site.app.recheck_people(later(now, 902)).await.unwrap(), 0);
     assert!(site.stands(&key, later(now, 903)).await.is_some(), "the directory was asked again");
+}
+
+#[tokio::test]
+async fn other_names_of_somebody_are_no_more_guesses() {
+    let Some(samba) = samba::shared().await else { return };
+    let mut admin = samba.admin().await;
+    let group = viewers(&mut admin, "guessed", &["rosa"]).await;
+    admin.set(&person("rosa"), "userPrincipalName", &["nick.rosa@ad.test"]).await;
+    let site = Site::open(samba, &grant(&group, r#""viewer""#)).await;
+    let now = Timestamp::now();
+    let names = ["rosa", "ADTEST\\Rosa", "rosa@ad.test", "nick.rosa@ad.test"];
+    for at in 0..6 {
+        let refused = site.sign_in(names[at % names.len()], "wrong", now).await.unwrap_err();
+        assert!(matches!(refused, AuthError::Refused(_)), "{refused}");
+    }
+    // The right one, by the name of which only one was wrong: it is not tried.
+    let held = site.sign_in("nick.rosa@ad.test", PASSWORD, now).await.unwrap_err();
+    assert_eq!(held.to_string(), AuthError::Wrong.to_string(), "one answer to all");
+    let told = site.sign_in("rosa", PASSWORD, now).await.unwrap_err();
+    let AuthError::Throttled(until) = told else { panic!("{told}") };
+    // The domain may have locked her by its own rules.
+    admin.set(&person("rosa"), "lockoutTime", &["0"]).await;
+    site.sign_in("nick.rosa@ad.test", PASSWORD, until).await.expect("time frees it");
+    let audit = site.audit().await;
+    let said = |text: &str| assert!(audit.iter().any(|row| row == text), "{text}: {audit:#?}");
+    said("user:anybody sign-in directory: too-many-tries");
+    let who = "further sign-ins of user:rosa@ad.test source:192.0.2.1 must wait";
+    said(&format!("user:anybody lock-out {who}"));
 }
 
 #[tokio::test]

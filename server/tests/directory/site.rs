@@ -5,7 +5,7 @@ use crate::{
     samba::{self, Samba},
 };
 use bootmint_server::{
-    auth::ldap::{Directory, DirectoryError, Person, RawDirectory, Refusal, SignInError},
+    auth::ldap::{Directory, DirectoryError, Open, Person, RawDirectory, Refusal, SignInError},
     config,
     time::Timestamp,
 };
@@ -26,7 +26,7 @@ pub(crate) async fn sign_in(
     name: &str,
     password: &str,
 ) -> Result<Person, SignInError> {
-    directory.sign_in(name, password, Timestamp::now()).await
+    directory.sign_in(name, password, &Open, Timestamp::now()).await
 }
 
 /// Why somebody is not let in.

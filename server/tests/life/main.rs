@@ -208,7 +208,8 @@ async fn of_fifty_clients_racing_for_one_armed_host_one_installs() {
 async fn what_cannot_be_rendered_changes_nothing() {
     let site = Site::start(&["web-01"], "first-boot = \"install\"").await;
     let mut host = site::host(&site.url, "web-01", 1);
-    host.nics[0].vlan = Some("7".parse().unwrap());
+    // An installer that has to tag frames needs to know whose.
+    (host.nics[0].vlan, host.nics[0].mac) = (Some("7".parse().unwrap()), None);
     site.app.import(&[host], &Actor::person("root"), Timestamp::now()).await.unwrap();
     let answer = site.boot("web-01").await;
     assert_eq!(

@@ -48,8 +48,10 @@ async fn ask(desk: &Desk, route: &Route, token: &str) -> Answer {
         ("POST" | "PUT", Some("hosts" | "{host}")) => SPEC.to_owned(),
         _ => String::new(),
     };
-    let headers: &[(&str, &str)] =
-        if route.method.name() == "PUT" { &[("if-match", "\"g99\"")] } else { &[] };
+    let headers: &[(&str, &str)] = match (route.method.name(), route.path) {
+        ("PUT", "/api/v1/hosts/{host}") => &[("if-match", "\"g99\"")],
+        _ => &[],
+    };
     desk.ask(&format!("{} {path}", route.method.name()), token, headers, body).await
 }
 

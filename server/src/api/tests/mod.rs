@@ -235,6 +235,55 @@ async fn a_second_token_is_no_second_person() {
 }
 
 #[tokio::test]
+async fn an_account_is_changed_by_who_saw_it() {
+    let desk = Desk::open().await;
+    let root = desk.token("root", "admin").await;
+    desk.token("kim", "viewer").await;
+    let read = desk.get("/api/v1/users/kim", &root).await;
+    let tag = read.header("etag").to_owned();
+    assert_eq!(tag, format!("\"{}\"", read.json()["etag"].as_str().unwrap()));
+    let known = [("if-none-match", tag.as_str())];
+    let again = desk.ask("GET /api/v1/users/kim", &root, &known, "").await;
+    assert_eq!((again.status, again.body.len()), (S::NOT_MODIFIED, 0));
+    let change = async |tag: &str, body: &str| {
+        desk.ask("PATCH /api/v1/users/kim", &root, &[("if-match", tag)], body).await
+    };
+    let first = change(&tag, r#"{"roles": ["editor"]}"#).await;
+    assert_eq!(first.status, S::OK, "{}", first.text());
+    let late = change(&tag, r#"{"roles": ["admin"]}"#).await;
+    assert_eq!(late.status, S::PRECONDITION_FAILED);
+    assert!(late.text().contains("has changed since you looked"), "{}", late.text());
+    for line in [
+        "POST /api/v1/users/kim/reset-password",
+        "DELETE /api/v1/users/kim/factor",
+        "DELETE /api/v1/users/kim",
+    ] {
+        let late = desk.ask(line, &root, &[("if-match", &tag)], "").await;
+        assert_eq!(late.status, S::PRECONDITION_FAILED, "{line}");
+    }
+    let now = desk.get("/api/v1/users/kim", &root).await;
+    assert_eq!(now.header("etag"), first.header("etag"), "a change tells the next tag");
+    assert_eq!(now.json()["roles"], json!(["editor"]));
+    assert_eq!(change("\"g1\"", "{}").await.status, S::PRECONDITION_FAILED);
+    assert_eq!(change("*", r#"{"locked": true}"#).await.status, S::OK);
+    let unasked = desk.ask("PATCH /api/v1/users/kim", &root, &[], r#"{"locked": false}"#).await;
+    assert_eq!(unasked.status, S::OK, "who says nothing of what they saw is not asked");
+    assert_eq!(desk.get("/api/v1/users/nobody", &root).await.status, S::NOT_FOUND);
+
+    let other = desk.another_token("kim", "viewer").await;
+    let (_, id) = (0, other.split('_').nth(1).unwrap());
+    let path = format!("/api/v1/tokens/{id}");
+    let tag = desk.get(&path, &root).await.header("etag").to_owned();
+    let end = format!("DELETE {path}");
+    let wrong = format!("\"{}\"", "0".repeat(32));
+    let late = desk.ask(&end, &root, &[("if-match", &wrong)], "").await;
+    assert_eq!(late.status, S::PRECONDITION_FAILED);
+    let viewer = desk.token("vi", "viewer").await;
+    assert_eq!(desk.get(&path, &viewer).await.status, S::NOT_FOUND, "it is somebody else's");
+    assert_eq!(desk.ask(&end, &root, &[("if-match", &tag)], "").await.status, S::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn why_something_was_done_is_in_the_audit_log() {
     let desk = Desk::open().await;
     let root = desk.token("root", "admin").await;

@@ -93,6 +93,32 @@ async fn who_answers_for_a_site_sets_its_hosts_secrets_alone() {
 }
 
 #[tokio::test]
+async fn a_secret_is_set_by_who_saw_what_was_there() {
+    let desk = Desk::open().await;
+    let editor = desk.token("editor", "editor").await;
+    let path = "/api/v1/secrets/root?place=host:web-01";
+    let put = async |headers: &[(&str, &str)]| {
+        let line = format!("PUT {path}");
+        desk.ask(&line, &editor, headers, r#"{"value":"x"}"#).await.status.as_u16()
+    };
+    assert_eq!(desk.get(path, &editor).await.status, 404);
+    assert_eq!(put(&[("if-none-match", "*")]).await, 204);
+    assert_eq!(put(&[("if-none-match", "*")]).await, 412, "somebody was faster");
+    let read = desk.get(path, &editor).await;
+    let tag = read.header("etag").to_owned();
+    assert_eq!(read.json()["name"], "root");
+    assert_eq!(put(&[("if-match", &tag)]).await, 204);
+    assert_eq!(put(&[("if-match", &tag)]).await, 412, "the same value, sealed anew");
+    let remove = async |tag: &str| {
+        let line = format!("DELETE {path}");
+        desk.ask(&line, &editor, &[("if-match", tag)], "").await.status.as_u16()
+    };
+    assert_eq!(remove(&tag).await, 412);
+    assert_eq!(remove(desk.get(path, &editor).await.header("etag")).await, 204);
+    assert_eq!(remove("*").await, 404);
+}
+
+#[tokio::test]
 async fn a_lost_key_is_said_and_nothing_else_is_released() {
     let desk = Desk::open().await;
     let editor = desk.token("editor", "editor").await;

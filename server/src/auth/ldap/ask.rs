@@ -5,6 +5,7 @@ use super::{
     config::{Controller, DirectoryConfig, Encryption, Kind},
     entry::Entry,
     login::Login,
+    policy,
 };
 use crate::{
     auth::Grants,
@@ -248,10 +249,16 @@ impl<'a> Session<'a> {
         dn: &str,
         password: &str,
     ) -> Result<Result<(), Refusal>, Trouble> {
+        if self.config.kind == Kind::Openldap {
+            self.ldap.with_controls(policy::request());
+        }
         let result = self.bind(dn, password).await?;
+        let said = policy::refusal(&result.ctrls);
         match result.rc {
-            code::SUCCESS => Ok(Ok(())),
-            code::INVALID_CREDENTIALS => Ok(Err(Refusal::of_bind(&result.text))),
+            code::SUCCESS => Ok(said.map_or(Ok(()), Err)),
+            code::INVALID_CREDENTIALS => {
+                Ok(Err(said.unwrap_or_else(|| Refusal::of_bind(&result.text))))
+            }
             _ => Err(Trouble::of_code(&result, "the bind")),
         }
     }

@@ -8,6 +8,8 @@ use ldap3::SearchEntry;
 const ACCOUNTDISABLE: i64 = 0x2;
 /// Seconds from 1601, where `accountExpires` begins, to 1970.
 const EPOCH: i64 = 11_644_473_600;
+/// Seconds of a day, which `shadowExpire` counts from 1970.
+const DAY: i64 = 86_400;
 /// What an account that OpenLDAP's password policy locked for good has.
 const LOCKED_FOR_GOOD: &str = "000001010000Z";
 
@@ -61,6 +63,10 @@ pub(super) struct Entry {
     pub(super) account: AccountName,
     pub(super) shown: String,
     fault: Option<Refusal>,
+    /// Too many wrong passwords locked it, for a time that may be over.
+    locked: bool,
+    /// Its password was given to it, and must be changed.
+    reset: bool,
 }
 
 impl Entry {
@@ -74,7 +80,15 @@ impl Entry {
                 "userAccountControl",
                 "accountExpires",
             ],
-            Kind::Openldap => &["entryUUID", "uid", "displayName", "cn", "pwdAccountLockedTime"],
+            Kind::Openldap => &[
+                "entryUUID",
+                "uid",
+                "displayName",
+                "cn",
+                "pwdAccountLockedTime",
+                "pwdReset",
+                "shadowExpire",
+            ],
         }
     }
 
@@ -84,6 +98,8 @@ impl Entry {
             let mut all = found.attrs.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
             all.next().and_then(|(_, values)| values.first()).map(String::as_str)
         };
+        let locked = first("pwdAccountLockedTime");
+        let number = |name| first(name).and_then(|text| text.parse::<i64>().ok());
         let (id, account, fault) = match kind {
             Kind::ActiveDirectory => {
                 let mut bytes = found.bin_attrs.iter();
@@ -92,26 +108,37 @@ impl Entry {
                 // One that happens to be UTF-8 is among the texts.
                 let bytes = bytes.or_else(|| first("objectGUID").map(str::as_bytes))?;
                 let id = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-                let number = |name| first(name).and_then(|text| text.parse::<i64>().ok());
                 let flags = number("userAccountControl")?;
                 let expires = number("accountExpires").unwrap_or(0);
                 (id, first("sAMAccountName")?, active_directory_fault(flags, expires, now))
             }
             Kind::Openldap => {
-                let locked = first("pwdAccountLockedTime") == Some(LOCKED_FOR_GOOD);
                 let id = first("entryUUID")?.replace('-', "").to_ascii_lowercase();
-                (id, first("uid")?, locked.then_some(Refusal::Disabled))
+                let fault = openldap_fault(locked, number("shadowExpire"), now);
+                (id, first("uid")?, fault)
             }
         };
+        let (locked, reset) = (locked.is_some(), first("pwdReset") == Some("TRUE"));
         let account = AccountName::parse(account)?;
         let shown = first("displayName").or_else(|| first("cn")).unwrap_or(account.as_str());
         let shown = shown.chars().filter(|c| !c.is_control()).take(100).collect();
-        Some(Self { id: PersonId::parse(&id)?, account, shown, fault, dn: found.dn })
+        let id = PersonId::parse(&id)?;
+        Some(Self { id, account, shown, fault, locked, reset, dn: found.dn })
     }
 
     /// Why the account may not be used now, whatever its password is.
     pub(super) fn fault(&self) -> Option<Refusal> {
         self.fault
+    }
+
+    /// How a password was proved, with what the entry tells that the answer may not: OpenLDAP says
+    /// of a lock only where it is told to.
+    pub(super) fn explain(&self, proof: Result<(), Refusal>) -> Result<(), Refusal> {
+        match proof {
+            Err(Refusal::WrongPassword) if self.locked => Err(Refusal::LockedOut),
+            Ok(()) if self.reset => Err(Refusal::MustChange),
+            proof => proof,
+        }
     }
 }
 
@@ -123,6 +150,15 @@ fn active_directory_fault(flags: i64, expires: i64, now: Timestamp) -> Option<Re
     let never = expires == 0 || expires == i64::MAX;
     let over = expires / 10_000_000 - EPOCH <= now.as_unix();
     (!never && over).then_some(Refusal::Expired)
+}
+
+/// `expires` is the day on which an account ends; one before 1970 is none.
+fn openldap_fault(locked: Option<&str>, expires: Option<i64>, now: Timestamp) -> Option<Refusal> {
+    if locked == Some(LOCKED_FOR_GOOD) {
+        return Some(Refusal::Disabled);
+    }
+    let ends = expires.filter(|day| *day >= 0).map(|day| day.saturating_mul(DAY));
+    ends.filter(|end| *end <= now.as_unix()).map(|_| Refusal::Expired)
 }
 
 #[cfg(test)]
@@ -151,6 +187,41 @@ mod tests {
             assert_eq!(fault(0x200, never, i64::MAX), None);
         }
         assert!(fault(0, i64::MIN, i64::MAX).is_some());
+    }
+
+    #[test]
+    fn an_account_of_openldap_is_locked_for_good_or_ends_on_a_day() {
+        let fault =
+            |locked, expires| openldap_fault(locked, expires, Timestamp::from_unix(1_577_836_800));
+        assert_eq!(fault(None, None), None);
+        assert_eq!(fault(Some(LOCKED_FOR_GOOD), None), Some(Refusal::Disabled));
+        assert_eq!(fault(Some("20200101000000Z"), None), None, "that time may be over");
+        for (day, expected) in [
+            (-1, None),
+            (0, Some(Refusal::Expired)),
+            (18_262, Some(Refusal::Expired)),
+            (18_263, None),
+            (i64::MAX, None),
+        ] {
+            assert_eq!(fault(None, Some(day)), expected, "{day}");
+        }
+    }
+
+    #[test]
+    fn an_entry_explains_what_the_answer_does_not() {
+        let read = |attrs: &[(&str, &str)]| {
+            let base = [("uid", "alice"), ("entryUUID", "01234567-89ab-cdef-0123-456789abcdef")];
+            let attrs = [&base[..], attrs].concat();
+            Entry::read(entry(&attrs), Kind::Openldap, Timestamp::default()).unwrap()
+        };
+        let (plain, wrong) = (read(&[]), Err(Refusal::WrongPassword));
+        assert_eq!((plain.explain(Ok(())), plain.explain(wrong)), (Ok(()), wrong));
+        let locked = read(&[("pwdAccountLockedTime", "20200101000000Z")]);
+        assert_eq!(locked.explain(wrong), Err(Refusal::LockedOut));
+        assert_eq!(locked.explain(Ok(())), Ok(()), "the time is over");
+        let reset = read(&[("pwdReset", "TRUE")]);
+        assert_eq!(reset.explain(Ok(())), Err(Refusal::MustChange));
+        assert_eq!(reset.explain(wrong), wrong, "nothing is told before the right one");
     }
 
     #[test]

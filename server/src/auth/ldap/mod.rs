@@ -7,11 +7,14 @@
 mod ask;
 mod config;
 mod entry;
+mod gate;
 mod login;
+mod policy;
 mod refusal;
 
 pub use config::{Controller, DirectoryConfig, Encryption, Kind, NoDirectory, RawDirectory};
 pub use entry::PersonId;
+pub use gate::{Gate, Open};
 pub use login::Domains;
 pub use refusal::Refusal;
 
@@ -101,7 +104,7 @@ pub enum Standing {
 /// What a controller is asked.
 enum Question<'a> {
     /// Whether that is somebody's password.
-    SignIn { login: &'a Login, password: &'a str },
+    SignIn { login: &'a Login, password: &'a str, gate: &'a dyn Gate },
     /// How somebody stands whose ticket was checked.
     Vouched(&'a Login),
     /// How somebody stands.
@@ -131,11 +134,12 @@ impl Directory {
         &self.config
     }
 
-    /// Lets somebody in by name and password.
+    /// Lets somebody in by name and password, if `gate` lets it be tried.
     pub async fn sign_in(
         &self,
         name: &str,
         password: &str,
+        gate: &dyn Gate,
         now: Timestamp,
     ) -> Result<Person, SignInError> {
         // With an empty password a bind succeeds for anybody, as an anonymous one.
@@ -147,7 +151,7 @@ impl Directory {
         }
         let login = Login::parse(name, &self.config.domains)
             .ok_or(SignInError::Refused(Refusal::NotAName))?;
-        let question = Question::SignIn { login: &login, password };
+        let question = Question::SignIn { login: &login, password, gate };
         self.ask(&question, now).await?.map_err(SignInError::Refused)
     }
 
@@ -181,8 +185,8 @@ impl Directory {
         now: Timestamp,
     ) -> Result<Result<Person, Refusal>, Trouble> {
         match *question {
-            Question::SignIn { login, password } => {
-                self.sign_in_at(session, login, password, now).await
+            Question::SignIn { login, password, gate } => {
+                self.sign_in_at(session, login, password, gate, now).await
             }
             Question::Vouched(login) => {
                 let found = session.by_login(login, now).await?;
@@ -215,6 +219,7 @@ impl Directory {
         mut session: Session<'_>,
         login: &Login,
         password: &str,
+        gate: &dyn Gate,
         now: Timestamp,
     ) -> Result<Result<Person, Refusal>, Trouble> {
         let entry = match session.by_login(login, now).await? {
@@ -230,8 +235,12 @@ impl Directory {
         if grants.is_empty() {
             return self.turn_away(session, password, Refusal::NoGroup).await;
         }
+        // Said to nobody as it is: it would tell whose other name this one is.
+        if !gate.passes(&self.full_name(&entry)).await {
+            return self.turn_away(session, password, Refusal::Held).await;
+        }
         let proof = session.prove(&entry.dn, password).await?;
-        Ok(proof.and_then(|()| self.person(entry, grants)))
+        Ok(entry.explain(proof).and_then(|()| self.person(entry, grants)))
     }
 
     /// Says no, after a bind that takes its time as one with the right name would.
@@ -247,6 +256,11 @@ impl Directory {
         Ok(Err(refusal))
     }
 
+    /// `account@domain`, however the name was typed.
+    fn full_name(&self, entry: &entry::Entry) -> String {
+        format!("{}@{}", entry.account, self.config.domains.own())
+    }
+
     /// The person, unless the account may not be used or grants nothing.
     fn person(&self, entry: entry::Entry, grants: Grants) -> Result<Person, Refusal> {
         if let Some(fault) = entry.fault() {
@@ -255,7 +269,7 @@ impl Directory {
         if grants.is_empty() {
             return Err(Refusal::NoGroup);
         }
-        let name = format!("{}@{}", entry.account, self.config.domains.own());
+        let name = self.full_name(&entry);
         Ok(Person { id: entry.id, name, shown: entry.shown, grants })
     }
 
@@ -323,7 +337,7 @@ mod tests {
     #[test]
     fn questions_can_be_asked_by_any_thread() {
         fn sent<T: Send>(_: impl FnOnce(&'static Directory, &'static PersonId) -> T) {}
-        sent(|directory, _| directory.sign_in("", "", Timestamp::default()));
+        sent(|directory, _| directory.sign_in("", "", &Open, Timestamp::default()));
         sent(|directory, id| directory.recheck(id, Timestamp::default()));
     }
 }

@@ -29,6 +29,8 @@ pub enum Refusal {
     MustChange,
     /// Too many wrong passwords (775).
     LockedOut,
+    /// Too many were tried here of late, by one name of theirs or another.
+    Held,
     /// The account is locked here, whatever the directory says.
     LockedHere,
     /// A local account has the name.
@@ -61,6 +63,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::MustChange => "must-change-password",
             Self::LockedOut => "locked-out",
+            Self::Held => "too-many-tries",
             Self::LockedHere => "locked-here",
             Self::NameTaken => "name-taken",
             Self::NoGroup => "no-group",

@@ -26,7 +26,9 @@ async fn a_session_is_new_at_each_sign_in_and_ends_by_disuse_by_time_and_by_orde
             .await
             .unwrap()
     };
-    let counts = async |key: &SessionKey, now| app.session(key, now).await.unwrap().is_some();
+    let trace = Trace::default();
+    let counts =
+        async |key: &SessionKey, now| app.session(key, &trace, now).await.unwrap().is_some();
     let first = begin(&once, Some(&new), None).await;
     assert_eq!(app.is_first_run().await.unwrap(), None);
     assert!(counts(&first, NOW).await);

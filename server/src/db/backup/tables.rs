@@ -129,7 +129,8 @@ pub(in crate::db) const TABLES: &[Table] = &[
     table!(api_tokens by Text id: id Text, digest Text, owner Text, label Text, grants Text,
         created Int, expires Int => "$1, $2, $3, $4, $5, $6, $7"),
     table!(sessions by Text id: id Text, digest Text, owner Text, created Int, seen Int,
-        expires Int => "$1, $2, $3, $4, $5, $6"),
+        expires Int, turn Text, turned Int, coming Text, offered Int, former Text
+        => "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"),
     table!(views by (owner, name): owner Text, name Text, query Text => "$1, $2, $3"),
     table!(sign_ins by Text subject: subject Text, tries Int, blocked Int => "$1, $2, $3"),
     table!(replies by Text id: id Text, request Text, at Int, status Int, body Text

@@ -1,7 +1,7 @@
 //! Accounts, tokens, sessions, and tries to sign in.
 
 use super::*;
-use crate::auth::{Grants, UserName};
+use crate::auth::{Grants, UserName, sessions::Turns};
 
 pub(super) async fn accounts_and_tokens_are_kept_and_end<K>(fresh: &Fresh<K>) {
     let store = fresh.open().await;
@@ -162,6 +162,7 @@ pub(super) async fn sessions_are_kept_and_end<K>(fresh: &Fresh<K>) {
         created: NOW,
         seen: NOW,
         expires: NOW.after(Seconds::new(100)),
+        turns: Turns::begin(Digest::of(b"turn"), NOW),
     };
     store.save_session(&session, &digest).await.unwrap();
     store.touch_session(&id, NOW.after(Seconds::new(7))).await.unwrap();
@@ -178,6 +179,45 @@ pub(super) async fn sessions_are_kept_and_end<K>(fresh: &Fresh<K>) {
     assert!(store.session(&digest).await.unwrap().is_none(), "it ended");
     store.save_session(&session, &digest).await.unwrap();
     assert!(store.remove_account(&account.name, &note("remove")).await.unwrap());
+}
+
+pub(super) async fn a_session_goes_from_key_to_key<K>(fresh: &Fresh<K>) {
+    let store = fresh.open().await;
+    let root = Actor::person("root");
+    let (event, result) = ("add", AuditResult::Done);
+    let note = Note { at: NOW, actor: &root, host: "", event, detail: "", result };
+    let account = people::carol();
+    store.save_account(&account, &note).await.unwrap();
+    let [a, b, c] = [b"a", b"b", b"c"].map(|key| Digest::of(key));
+    let at = |seconds| NOW.after(Seconds::new(seconds));
+    let session = StoredSession {
+        id: crate::auth::token::TokenId::parse("0123456789abcdef").unwrap(),
+        owner: account.name,
+        created: NOW,
+        seen: NOW,
+        expires: at(1000),
+        turns: Turns::begin(a.clone(), NOW),
+    };
+    let (id, digest) = (&session.id, Digest::of(b"s"));
+    store.save_session(&session, &digest).await.unwrap();
+    let turns = async || store.session(&digest).await.unwrap().unwrap().0.turns;
+    assert_eq!(turns().await, session.turns);
+    assert!(!store.offer_turn(id, (&c, &b), at(5), NOW).await.unwrap(), "it does not count");
+    assert!(store.offer_turn(id, (&a, &b), at(5), NOW).await.unwrap());
+    assert!(!store.offer_turn(id, (&a, &c), at(6), at(4)).await.unwrap(), "one is under way");
+    store.turn_session(id, &c, at(7)).await.unwrap();
+    let offered = Turns { coming: Some(b.clone()), offered: at(5), ..session.turns.clone() };
+    assert_eq!(turns().await, offered, "what was not offered follows nothing");
+    for seconds in [8, 9] {
+        store.turn_session(id, &b, at(seconds)).await.unwrap();
+        let now = turns().await;
+        assert_eq!((&now.turn, now.turned, &now.coming), (&b, at(8), &None), "once");
+        assert_eq!(now.former, Some(a.clone()));
+    }
+    assert!(!store.offer_turn(id, (&a, &c), at(10), at(10)).await.unwrap(), "it counts no more");
+    assert!(store.offer_turn(id, (&b, &a), at(10), at(10)).await.unwrap());
+    assert!(store.offer_turn(id, (&b, &c), at(11), at(10)).await.unwrap(), "in its place");
+    assert_eq!(turns().await.coming, Some(c));
 }
 
 pub(super) async fn tries_are_counted_until_they_are_blocked<K>(fresh: &Fresh<K>) {

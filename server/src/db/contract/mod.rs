@@ -106,6 +106,7 @@ contract!(
         accounts_and_tokens_are_kept_and_end,
         changes_of_accounts_come_one_after_the_other,
         sessions_are_kept_and_end,
+        a_session_goes_from_key_to_key,
         views_are_their_owners_alone,
         tries_are_counted_until_they_are_blocked;
     people:

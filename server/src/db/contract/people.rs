@@ -2,7 +2,10 @@
 
 use super::{Fresh, NOW};
 use crate::{
-    auth::{UserName, factor::FactorNumber, ldap::PersonId, refresh::Sealed, token::TokenId},
+    auth::{
+        UserName, factor::FactorNumber, ldap::PersonId, refresh::Sealed, sessions::Turns,
+        token::TokenId,
+    },
     db::{Account, Actor, AuditResult, InDirectory, Note, Realm, Store, StoredFlow, StoredSession},
     secret::Digest,
     time::Seconds,
@@ -61,6 +64,7 @@ pub(super) async fn people_of_a_provider_are_asked_about_by_one_replica<K>(fresh
         created: NOW,
         seen: NOW,
         expires: later,
+        turns: Turns::begin(Digest::of(b"turn"), NOW),
     };
     store.save_session(&session, &Digest::of(b"s")).await.unwrap();
     let due = async |realm| store.unchecked(realm, later, later, 10).await.unwrap().len();
@@ -86,7 +90,7 @@ pub(super) async fn people_of_a_provider_are_asked_about_by_one_replica<K>(fresh
     assert_eq!(found.directory.unwrap().refresh, None);
 }
 
-fn carol() -> Account {
+pub(super) fn carol() -> Account {
     Account {
         name: "carol@ad.test".parse().unwrap(),
         password: None,
@@ -117,6 +121,7 @@ pub(super) async fn people_of_a_directory_are_found_and_looked_up_again<K>(fresh
         created: NOW,
         seen: NOW,
         expires: later,
+        turns: Turns::begin(Digest::of(b"turn"), NOW),
     };
     store.save_session(&session, &Digest::of(b"s")).await.unwrap();
     assert_eq!(

@@ -1,6 +1,7 @@
 //! What the tests write, and how they write it.
 
 use super::*;
+use crate::{auth::sessions::Turns, mark::Seen};
 
 /// What is kept of a token.
 pub(crate) fn kept(token: &Token) -> KeptToken {
@@ -153,8 +154,11 @@ async fn fill_accounts(store: &Store) {
         created: NOW,
         seen: NOW,
         expires: NOW,
+        turns: Turns::begin(Digest::of(b"turn"), NOW),
     };
     store.save_session(&session, &Digest::of(b"session")).await.unwrap();
+    let (turn, next) = (&session.turns.turn, Digest::of(b"next"));
+    assert!(store.offer_turn(&session.id, (turn, &next), NOW, NOW).await.unwrap());
     store.count_try("user:alice", NOW, |_| None).await.unwrap();
     let (id, request) = (Digest::of(b"id"), Digest::of(b"request"));
     store.claim_reply(&id, &request, NOW).await.unwrap();
@@ -162,7 +166,8 @@ async fn fill_accounts(store: &Store) {
     profiles::publish(store, "debian", 0, "{\"profile.toml\":\"'ä\"}").await;
     let view = KeptView { name: "broken".into(), query: "?state=failed".into() };
     store.keep_view(&account.name, &view).await.unwrap();
-    store.set_secret(&secrets::sealed("", "root", "sealed"), &root).await.unwrap();
+    let secret = secrets::sealed("", "root", "sealed");
+    assert!(store.set_secret(&secret, &Seen::Nothing, &root).await.unwrap());
 }
 
 pub(crate) fn boot(at: Timestamp) -> BootRow {

@@ -1,7 +1,7 @@
 //! Sealed secrets.
 
 use super::*;
-use crate::seal::Place;
+use crate::{mark::Seen, seal::Place};
 
 pub(super) fn sealed(place: &str, name: &str, sealed: &str) -> SealedSecret {
     SealedSecret {
@@ -24,10 +24,13 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     );
     let other = sealed("host:web-02", "root", "d");
     for secret in [&everywhere, &site, &host, &other, &sealed("", "admin", "e")] {
-        store.set_secret(secret, &root).await.unwrap();
+        assert!(store.set_secret(secret, &Seen::Nothing, &root).await.unwrap());
     }
     let again = SealedSecret { sealed: "f".into(), ..everywhere.clone() };
-    store.set_secret(&again, &root).await.unwrap();
+    let seen = Seen::This(everywhere.mark());
+    assert!(!store.set_secret(&again, &Seen::Nothing, &root).await.unwrap(), "there is one");
+    assert!(store.set_secret(&again, &seen, &root).await.unwrap());
+    assert!(!store.set_secret(&everywhere, &seen, &root).await.unwrap(), "it has changed");
     let names = |secrets: &[SealedSecret]| {
         secrets.iter().map(|one| format!("{}/{}", one.place, one.name)).collect::<Vec<_>>()
     };
@@ -48,6 +51,7 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     assert_eq!(names(&own), ["/admin", "/root", "host:web-01/root", "site:berlin/root"]);
     let none = store.secrets_for(&name("db-01"), None).await.unwrap();
     assert_eq!(none.len(), 2, "of no site, and no other host's");
+    let everywhere_mark = everywhere.mark();
     let stale = [(again.clone(), "g".to_owned()), (everywhere, "g".to_owned())];
     assert!(!store.reseal(&stale, &[], &root, NOW).await.unwrap());
     assert_eq!(
@@ -56,8 +60,11 @@ pub(super) async fn secrets_are_kept_sealed_by_place_and_go_with_their_host<K>(f
     );
     assert!(store.reseal(&stale[..1], &[], &root, NOW).await.unwrap());
     let place = Place::Host(name("web-02"));
-    assert!(store.remove_secret(&place, &other.name, &root, NOW).await.unwrap());
-    assert!(!store.remove_secret(&place, &other.name, &root, NOW).await.unwrap());
+    let remove =
+        async |seen| store.remove_secret((&place, &other.name), &seen, &root, NOW).await.unwrap();
+    assert_eq!(remove(Seen::This(everywhere_mark)).await, Removed::Changed);
+    assert_eq!(remove(Seen::This(other.mark())).await, Removed::Done);
+    assert_eq!(remove(Seen::Anything).await, Removed::Missing);
     let web = store.host(&name("web-01")).await.unwrap().unwrap();
     store.remove_host(&web.host.name, web.generation, &root, NOW).await.unwrap();
     assert_eq!(names(&store.all_secrets().await.unwrap()), ["/admin", "/root", "site:berlin/root"]);

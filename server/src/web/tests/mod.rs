@@ -6,6 +6,7 @@ mod factor;
 mod matrix;
 mod openid;
 mod profiles;
+mod rotation;
 mod workshop;
 
 use crate::{
@@ -292,6 +293,20 @@ async fn an_administrator_manages_accounts_and_tokens() {
     assert_eq!(post("/accounts/bob/roles", &fields).await.status, 303);
     let account = desk.app.store().account(&bob).await.unwrap().unwrap();
     assert_eq!(account.grants.to_string(), "approver");
+    // What the page showed before is another account by now.
+    let shown = root.get("/accounts").await.text();
+    let mark = |page: &str| {
+        let row = page.find("<form id=\"of-bob\"").unwrap();
+        let start = row + page[row..].find("name=\"seen\" value=\"").unwrap() + 19;
+        page[start..start + 32].to_owned()
+    };
+    let seen = mark(&shown);
+    let fields = [("roles", "approver, viewer"), ("seen", seen.as_str())];
+    assert_eq!(post("/accounts/bob/roles", &fields).await.status, 303);
+    let late = post("/accounts/bob/lock", &[("locked", "yes"), ("seen", &seen)]).await;
+    assert_eq!(late.status, 412);
+    assert!(late.text().contains("has changed since you looked"), "{}", late.text());
+    assert_ne!(mark(&late.text()), seen, "and the page shows what it is now");
     assert_eq!(post("/accounts/bob/roles", &[("roles", "king")]).await.status, 400);
     assert_eq!(post("/accounts/bob/lock", &[("locked", "yes")]).await.status, 303);
     assert!(desk.app.store().account(&bob).await.unwrap().unwrap().disabled);
@@ -313,6 +328,29 @@ async fn an_administrator_manages_accounts_and_tokens() {
     assert_eq!(desk.get("/api/v1/hosts", &token).await.status, 401);
     let settings = root.get("/settings").await.text();
     assert!(settings.contains("root-password-hash") && !settings.contains("topsecret"));
+}
+
+#[tokio::test]
+async fn a_secret_is_set_as_the_page_showed_it() {
+    let desk = Desk::open().await;
+    let root = Browser::of(&desk, "root", "admin").await;
+    let set = async |seen: Option<&str>| {
+        let fields = [("name", "vault"), ("value", "x"), ("shown", "yes")];
+        let seen = seen.map(|seen| ("set", seen));
+        root.post("/secrets", &fields.into_iter().chain(seen).collect::<Vec<_>>()).await
+    };
+    assert_eq!(set(None).await.status, 303);
+    let late = set(None).await;
+    assert_eq!(late.status, 412, "somebody set it after the page was shown");
+    let text = late.text();
+    let start = text.find("name=\"set\" value=\"").unwrap() + 18;
+    let seen = text[start..start + 38].to_owned();
+    assert!(seen.starts_with("vault "), "{seen}");
+    assert_eq!(set(Some(&seen)).await.status, 303);
+    assert_eq!(set(Some(&seen)).await.status, 412);
+    let (_, mark) = seen.split_once(' ').unwrap();
+    let removed = root.post("/secrets/vault/remove", &[("seen", mark)]).await;
+    assert_eq!(removed.status, 412);
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ async fn a_script_of_ones_own_becomes_an_image_that_is_nobodys() {
     assert_eq!(made.status, 200, "{}", made.text());
     assert_eq!(made.header("content-disposition"), "attachment; filename=\"script.iso\"");
     assert_eq!(made.body.len(), iso.len());
+    let alone = made.body.clone();
     let read = bootmint_image_factory::layout::read_back::read_back(
         std::io::Cursor::new(&made.body[..]),
         bootmint_image_factory::format::Format::Iso,
@@ -100,6 +101,28 @@ async fn a_script_of_ones_own_becomes_an_image_that_is_nobodys() {
         let script = bootmint_image_factory::slot::unpad(&ticket.bytes).unwrap();
         assert_eq!(script, "#!ipxe\necho hello\nshell\n");
     }
+    let both = [&fields(SCRIPT)[..], &[("format", "usb")]].concat();
+    let made = builder.post("/workshop/script", &both).await;
+    assert_eq!((made.status.as_u16(), made.header("content-type")), (200, "application/zip"));
+    assert_eq!(made.header("content-disposition"), "attachment; filename=\"script.zip\"");
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&made.body[..])).unwrap();
+    let names: Vec<_> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert_eq!(names, ["script.iso", "script.usb.img"]);
+    let mut member = Vec::new();
+    std::io::Read::read_to_end(&mut zip.by_index(0).unwrap(), &mut member).unwrap();
+    assert_eq!(member, alone, "as it is alone");
+    let rows = desk.app.store().audit(0, 1000).await.unwrap();
+    let row = rows.iter().rfind(|row| row.event == "image").unwrap();
+    assert!(row.detail.starts_with("iso, usb of a script on default, SHA-256 "), "{}", row.detail);
+    let none = [("firmware", "default"), ("script", SCRIPT)];
+    let refused = builder.post("/workshop/script", &none).await;
+    assert_eq!(refused.status, 400);
+    assert!(refused.text().contains("choose one at least"), "{}", refused.text());
+    let missing = [&fields(SCRIPT)[..], &[("format", "floppy")]].concat();
+    let refused = builder.post("/workshop/script", &missing).await;
+    assert_eq!(refused.status, 404, "all of them, or none");
+    let text = refused.text();
+    assert!(text.contains("value=\"iso\" checked") && text.contains("without the format floppy"));
     for (script, why) in [
         ("echo hello", "begins with the line #!ipxe"),
         ("#!ipxe\necho h\u{e9}", "line 2"),
@@ -110,6 +133,6 @@ async fn a_script_of_ones_own_becomes_an_image_that_is_nobodys() {
         assert!(refused.text().contains(why), "{}", refused.text());
     }
     let rows = desk.app.store().audit(0, 1000).await.unwrap();
-    let row = rows.iter().rfind(|row| row.event == "image").unwrap();
+    let row = rows.iter().find(|row| row.event == "image").unwrap();
     assert!(row.detail.starts_with("iso of a script on default, SHA-256 "), "{}", row.detail);
 }
