@@ -4,10 +4,10 @@ use super::{
     Actor, AuditResult, Committed, DbError, Store, Tx, at_most_one,
     audit::{self, Entry},
     ids::remember,
-    import::{KeptToken, Wanted, import_one},
+    import::{KeptToken, Wanted, import_one, in_short},
     retry::until_over,
 };
-use crate::{seal::Place, time::Timestamp};
+use crate::{record, seal::Place, time::Timestamp};
 use bootmint_image_factory::host::{Host, HostName};
 
 impl Store {
@@ -53,7 +53,8 @@ impl Store {
     }
 
     /// Removes a host that is at `generation`, with its attempts and secrets. Its boots and audit
-    /// rows stay; should it come again, it is not new if it was not.
+    /// rows stay, and the last of these tells what it was; should it come again, it is not new if it
+    /// was not.
     pub async fn remove_host(
         &self,
         name: &HostName,
@@ -77,8 +78,10 @@ impl Store {
             return Ok(Committed::Stale);
         }
         let host = name.as_str();
-        let sql = "SELECT name FROM hosts WHERE name = $1 AND state <> 'new'";
-        if !tx.query(sql, [host.into()]).await?.is_empty() {
+        let sql = "SELECT spec, state FROM hosts WHERE name = $1";
+        let mut row = at_most_one(tx.query(sql, [host.into()]).await?).ok_or(DbError::Shape)?;
+        let (spec, was) = (row.text()?, row.text()?);
+        if was != "new" {
             remember(&mut tx, name).await?;
         }
         for sql in [
@@ -101,9 +104,9 @@ impl Store {
             actor,
             host,
             event: "remove",
-            was: "",
+            was: &was,
             became: "",
-            detail: "",
+            detail: &in_short(&record::changes(&spec, "{}")),
             result: AuditResult::Done,
         };
         audit::append(&mut tx, &entry).await?;

@@ -278,18 +278,24 @@ async fn what_changed(
     } else if old.sealed != incoming.sealed {
         told.push("its token is kept sealed".to_owned());
     }
-    let mut detail = told.join("; ");
-    if detail.len() > MAX_DETAIL {
-        let end = (0..=MAX_DETAIL).rev().find(|end| detail.is_char_boundary(*end));
-        detail.truncate(end.unwrap_or(0));
-        detail.push_str(" ...");
-    }
+    let mut detail = in_short(&told);
     let sql = "DELETE FROM arm_requests WHERE host = $1";
     let asked = tx.execute(sql, [incoming.host.name.as_str().into()]).await? > 0;
     if asked || (matches!(old.state, State::Armed { .. }) && old.state != *becomes) {
         detail.push_str(" (what it was to be armed for is over: look at it, and arm it again)");
     }
     Ok(detail)
+}
+
+/// What is told of the fields of a record, up to some length.
+pub(super) fn in_short(fields: &[String]) -> String {
+    let mut detail = fields.join("; ");
+    if detail.len() > MAX_DETAIL {
+        let end = (0..=MAX_DETAIL).rev().find(|end| detail.is_char_boundary(*end));
+        detail.truncate(end.unwrap_or(0));
+        detail.push_str(" ...");
+    }
+    detail
 }
 
 async fn insert(

@@ -66,6 +66,9 @@ pub(super) async fn an_import_is_for_the_hosts_that_were_seen<K>(fresh: &Fresh<K
     // Who is not there any more has changed, too.
     let web = stored("web-01").await;
     store.remove_host(&web.host.name, web.generation, &root, NOW).await.unwrap();
+    let last = store.audit(0, i64::MAX).await.unwrap().pop().unwrap();
+    assert_eq!((last.event.as_str(), last.was.as_str()), ("remove", "armed"));
+    assert!(last.detail.contains("server: \"http"), "what it was is told: {}", last.detail);
     let moved = store.import(&seen[..1], &root, NOW).await.unwrap_err();
     assert!(matches!(moved, DbError::Moved(_)), "{moved}");
     seen.truncate(3);
