@@ -25,12 +25,13 @@ fn guard(profile: &str, named: bool) -> String {
     let text = sent(&profiles, profiles.get(profile).unwrap(), &host).unwrap();
     let (from, to) = match profile {
         "rhel" => ("\nserial=", "%end"),
+        "ubuntu" => ("\n      serial=", "\n  late-commands:"),
         _ => ("\nd-i partman/early_command string", "\nd-i "),
     };
     let (_, rest) = text.split_once(from).unwrap();
     let (script, _) = rest.split_once(to).unwrap();
     match profile {
-        "rhel" => format!("serial={script}"),
+        "rhel" | "ubuntu" => format!("serial={script}"),
         // The installer runs what it reads as one line.
         _ => script.replace("\\\n", " "),
     }
@@ -47,6 +48,9 @@ fn machine(folder: &Path, links: &[(&str, &str)]) {
         fs::write(folder.join("sys/block").join(disk), "").unwrap();
     }
     fs::write(folder.join("dev/sda1"), "").unwrap();
+    // What Ubuntu's installer has of its configuration.
+    let none_yet = format!("  match:\n    path: {}\n", folder.join("dev/none-yet").display());
+    fs::write(folder.join("autoinstall.yaml"), none_yet).unwrap();
     for (link, disk) in links {
         symlink(format!("../../{disk}"), folder.join("dev/disk/by-id").join(link)).unwrap();
     }
@@ -56,6 +60,7 @@ fn machine(folder: &Path, links: &[(&str, &str)]) {
         ("wget", String::new()),
         ("curl", String::new()),
         ("sleep", String::new()),
+        ("udevadm", String::new()),
         ("reboot", format!("[ $(grep -c ^reboot {log}) -lt 3 ] || kill -9 $PPID")),
     ] {
         let path = folder.join("bin").join(program);
@@ -70,7 +75,7 @@ fn run(shell: &[&str], script: &str, links: &[(&str, &str)]) -> Option<(String, 
     machine(folder.path(), links);
     let place = folder.path().to_str().unwrap();
     let mut script = script.to_owned();
-    for path in ["/dev/", "/sys/", "/tmp/"] {
+    for path in ["/dev/", "/sys/", "/tmp/", "/autoinstall"] {
         // Not where a folder that was put in place of one holds another.
         script = script.replace(path, &format!("@{path}"));
     }
@@ -87,7 +92,9 @@ fn run(shell: &[&str], script: &str, links: &[(&str, &str)]) -> Option<(String, 
     let on = said.trim_end() == ON;
     assert!(on || ran.status.signal() == Some(9), "{script}\n{said}{:?}", ran.status);
     let mut did = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-    did += &fs::read_to_string(folder.path().join("tmp/disk.ks")).unwrap_or_default();
+    for file in ["tmp/disk.ks", "autoinstall.yaml"] {
+        did += &fs::read_to_string(folder.path().join(file)).unwrap_or_default();
+    }
     Some((did.replace(place, ""), on))
 }
 
@@ -110,15 +117,22 @@ fn the_disk_with_the_serial_number_is_taken_and_no_other() {
         // Which of both is meant, nobody can tell.
         &[("ata-MODEL_S3-R1", "sda"), ("nvme-MODEL_S3-R1", "nvme0n1")],
     ];
-    for (profile, named) in
-        [("debian", false), ("debian", true), ("kali", true), ("rhel", false), ("rhel", true)]
-    {
+    for (profile, named) in [
+        ("debian", false),
+        ("debian", true),
+        ("kali", true),
+        ("rhel", false),
+        ("rhel", true),
+        ("ubuntu", false),
+        ("ubuntu", true),
+    ] {
         let script = guard(profile, named);
         for shell in SHELLS {
             for links in right {
                 let Some((did, on)) = run(shell, &script, links) else { break };
                 let takes = match profile {
                     "rhel" => "--drives=sda",
+                    "ubuntu" => "path: /dev/sda\n",
                     _ => {
                         "debconf-set partman-auto/disk /dev/sda\ndebconf-set grub-installer/bootdev /dev/sda\n"
                     }
@@ -129,7 +143,8 @@ fn the_disk_with_the_serial_number_is_taken_and_no_other() {
             for links in wrong {
                 let Some((did, on)) = run(shell, &script, links) else { break };
                 assert!(!on, "{profile} {shell:?} {links:?}: {did}");
-                assert!(!did.contains("debconf-set") && !did.contains("clearpart"), "{did}");
+                let taken = ["debconf-set", "clearpart", "path: /dev/sd", "path: /dev/nvme"];
+                assert!(!taken.iter().any(|taken| did.contains(taken)), "{did}");
                 assert_eq!(did.matches("reboot").count(), 3, "it does not go on: {did}");
                 assert!(did.contains("/fail"), "the server hears of it: {did}");
             }
@@ -139,7 +154,7 @@ fn the_disk_with_the_serial_number_is_taken_and_no_other() {
 
 #[test]
 fn a_disk_that_is_named_must_have_the_serial_number_too() {
-    for profile in ["debian", "kali", "rhel"] {
+    for profile in ["debian", "kali", "rhel", "ubuntu"] {
         for shell in SHELLS {
             let links = [("ata-MODEL_S3-R1", "sdb"), ("ata-MODEL_OTHER", "sda")];
             let Some((did, on)) = run(shell, &guard(profile, true), &links) else { break };
