@@ -1,4 +1,5 @@
-//! The sweeper: ends what time has ended. Any number of replicas may run it side by side.
+//! The sweeper: ends what time has ended, and forgets and archives what is old. Any number of
+//! replicas may run it side by side.
 
 use super::{App, AppError};
 use crate::{
@@ -41,11 +42,23 @@ impl App {
         Ok(ended)
     }
 
+    /// Forgets and archives what is old. What fails hinders nothing else; returns what did.
+    pub async fn clean(&self, now: Timestamp) -> Vec<anyhow::Error> {
+        let forgotten = self.forget(now).await.map_err(anyhow::Error::from);
+        let accounts = self.forget_accounts(now).await.map_err(anyhow::Error::from);
+        let archived = self.archive_by_itself(now).await.map_err(anyhow::Error::from);
+        if let Ok(Some((file, done))) = &archived {
+            let (first, last) = (done.first, done.end.seq);
+            tracing::info!(file = %file.display(), first, last, "old rows of the audit log are archived");
+        }
+        [forgotten.err(), accounts.err(), archived.err()].into_iter().flatten().collect()
+    }
+
     /// Forgets boots that are older than is wanted, and versions of profiles that are more.
-    pub async fn forget(&self, now: Timestamp) -> Result<u64, AppError> {
-        let boots = self.store.forget(now.before(self.config.keep_boots)).await?;
+    async fn forget(&self, now: Timestamp) -> Result<(), AppError> {
+        self.store.forget(now.before(self.config.keep_boots)).await?;
         let (keep, clock) = (self.config.keep_profile_versions, Actor::clock());
-        let versions = self.store.forget_profile_versions(keep, &clock, now).await?;
-        Ok(boots.saturating_add(versions))
+        self.store.forget_profile_versions(keep, &clock, now).await?;
+        Ok(())
     }
 }

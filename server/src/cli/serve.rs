@@ -78,6 +78,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let _hangup = signal(SignalKind::hangup())?;
     let mut running = Running { limits, stopped, tasks: Vec::new() };
     running.start(sweep(Arc::clone(&app), running.stopped.clone()));
+    running.start(clean(Arc::clone(&app), running.stopped.clone()));
     running.start(take_profiles(Arc::clone(&app), running.stopped.clone()));
     for sender in senders {
         running.start(tell(Arc::clone(&app), sender, running.stopped.clone()));
@@ -257,15 +258,29 @@ fn warn_of_end(expires: Timestamp) {
 /// Ends what time has ended, until it is told to stop.
 async fn sweep(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut sweeps = tokio::time::interval(SWEEP);
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            _ = sweeps.tick() => {}
+        }
+        if let Err(error) = app.sweep(Timestamp::now()).await {
+            let error = anyhow::Error::from(error);
+            tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
+        }
+    }
+}
+
+/// Forgets and archives what is old, until it is told to stop: apart from the sweeper, since it may
+/// take long.
+async fn clean(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut cleanings = tokio::time::interval(FORGET);
     loop {
-        let result = tokio::select! {
+        tokio::select! {
             _ = stopped.changed() => return,
-            _ = sweeps.tick() => app.sweep(Timestamp::now()).await.map(drop).map_err(Into::into),
-            _ = cleanings.tick() => clean(&app).await,
-        };
-        if let Err(error) = result {
-            tracing::error!(error = format!("{error:#}"), "sweeping failed; it is tried again");
+            _ = cleanings.tick() => {}
+        }
+        for error in app.clean(Timestamp::now()).await {
+            tracing::error!(error = format!("{error:#}"), "cleaning failed; it is tried again");
         }
     }
 }
@@ -359,13 +374,4 @@ async fn ship(app: Arc<App>, to: Collector, mut stopped: watch::Receiver<bool>) 
             }
         }
     }
-}
-
-async fn clean(app: &App) -> anyhow::Result<()> {
-    app.forget(Timestamp::now()).await?;
-    if let Some((file, done)) = app.archive_by_itself(Timestamp::now()).await? {
-        let (first, last) = (done.first, done.end.seq);
-        tracing::info!(file = %file.display(), first, last, "old rows of the audit log are archived");
-    }
-    Ok(app.forget_accounts(Timestamp::now()).await?)
 }

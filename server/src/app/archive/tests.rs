@@ -89,6 +89,12 @@ async fn a_server_archives_by_itself_where_it_is_told_to() {
     let later = now.after_days(131);
     let missing = app.archive_by_itself(later).await.unwrap_err();
     assert!(matches!(missing, ArchiveError::File { .. }), "{missing}");
+    // It hinders nothing else that is old from being forgotten.
+    desk.token("kim", "viewer").await;
+    let failed = app.clean(later.after_days(400)).await;
+    assert!(failed.len() == 1 && failed[0].is::<ArchiveError>(), "{failed:?}");
+    let tokens = app.store().tokens_after(None, (Timestamp::default(), ""), 10).await.unwrap();
+    assert!(tokens.is_empty(), "{tokens:?}");
     std::fs::create_dir(&folder).unwrap();
     let (first, archived) = app.archive_by_itself(later).await.unwrap().unwrap();
     assert_eq!((&first, archived.first), (&folder.join("audit-000000000001.ndjson"), 1));
