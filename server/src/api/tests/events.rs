@@ -7,6 +7,9 @@ async fn a_watcher_is_told_of_its_hosts_as_they_change() {
     let desk = Desk::open().await;
     let viewer = desk.token("v", "viewer@site:berlin").await;
     let reimager = desk.token("re", "reimager").await;
+    // From here on, however late the watcher comes on a busy machine.
+    let seen = desk.app.store().audit_head().await.unwrap().to_string();
+    let seen = [("last-event-id", seen.as_str())];
     let act = async {
         for host in ["web-01", "db-01", "web-02"] {
             let line = format!("POST /api/v1/hosts/{host}/hold");
@@ -17,7 +20,8 @@ async fn a_watcher_is_told_of_its_hosts_as_they_change() {
         // What never ends by itself ends with the server.
         desk.app.close();
     };
-    let (answer, ()) = tokio::join!(desk.get("/api/v1/events", &viewer), act);
+    let watch = desk.ask("GET /api/v1/events", &viewer, &seen, "");
+    let (answer, ()) = tokio::join!(watch, act);
     assert_eq!(answer.header("content-type"), "text/event-stream");
     let text = answer.text();
     let told: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
