@@ -146,6 +146,7 @@ fn what_would_be_left_out_is_refused_with_the_reason() {
         ("debian", &bare, "a VLAN needs the MAC address of its interface"),
         ("rescue", &bare, "a VLAN needs the MAC address of its interface"),
         ("kali", &half, "each interface needs its mac or bus"),
+        ("flatcar", &vlans, "hosts with one interface and no VLAN"),
         ("windows", &vlans, "tags no frames"),
         ("windows", &mixed, "tags no frames"),
         ("ubuntu", &nameless, "needs the MAC address of every interface"),

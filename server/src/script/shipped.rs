@@ -15,6 +15,7 @@ pub const FILES: &[(&str, &str)] = files! {
     "coreos": "profile.toml", "config.ign";
     "debian": "profile.toml", "preseed.cfg";
     "esxi": "profile.toml", "boot.cfg", "ks.cfg";
+    "flatcar": "profile.toml", "live.ign", "config.ign";
     "kali": "profile.toml", "preseed.cfg";
     "memtest": "profile.toml";
     "rescue": "profile.toml";
