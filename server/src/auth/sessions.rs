@@ -14,8 +14,10 @@ use crate::{
 };
 use turns::Shown;
 
-/// How exactly it is written down when a session was used.
-const GRAIN: Seconds = Seconds::new(60);
+/// How exactly it is written down when a session was used, in seconds at most.
+const GRAIN: u32 = 60;
+/// And in parts of the time of disuse that ends it.
+const PARTS: u32 = 30;
 /// The event of a session that ended since a key of before came again, for the audit log.
 pub(crate) const REUSED: &str = "session-reuse";
 
@@ -28,6 +30,8 @@ pub struct Session {
     pub principal: Principal,
     /// When it ends, used or not.
     pub expires: Timestamp,
+    /// When somebody used it, as it is written down.
+    seen: Timestamp,
     /// Whether another key is to be offered.
     due: bool,
 }
@@ -110,13 +114,20 @@ impl App {
             Shown::Coming => self.store().turn_session(&stored.id, &key.turn(), now).await?,
             Shown::Counts | Shown::Due | Shown::Late => {}
         }
-        if now >= stored.seen.after(GRAIN) {
-            self.store().touch_session(&stored.id, now).await?;
-        }
         let enrols = self.must_enrol(&account);
         let principal = Principal::in_person(account.name, account.grants).enrolling(enrols);
         let due = shown == Shown::Due;
-        Ok(Some(Session { id: stored.id, principal, expires: stored.expires, due }))
+        let StoredSession { id, seen, expires, .. } = stored;
+        Ok(Some(Session { id, principal, expires, seen, due }))
+    }
+
+    /// Writes down that somebody used a session: it does not end by disuse yet.
+    pub async fn use_session(&self, session: &Session, now: Timestamp) -> Result<(), AuthError> {
+        let part = self.config().console.idle.get().checked_div(PARTS).unwrap_or(0);
+        if now >= session.seen.after(Seconds::new(part.min(GRAIN))) {
+            self.store().touch_session(&session.id, now).await?;
+        }
+        Ok(())
     }
 
     /// Ends a session of which a spent key was shown.

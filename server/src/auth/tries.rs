@@ -1,6 +1,10 @@
-//! Tries to sign in, counted before a password is looked at: by where they come from, by the name,
-//! and by the account that a name of the directory turned out to be. Somebody who has several names
-//! there is one person, whose password is not guessed more often for it.
+//! Tries to sign in, counted before a password is looked at: by where they come from, by the name
+//! that was typed, and by the account that a name of the directory turned out to be. Somebody who has
+//! several names there is one person, whose password is not guessed more often for it.
+//!
+//! The last two are counted apart. Only of the name that was typed it is said that it must wait:
+//! whoever guessed by one name would else learn from another which account it is, and that there is
+//! such an account.
 
 use super::{AuthError, accounts::note, ldap::Gate, sign_in::pause};
 use crate::{
@@ -24,8 +28,8 @@ pub(super) struct Tries<'a> {
 
 #[derive(Default)]
 struct Counted {
-    /// Names that were counted.
-    names: Vec<String>,
+    /// The account that was asked about, and whether its password may be tried.
+    account: Option<(String, bool)>,
     subjects: Vec<String>,
     /// The last of them that has to wait from now on.
     locked_out: Option<String>,
@@ -43,16 +47,14 @@ impl<'a> Tries<'a> {
     ) -> Result<Self, AuthError> {
         let tries = Self { app, source, now, counted: Mutex::default() };
         tries.count(format!("source:{source}"), 20, 900).await?;
-        tries.count_name(who).await?;
+        tries.count_both("user", who).await?;
         Ok(tries)
     }
 
-    async fn count_name(&self, who: &str) -> Result<(), AuthError> {
-        self.count(format!("user:{who} source:{}", self.source), 5, 900).await?;
+    async fn count_both(&self, kind: &str, who: &str) -> Result<(), AuthError> {
+        self.count(format!("{kind}:{who} source:{}", self.source), 5, 900).await?;
         // Weak against one who comes from everywhere, or anybody could lock anybody out.
-        self.count(format!("user:{who}"), 50, 60).await?;
-        self.change(|counted| counted.names.push(who.to_owned()));
-        Ok(())
+        self.count(format!("{kind}:{who}"), 50, 60).await
     }
 
     async fn count(&self, subject: String, free: i64, most: u32) -> Result<(), AuthError> {
@@ -103,18 +105,19 @@ impl<'a> Tries<'a> {
 impl Gate for Tries<'_> {
     fn passes<'g>(&'g self, account: &'g str) -> Pin<Box<dyn Future<Output = bool> + Send + 'g>> {
         Box::pin(async move {
-            // It is the name that was typed, or another controller asks again.
-            if self.change(|counted| counted.names.iter().any(|name| name == account)) {
-                return true;
+            let before = self.change(|counted| counted.account.clone());
+            if let Some((_, passes)) = before.filter(|(name, _)| name == account) {
+                return passes;
             }
-            match self.count_name(account).await {
-                Ok(()) => true,
-                Err(AuthError::Db(error)) => {
-                    self.change(|counted| counted.error = Some(error));
-                    false
+            let counted = self.count_both("account", account).await;
+            let passes = counted.is_ok();
+            self.change(|all| {
+                all.account = Some((account.to_owned(), passes));
+                if let Err(AuthError::Db(error)) = counted {
+                    all.error = Some(error);
                 }
-                Err(_) => false,
-            }
+            });
+            passes
         })
     }
 }
@@ -145,7 +148,7 @@ mod tests {
             assert_eq!(tried(&app, typed[at % 3], BAD, NOW).await, Some(true), "{at}");
         }
         assert_eq!(tried(&app, typed[1], BAD, NOW).await, Some(false), "by another name");
-        assert_eq!(tried(&app, typed[0], BAD, NOW).await, None, "by its own, it is told");
+        assert_eq!(tried(&app, typed[0], BAD, NOW).await, Some(false), "nor by its own");
         assert_eq!(tried(&app, typed[2], "192.0.2.1", NOW).await, Some(true), "from elsewhere");
         let later = NOW.after(Seconds::new(900));
         assert_eq!(tried(&app, typed[1], BAD, later).await, Some(true), "time frees it");
@@ -156,6 +159,20 @@ mod tests {
         for _ in 0..6 {
             assert_eq!(tried(&app, typed[0], "192.0.2.7", later).await, Some(true));
         }
+    }
+
+    #[tokio::test]
+    async fn that_a_name_must_wait_says_nothing_of_another_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = config::init(&folder.path().join("site")).unwrap();
+        let app = App::open(config::load(&made.config, []).unwrap()).await.unwrap();
+        for _ in 0..6 {
+            tried(&app, "al@corp.example", BAD, NOW).await.expect("tried");
+        }
+        assert_eq!(tried(&app, "al@corp.example", BAD, NOW).await, None, "the one that was typed");
+        // An account's name and one that nobody has are refused alike.
+        assert_eq!(tried(&app, "alice@ad.test", BAD, NOW).await, Some(false));
+        assert!(Tries::begin(&app, "nobody@ad.test", BAD, NOW).await.is_ok());
     }
 
     #[tokio::test]
@@ -174,7 +191,7 @@ mod tests {
         let rows = app.store().audit(0, 100).await.unwrap();
         let told: Vec<_> = rows.iter().filter(|row| row.event == "lock-out").collect();
         let [row] = told[..] else { panic!("{told:?}") };
-        let detail = "further sign-ins of user:alice@ad.test source:192.0.2.66 must wait";
+        let detail = "further sign-ins of account:alice@ad.test source:192.0.2.66 must wait";
         assert_eq!(row.detail, detail);
     }
 }

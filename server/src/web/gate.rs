@@ -24,6 +24,11 @@ use axum::{
 };
 use std::sync::Arc;
 
+/// Where pages follow what happens.
+const EVENTS: &str = "/fleet/events";
+/// What the console's script says with what nobody asked it for.
+const UNASKED: &str = "bootmint-unasked";
+
 /// What the gate of one route needs.
 #[derive(Clone)]
 pub(super) struct Gate {
@@ -87,6 +92,9 @@ impl Gate {
             return self.strangers(&uri, elsewhere, key.as_ref()).await;
         };
         let held = limit::known(&self.app, self.route, &session.principal.name())?;
+        if !self.is_unasked(request.headers()) {
+            self.app.use_session(&session, Timestamp::now()).await?;
+        }
         let trace = Trace { token: session.id.to_string(), ..trace };
         let principal = session.principal.clone();
         let mut caller = Caller { principal, permission, trace };
@@ -139,6 +147,12 @@ impl Gate {
         }
     }
 
+    /// Whether a page asks by itself, with nobody before it perhaps: a session that is left open
+    /// must end although its page follows what happens.
+    fn is_unasked(&self, headers: &HeaderMap) -> bool {
+        self.route.path == EVENTS || headers.contains_key(UNASKED)
+    }
+
     fn count_stranger(&self, trace: &Trace) -> Result<(), Problem> {
         limit::stranger(&self.app, self.route, &trace.source)
     }
@@ -177,7 +191,7 @@ impl Gate {
         elsewhere: bool,
         key: Option<&SessionKey>,
     ) -> Result<Response, Problem> {
-        if self.route.method != Method::Get || self.route.path == "/fleet/events" {
+        if self.route.method != Method::Get || self.route.path == EVENTS {
             let detail = "you are signed out: sign in, and do it again";
             return Err(Problem::new(StatusCode::UNAUTHORIZED, detail));
         }

@@ -5,6 +5,7 @@
 mod desk;
 #[cfg(test)]
 mod directory;
+mod disuse;
 mod hostile;
 mod journey;
 #[cfg(test)]

@@ -170,12 +170,16 @@ impl Directory {
 
     /// The one way to write a name of this directory: `account@domain`, in lower case.
     pub fn plain_name(&self, name: &str) -> Option<String> {
-        Some(match Login::parse(name, &self.config.domains)? {
+        Login::parse(name, &self.config.domains).map(|login| self.plain(&login))
+    }
+
+    fn plain(&self, login: &Login) -> String {
+        match login {
             Login::Account(name) | Login::Own(name) => {
                 format!("{name}@{}", self.config.domains.own())
             }
             Login::Suffix(name, domain) => format!("{name}@{domain}"),
-        })
+        }
     }
 
     async fn ask_at(
@@ -222,7 +226,10 @@ impl Directory {
         gate: &dyn Gate,
         now: Timestamp,
     ) -> Result<Result<Person, Refusal>, Trouble> {
-        let entry = match session.by_login(login, now).await? {
+        let found = session.by_login(login, now).await?;
+        let who = found.as_ref().map_or_else(|_| self.plain(login), |entry| self.full_name(entry));
+        let passes = gate.passes(&who).await;
+        let entry = match found {
             Ok(entry) => entry,
             Err(refusal) => return self.turn_away(session, password, refusal).await,
         };
@@ -236,7 +243,7 @@ impl Directory {
             return self.turn_away(session, password, Refusal::NoGroup).await;
         }
         // Said to nobody as it is: it would tell whose other name this one is.
-        if !gate.passes(&self.full_name(&entry)).await {
+        if !passes {
             return self.turn_away(session, password, Refusal::Held).await;
         }
         let proof = session.prove(&entry.dn, password).await?;

@@ -27,8 +27,10 @@ async fn a_session_is_new_at_each_sign_in_and_ends_by_disuse_by_time_and_by_orde
             .unwrap()
     };
     let trace = Trace::default();
-    let counts =
-        async |key: &SessionKey, now| app.session(key, &trace, now).await.unwrap().is_some();
+    let counts = async |key: &SessionKey, now| match app.session(key, &trace, now).await.unwrap() {
+        Some(session) => app.use_session(&session, now).await.is_ok(),
+        None => false,
+    };
     let first = begin(&once, Some(&new), None).await;
     assert_eq!(app.is_first_run().await.unwrap(), None);
     assert!(counts(&first, NOW).await);
@@ -60,4 +62,22 @@ async fn a_session_is_new_at_each_sign_in_and_ends_by_disuse_by_time_and_by_orde
     let rows = app.store().audit(0, 1000).await.unwrap();
     assert!(rows.iter().any(|row| row.event == "sign-out"));
     assert!(!format!("{rows:?}").contains(again.reveal()), "no keys in the log");
+}
+
+#[tokio::test]
+async fn a_session_in_use_does_not_end_however_soon_disuse_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = config::init(&folder.path().join("site")).unwrap();
+    let soon = [("BOOTMINT_CONSOLE__IDLE_MINUTES".to_owned(), "1".to_owned())];
+    let app = App::open(config::load(&made.config, soon).unwrap()).await.unwrap();
+    let (alice, grants): (UserName, Grants) = ("alice".parse().unwrap(), "viewer".parse().unwrap());
+    app.add_account(&alice, &grants, true, &Actor::person("root"), NOW).await.unwrap();
+    let (key, trace) = (app.open_session(alice, NOW).await.unwrap(), Trace::default());
+    for seconds in (20..200).step_by(20) {
+        let now = NOW.after(Seconds::new(seconds));
+        let session = app.session(&key, &trace, now).await.unwrap();
+        app.use_session(&session.expect("it is used"), now).await.unwrap();
+    }
+    let late = NOW.after(Seconds::new(180 + 60));
+    assert!(app.session(&key, &trace, late).await.unwrap().is_none(), "not for a minute");
 }

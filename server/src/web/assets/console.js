@@ -7,7 +7,9 @@ const all = (selector, within = document) => Array.from(within.querySelectorAll(
 
 // Parts with `data-live` are taken again from the server when a host changes.
 function refresh() {
-  fetch(location.href, { credentials: "same-origin", headers: { Accept: "text/html" } })
+  // Nobody asked for it: it does not keep the session of a page that was left open.
+  const headers = { Accept: "text/html", "Bootmint-Unasked": "yes" };
+  fetch(location.href, { credentials: "same-origin", headers })
     .then((answer) => {
       if (answer.redirected || answer.status === 401) location.reload();
       return answer.ok ? answer.text() : Promise.reject(answer.status);
@@ -54,6 +56,16 @@ function follow() {
     if (only && change.host !== only) return;
     clearTimeout(waiting);
     waiting = setTimeout(refresh, 200);
+  });
+  // Refused, and not just cut off: the session is over, which the page shows now, or the server
+  // has no place for a watcher at the moment.
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return;
+    refresh();
+    setTimeout(() => {
+      refresh();
+      follow();
+    }, 30000);
   });
 }
 

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod browser;
+mod disuse;
 mod factor;
 mod matrix;
 mod openid;

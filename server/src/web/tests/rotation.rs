@@ -9,19 +9,19 @@ use crate::{
 };
 
 /// A time before the present.
-fn ago(seconds: u32) -> Timestamp {
+pub(super) fn ago(seconds: u32) -> Timestamp {
     Timestamp::now().before(Seconds::new(seconds))
 }
 
 /// The key of a session of `name` that began some time ago.
-async fn begun(desk: &Desk, name: &str, at: Timestamp) -> SessionKey {
+pub(super) async fn begun(desk: &Desk, name: &str, at: Timestamp) -> SessionKey {
     let password = Password::new(PASSWORD);
     let shown = Credentials::new(name, &password);
     desk.app.begin_session(&shown, None, &Actor::person(name), at).await.unwrap()
 }
 
 /// A browser with that key, and with the form of its session.
-fn with<'d>(desk: &'d Desk, key: &SessionKey) -> Browser<'d> {
+pub(super) fn with<'d>(desk: &'d Desk, key: &SessionKey) -> Browser<'d> {
     let mut browser = Browser::new(desk);
     browser.cookie = format!("bootmint={}", key.reveal());
     key.form_token().as_str().clone_into(&mut browser.form);
